@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/base/wire.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <string.h>
+
+#define PHASE(phase) (1u << (WIRE_PHASE_##phase))
+
+enum tail_kind {
+	TAIL_NONE,
+	TAIL_STRINGS, /* wire_hello.tail_size bytes, the last a NUL */
+	TAIL_BPF,     /* wire_filter.count instructions */
+	TAIL_TEXT,    /* wire_refused.text_size bytes, the last a NUL */
+};
+
+/* Which packet is legal when, how long it is, and what descriptors it brings. */
+static const struct wire_rule {
+	unsigned int phases;
+	size_t fixed_size;
+	enum tail_kind tail;
+	size_t fds;        /* always there */
+	bool fds_by_flags; /* and one for each of the two lowest flags */
+} wire_rules[WIRE_TYPES] = {
+	[WIRE_HELLO] = {PHASE(HELLO), sizeof(struct wire_hello), TAIL_STRINGS, 0, true},
+	[WIRE_FILTER] = {PHASE(FILTER), sizeof(struct wire_filter), TAIL_BPF, 0, false},
+	[WIRE_LISTENER] = {PHASE(LISTENER), sizeof(struct wire_listener), TAIL_NONE, 1, false},
+	[WIRE_READY] = {PHASE(READY), sizeof(struct wire_ready), TAIL_NONE, 0, false},
+	[WIRE_REFUSED] = {PHASE(FILTER) | PHASE(READY) | PHASE(LISTENER) | PHASE(SERVING),
+		sizeof(struct wire_refused), TAIL_TEXT, 0, false},
+	[WIRE_START] = {PHASE(START), sizeof(struct wire_start), TAIL_NONE, 3, true},
+	[WIRE_CHILD] = {PHASE(READY) | PHASE(SERVING), sizeof(struct wire_child), TAIL_NONE, 0,
+		false},
+};
+static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
+static_assert(WIRE_HELLO_LOG == 1 && WIRE_HELLO_VERBOSE == 2, "two lowest flags bring descriptors");
+static_assert(WIRE_START_LOG == 1 && WIRE_START_VERBOSE == 2, "two lowest flags bring descriptors");
+
+static uint32_t flags_of(const void *packet)
+{
+	const struct wire_header *header = packet;
+
+	return header->type == WIRE_HELLO ? ((const struct wire_hello *)packet)->flags
+					  : ((const struct wire_start *)packet)->flags;
+}
+
+/* The length of the tail as the packet states it, or a negative errno if that is not possible. */
+static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
+{
+	switch (rule->tail) {
+	case TAIL_STRINGS:
+		return ((const struct wire_hello *)packet)->tail_size;
+	case TAIL_BPF: {
+		uint32_t count = ((const struct wire_filter *)packet)->count;
+		return count > 0 && count <= WIRE_FILTER_MAX
+			       ? (int64_t)(count * sizeof(struct sock_filter))
+			       : -EPROTO;
+	}
+	case TAIL_TEXT: {
+		uint32_t length = ((const struct wire_refused *)packet)->text_size;
+		return length > 0 && length <= WIRE_TEXT_MAX ? (int64_t)length : -EPROTO;
+	}
+	case TAIL_NONE:
+		break;
+	}
+	return 0;
+}
+
+static bool ends_with_nul(const struct wire_rule *rule, const void *packet, size_t size)
+{
+	return (rule->tail != TAIL_STRINGS && rule->tail != TAIL_TEXT) ||
+	       ((const char *)packet)[size - 1] == '\0';
+}
+
+int wire_check(enum wire_phase phase, const void *packet, size_t size, size_t fd_count)
+{
+	const struct wire_header *header = packet;
+
+	if (size < sizeof(*header) || header->magic != WIRE_MAGIC) {
+		return -EPROTO;
+	}
+	if (header->version != WIRE_VERSION) {
+		return -EPROTONOSUPPORT;
+	}
+	if (header->size != size || header->reserved != 0 || header->type >= WIRE_TYPES) {
+		return -EPROTO;
+	}
+	const struct wire_rule *rule = &wire_rules[header->type];
+	if (!(rule->phases & (1u << phase)) || size < rule->fixed_size) {
+		return -EPROTO;
+	}
+	int64_t tail = stated_tail(rule, packet);
+	if (tail < 0 || size != rule->fixed_size + (size_t)tail) {
+		return -EPROTO;
+	}
+	size_t fds = rule->fds;
+	if (rule->fds_by_flags) {
+		fds += (size_t)__builtin_popcount(flags_of(packet) & 3u);
+	}
+	return fds == fd_count && ends_with_nul(rule, packet, size) ? 0 : -EPROTO;
+}
+
+enum wire_type wire_type_of(const void *packet)
+{
+	return (enum wire_type)((const struct wire_header *)packet)->type;
+}
+
+struct wire_header wire_header_make(enum wire_type type, size_t size)
+{
+	return (struct wire_header){.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.type = (uint16_t)type,
+		.size = (uint32_t)size};
+}
+
+size_t wire_refused_make(void *packet, int error, const char *text)
+{
+	size_t length = strnlen(text, WIRE_TEXT_MAX - 1);
+	size_t size = sizeof(struct wire_refused) + length + 1;
+	struct wire_refused refused = {.header = wire_header_make(WIRE_REFUSED, size),
+		.error = error,
+		.text_size = (uint32_t)length + 1};
+
+	memcpy(packet, &refused, sizeof(refused));
+	memcpy((char *)packet + sizeof(refused), text, length);
+	((char *)packet)[size - 1] = '\0';
+	return size;
+}
+
+/* The next string of the tail, or NULL at its end. The last byte is known to be a NUL. */
+static const char *next_string(const char **cursor, const char *end)
+{
+	const char *string = *cursor;
+
+	if (string >= end) {
+		return NULL;
+	}
+	*cursor = string + strlen(string) + 1;
+	return string;
+}
+
+int wire_hello_read(const void *packet, struct wire_hello_strings *strings)
+{
+	const struct wire_hello *hello = packet;
+	const char *cursor = (const char *)packet + sizeof(*hello);
+	const char *end = cursor + hello->tail_size;
+
+	if (hello->set_count > WIRE_SETS_MAX) {
+		return -EPROTO;
+	}
+	strings->set_count = hello->set_count;
+	strings->policy = next_string(&cursor, end);
+	strings->command = next_string(&cursor, end);
+	for (size_t i = 0; i < hello->set_count; i++) {
+		strings->sets[i] = next_string(&cursor, end);
+		if (!strings->sets[i] || !strchr(strings->sets[i], '=')) {
+			return -EPROTO;
+		}
+	}
+	return strings->command && cursor == end ? 0 : -EPROTO;
+}

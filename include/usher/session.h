@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory of a session: one memfd, made by the supervisor, mapped by it and by the broker, and
+ * kept together with the listener for as long as the session lives.
+ *
+ * A notification is received straight into a slot, so at no moment does a received notification
+ * exist only in a process that can die. A slot belongs to one broker thread. When a broker dies,
+ * its successor walks the slots: notification.id == 0 means idle; what was RECEIVED is done from
+ * the start; INSTALLED only lacks its answer; ACTING may have had a side effect and is looked at.
+ */
+#pragma once
+
+#include <assert.h>
+#include <linux/seccomp.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SESSION_MAGIC   0x6d737375u /* "ussm" */
+#define SESSION_VERSION 1u
+#define SESSION_SLOTS   256u
+
+enum session_slot_state {
+	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
+	SLOT_ACTING,       /* a call that cannot simply be repeated is under way */
+	SLOT_INSTALLED,    /* `result` is the descriptor that the target has; SEND is missing */
+	SLOT_ANSWERED,     /* SEND was called */
+};
+
+struct session_slot {
+	struct seccomp_notif notification;
+	_Atomic uint32_t state; /* enum session_slot_state */
+	int32_t result;
+	uint32_t crashes; /* brokers that died over this notification */
+	uint8_t reserved[36];
+};
+static_assert(sizeof(struct seccomp_notif) == 80, "kernel layout");
+static_assert(sizeof(struct session_slot) == 128, "session layout");
+
+/* What is known of the targets; bits are set and never cleared. */
+enum session_facts {
+	SESSION_ROOTS_VARY = 1u << 0, /* a target may have another root or mount namespace */
+	SESSION_IDS_VARY =
+		1u << 1,         /* a target may have other ids or capabilities than at the start */
+	SESSION_READY = 1u << 2, /* the probe has passed */
+};
+
+struct session_counters {
+	_Atomic uint64_t allowed;
+	_Atomic uint64_t denied;
+	_Atomic uint64_t injected;
+	_Atomic uint64_t audit_dropped;
+	_Atomic uint64_t broker_starts;
+};
+
+struct session_memory {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size;
+	uint64_t session;
+	_Atomic uint32_t facts; /* enum session_facts */
+	uint32_t slot_count;
+	struct session_counters counters;
+	uint8_t reserved[56];
+	struct session_slot slots[SESSION_SLOTS];
+};
+static_assert(sizeof(struct session_memory) == 128 + SESSION_SLOTS * sizeof(struct session_slot),
+	"session layout");

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hand-over: what `usher run` and the one that serves it (usherd, or `usher run` itself in
+ * embedded mode) say to each other, and what a supervisor says to its broker.
+ *
+ * Each message is one packet of a SOCK_SEQPACKET unix socket: struct wire_header, then the fixed
+ * part of its type, then (HELLO, FILTER, REFUSED) a tail whose length the fixed part states. A
+ * packet whose size is not exactly what it states, whose type is not legal in the phase, or that
+ * brings another number of descriptors than wire_types says, ends the connection.
+ *
+ *   client                          supervisor                         broker
+ *     HELLO(policy, sets)  ------->   who is this, may it?
+ *     FILTER               <-------   policy compiled
+ *     (loads it)
+ *     LISTENER(tid) + fd   ------->   START + fds          ------->
+ *     (makes the probe call)                                           proves that it can serve
+ *     READY                <-------   READY                <-------
+ *     (execs the program)
+ *
+ * REFUSED ends the dance at any point; its text is for people and says what to do.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#define WIRE_MAGIC      0x72687375u /* "ushr" */
+#define WIRE_VERSION    1u
+#define WIRE_PACKET_MAX (64u * 1024u)
+#define WIRE_TEXT_MAX   1024u /* a REFUSED text, with its NUL */
+#define WIRE_FILTER_MAX 4096u /* BPF_MAXINSNS */
+#define WIRE_SETS_MAX   64u
+#define WIRE_FDS_MAX    5u
+
+/*
+ * The probe: after loading the filter the client calls seccomp(WIRE_PROBE_OPERATION, 0,
+ * &probe_text) once. Every filter notifies this operation, which no kernel knows (EINVAL). Before
+ * READY the broker answers it with the number of an injected descriptor; ever after with EINVAL.
+ */
+#define WIRE_PROBE_OPERATION 0x72687375u
+#define WIRE_PROBE_TEXT      "usher-probe-v1"
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_FILTER,
+	WIRE_LISTENER,
+	WIRE_READY,
+	WIRE_REFUSED,
+	WIRE_START, /* supervisor to broker */
+	WIRE_CHILD, /* broker to supervisor: the program stopped, went on or ended (embedded mode)
+		     */
+	WIRE_TYPES
+};
+
+struct wire_header {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t size;     /* of the whole packet */
+	uint32_t reserved; /* zero */
+};
+static_assert(sizeof(struct wire_header) == 16, "wire layout");
+
+/*
+ * HELLO. The tail holds NUL-terminated strings, one after the other: policy name, command line for
+ * people, then `set_count` times NAME=VALUE. Descriptors: those of the flags, in the order log,
+ * verbose; each is open for writing, opened with the client's rights.
+ */
+enum wire_hello_flags {
+	WIRE_HELLO_LOG = 1u << 0,     /* JSON lines go here */
+	WIRE_HELLO_VERBOSE = 1u << 1, /* lines for people go here */
+};
+
+struct wire_hello {
+	struct wire_header header;
+	uint32_t flags;
+	uint32_t set_count;
+	uint32_t tail_size;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct wire_hello) == 32, "wire layout");
+
+/* FILTER. The tail is `count` struct sock_filter. No descriptor. */
+struct wire_filter {
+	struct wire_header header;
+	uint32_t count;
+	uint32_t seccomp_flags; /* for seccomp(2), beside SECCOMP_FILTER_FLAG_NEW_LISTENER */
+};
+static_assert(sizeof(struct wire_filter) == 24, "wire layout");
+
+/* LISTENER. One descriptor: the listener. */
+struct wire_listener {
+	struct wire_header header;
+	int32_t tid; /* of the filtered thread, in the sender's pid namespace */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct wire_listener) == 24, "wire layout");
+
+/* READY. No tail, no descriptor. */
+struct wire_ready {
+	struct wire_header header;
+	uint64_t session;
+};
+static_assert(sizeof(struct wire_ready) == 24, "wire layout");
+
+/* REFUSED. The tail is a text with its NUL. */
+struct wire_refused {
+	struct wire_header header;
+	int32_t error; /* negative errno, for programs */
+	uint32_t text_size;
+};
+static_assert(sizeof(struct wire_refused) == 24, "wire layout");
+
+/*
+ * START. Descriptors, in this order: listener, session memory (memfd, see session.h), policy
+ * snapshot (sealed memfd), then those of the flags: log, verbose.
+ */
+enum wire_start_flags {
+	WIRE_START_LOG = 1u << 0,
+	WIRE_START_VERBOSE = 1u << 1,
+	WIRE_START_RESUME = 1u << 2, /* a successor: no probe, begin with what the slots hold */
+};
+
+struct wire_start {
+	struct wire_header header;
+	uint64_t session;
+	uint32_t flags;
+	int32_t tid; /* the filtered thread, in the broker's pid namespace */
+};
+static_assert(sizeof(struct wire_start) == 32, "wire layout");
+
+/* CHILD. `status` is a wait status as of waitpid(2). */
+struct wire_child {
+	struct wire_header header;
+	int32_t pid;
+	int32_t status;
+};
+static_assert(sizeof(struct wire_child) == 24, "wire layout");
