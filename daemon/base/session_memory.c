@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/base/session_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "daemon/base/cleanup.h"
+
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+static int map_whole(int fd, struct session_memory **mapped)
+{
+	void *memory = mmap(NULL, sizeof(**mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED) {
+		return -errno;
+	}
+	*mapped = memory;
+	return 0;
+}
+
+int session_memory_create(uint64_t session, struct session_memory **mapped)
+{
+	cleanup_fd int fd = memfd_create("usher-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct session_memory *memory = NULL;
+
+	if (fd < 0 || ftruncate(fd, sizeof(*memory)) < 0 ||
+		fcntl(fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) < 0) {
+		return -errno;
+	}
+	int result = map_whole(fd, &memory);
+	if (result < 0) {
+		return result;
+	}
+	memory->magic = SESSION_MAGIC;
+	memory->version = SESSION_VERSION;
+	memory->size = sizeof(*memory);
+	memory->session = session;
+	memory->slot_count = SESSION_SLOTS;
+	*mapped = memory;
+	return steal_fd(&fd);
+}
+
+static bool is_session_memory(const struct session_memory *memory)
+{
+	return memory->magic == SESSION_MAGIC && memory->version == SESSION_VERSION &&
+	       memory->size == sizeof(*memory) && memory->slot_count == SESSION_SLOTS;
+}
+
+int session_memory_map(int fd, struct session_memory **mapped)
+{
+	struct session_memory *memory = NULL;
+	struct stat status;
+
+	if (fstat(fd, &status) < 0) {
+		return -errno;
+	}
+	int seals = fcntl(fd, F_GET_SEALS); /* fails on what is not a memfd */
+	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS ||
+		status.st_size != (off_t)sizeof(*memory)) {
+		return -EBADMSG;
+	}
+	int result = map_whole(fd, &memory);
+	if (result < 0) {
+		return result;
+	}
+	if (!is_session_memory(memory)) {
+		session_memory_unmap(memory);
+		return -EBADMSG;
+	}
+	*mapped = memory;
+	return 0;
+}
+
+void session_memory_unmap(struct session_memory *memory)
+{
+	if (memory) {
+		munmap(memory, sizeof(*memory));
+	}
+}

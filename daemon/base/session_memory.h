@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making and mapping the memory of a session (include/usher/session.h). The supervisor makes it,
+ * keeps the descriptor beside the listener, and gives it to each broker that serves the session.
+ * Its size is sealed, so nobody who maps it can be killed by another's truncation.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "usher/session.h"
+
+/*
+ * Makes the memory of a new session and maps it. Returns the memfd, which is the caller's and
+ * CLOEXEC, or a negative errno with nothing mapped.
+ */
+int session_memory_create(uint64_t session, struct session_memory **mapped);
+
+/*
+ * Maps a session's memory that another process has made; does not consume `fd`. 0 or a negative
+ * errno: -EBADMSG if it is not one of this version, of the exact size and sealed.
+ */
+int session_memory_map(int fd, struct session_memory **mapped);
+
+/* NULL is nothing. */
+void session_memory_unmap(struct session_memory *memory);
+
+/* For `__attribute__((cleanup))`. */
+static inline void cleanup_session_memory_pointer(struct session_memory **memoryp)
+{
+	session_memory_unmap(*memoryp);
+}
+#define cleanup_session_memory __attribute__((cleanup(cleanup_session_memory_pointer)))
