@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a test runs: its user, its directories, its environment, and usherd where it needs one."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+
+ORDINARY_USER = 'nobody'
+PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+# The system's own python3, not one that somebody's PATH has in front.
+PASSED_ON = ('CI', 'TERM', 'USHER_TEST_LONG')
+DAEMON_SECONDS = 10
+
+
+def as_user(user, command):
+    if user is None:
+        return command
+    entry = pwd.getpwnam(user)
+    return ['/usr/bin/setpriv', f'--reuid={entry.pw_uid}', f'--regid={entry.pw_gid}',
+            '--clear-groups', '--inh-caps=-all', '--', *command]
+
+
+def can_read(user, path):
+    return subprocess.run(as_user(user, ['/usr/bin/test', '-r', path]), check=False).returncode == 0
+
+
+class Tree:
+    """The source and the build directory; a copy of both where the user cannot reach them."""
+
+    def __init__(self, source, build, scratch):
+        self.source, self.build, self.scratch = source, build, scratch
+        self.copied = False
+
+    def for_user(self, user):
+        usher = os.path.join(self.build, 'client/usher')
+        if user is None or can_read(user, usher):
+            return self.source, self.build
+        copy = os.path.join(self.scratch, 'tree')
+        if not self.copied:
+            ignored = shutil.ignore_patterns('.git', 'build*', '__pycache__')
+            shutil.copytree(self.source, copy, symlinks=True, ignore=ignored)
+            shutil.copytree(self.build, os.path.join(copy, 'build'), symlinks=True)
+            self.copied = True
+        return copy, os.path.join(copy, 'build')
+
+    def moved(self, user, text):
+        """`text` with the paths of the tree as `user` finds them."""
+        source, build = self.for_user(user)
+        if source == self.source:
+            return text
+        return text.replace(self.build, build).replace(self.source, source)
+
+
+class Place:
+    """The directories of one run, made for its user and removed after it."""
+
+    def __init__(self, scratch, name, user):
+        self.root = os.path.join(scratch, name)
+        self.user = user
+        self.daemon = None
+        os.mkdir(self.root, 0o755)
+        for part in ('home', 'tmp', 'config', 'config/usher', 'config/usher/policies', 'run',
+                     'run/usher', 'work'):
+            self._make(part)
+
+    def _make(self, part):
+        path = self.path(part)
+        os.mkdir(path, 0o700)
+        if self.user is not None:
+            entry = pwd.getpwnam(self.user)
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def environment(self, source, build, mode):
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment.update(
+            PATH=PATH, LC_ALL='C.UTF-8', HOME=self.path('home'), TMPDIR=self.path('tmp'),
+            XDG_CONFIG_HOME=self.path('config'), XDG_RUNTIME_DIR=self.path('run'),
+            USHER_SOURCE=source, USHER_BUILD=build, CMOCKA_MESSAGE_OUTPUT='TAP',
+            USHER_TEST_POLICIES=self.path('config/usher/policies'),
+            ASAN_OPTIONS='detect_leaks=0:abort_on_error=1', PYTHONDONTWRITEBYTECODE='1',
+            UBSAN_OPTIONS='halt_on_error=1:abort_on_error=1:print_stacktrace=1')
+        if mode is not None:
+            environment['USHER_TEST_MODE'] = mode
+        return environment
+
+    def start_daemon(self, build, environment):
+        """usherd of the same user, on the socket where `usher run` looks first."""
+        log = open(self.path('usherd.log'), 'wb')
+        socket = self.path('run/usher/usherd.sock')
+        command = [os.path.join(build, 'daemon/usherd'), '--config', self._write_config(build),
+                   '--socket', socket]
+        with log:
+            self.daemon = subprocess.Popen(
+                as_user(self.user, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment, cwd='/', start_new_session=True)
+        deadline = time.monotonic() + DAEMON_SECONDS
+        while not os.path.exists(socket):
+            if self.daemon.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f'usherd did not start: {self.daemon_log()}')
+            time.sleep(0.005)
+
+    def _write_config(self, build):
+        raise NotImplementedError
+
+    def daemon_log(self):
+        try:
+            with open(self.path('usherd.log'), encoding='utf-8', errors='replace') as file:
+                return file.read()
+        except OSError:
+            return ''
+
+    def stop_daemon(self):
+        """Ends usherd as a system would. Returns a complaint, or None."""
+        if self.daemon is None:
+            return None
+        self.daemon.terminate()
+        try:
+            status = self.daemon.wait(DAEMON_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
+            return 'usherd did not end at SIGTERM'
+        return None if status == 0 else f'usherd ended with status {status}'
+
+    def remove(self):
+        shutil.rmtree(self.root, ignore_errors=True)
