@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making the plan: [syscalls] as it is written, rule by rule and number by number, the mediation
+ * beside it, and how the two make one list.
+ */
+#include "daemon/policy/filter_plan.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/policy/filter_cube.h"
+#include "daemon/policy/syscall_widths.h"
+
+static_assert(COMPARISONS_MAX + 2 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
+
+int plan_list_add(struct plan_list *list, const struct plan_clause *clause)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 4;
+		struct plan_clause *clauses =
+			reallocarray(list->clauses, capacity, sizeof(*clauses));
+
+		if (!clauses) {
+			return -ENOMEM;
+		}
+		list->clauses = clauses;
+		list->capacity = capacity;
+	}
+	list->clauses[list->count++] = *clause;
+	return 0;
+}
+
+void plan_list_finish(struct plan_list *list)
+{
+	free(list->clauses);
+	*list = (struct plan_list){0};
+}
+
+int plan_call_add(struct plan *plan, int nr, size_t list_offset, const struct plan_clause *clause)
+{
+	if (nr < 0 || nr >= PLAN_CALLS) {
+		return 0;
+	}
+	return plan_list_add(
+		(struct plan_list *)(void *)((char *)&plan->calls[nr] + list_offset), clause);
+}
+
+static struct plan_answer answer_of_rule(const struct policy_rule *rule)
+{
+	switch (rule->action) {
+	case POLICY_DENY:
+		return (struct plan_answer){FILTER_ERRNO, rule->error};
+	case POLICY_KILL:
+		return (struct plan_answer){FILTER_KILL, 0};
+	case POLICY_ALLOW:
+	case POLICY_INJECT: /* the parser has refused it in [syscalls] */
+		break;
+	}
+	return (struct plan_answer){FILTER_ALLOW, 0};
+}
+
+static int add_syscall_subject(
+	struct plan *plan, const struct policy_rule *rule, const struct syscall_subject *subject)
+{
+	struct plan_clause clause = {.answer = answer_of_rule(rule)};
+	int error = 0;
+
+	clause.count = subject->comparison_count;
+	memcpy(clause.comparisons, subject->comparisons,
+		subject->comparison_count * sizeof(clause.comparisons[0]));
+	for (size_t i = 0; i < subject->number_count && !error; i++) {
+		error = plan_call_add(
+			plan, subject->numbers[i], offsetof(struct plan_call, rules), &clause);
+	}
+	return error;
+}
+
+static int add_syscall_rules(struct plan *plan, const struct policy *policy)
+{
+	size_t count;
+	const struct policy_rule *rules = policy_rules(policy, POLICY_SYSCALLS, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (rules[i].is_default) {
+			plan->fallback = answer_of_rule(&rules[i]);
+		}
+		for (size_t k = 0; k < rules[i].subject_count; k++) {
+			int error =
+				add_syscall_subject(plan, &rules[i], &rules[i].subjects[k].syscall);
+
+			if (error) {
+				return error;
+			}
+		}
+	}
+	return 0;
+}
+
+int plan_make(
+	struct plan **planp, const struct policy *policy, const struct filter_options *options)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	int error = 0;
+
+	if (!plan) {
+		return -ENOMEM;
+	}
+	plan->fallback = (struct plan_answer){FILTER_ALLOW, 0};
+	if (policy_has_section(policy, POLICY_SYSCALLS)) {
+		error = add_syscall_rules(plan, policy);
+	}
+	if (!error) {
+		error = plan_mediate(plan, policy, options);
+	}
+	if (error) {
+		plan_free(plan);
+		return error;
+	}
+	*planp = plan;
+	return 0;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan) {
+		return;
+	}
+	for (size_t i = 0; i < PLAN_CALLS; i++) {
+		plan_list_finish(&plan->calls[i].always);
+		plan_list_finish(&plan->calls[i].rules);
+		plan_list_finish(&plan->calls[i].mediation);
+	}
+	free(plan);
+}
+
+static int clause_conjoin(struct plan_clause *clause, const struct plan_clause *with)
+{
+	if (clause->count + with->count > PLAN_COMPARISONS) {
+		return -E2BIG;
+	}
+	memcpy(clause->comparisons + clause->count, with->comparisons,
+		with->count * sizeof(with->comparisons[0]));
+	clause->count += with->count;
+	return 0;
+}
+
+/* What becomes of the calls that a rule lets through: the mediation's answers, else the rule's. */
+static int add_mediated(
+	struct plan_list *list, const struct plan_clause *rule, const struct plan_list *mediation)
+{
+	for (size_t i = 0; i < mediation->count; i++) {
+		struct plan_clause clause = mediation->clauses[i];
+		int error = clause_conjoin(&clause, rule);
+
+		if (!error) {
+			error = plan_list_add(list, &clause);
+		}
+		if (error || !mediation->clauses[i].count) {
+			return error;
+		}
+	}
+	return plan_list_add(list, rule);
+}
+
+int plan_call_list(const struct plan *plan, int nr, struct plan_list *list)
+{
+	const struct plan_call *call = &plan->calls[nr];
+	const struct plan_clause fallback = {.answer = plan->fallback};
+	int error = 0;
+
+	for (size_t i = 0; i < call->always.count && !error; i++) {
+		error = plan_list_add(list, &call->always.clauses[i]);
+	}
+	for (size_t i = 0; i <= call->rules.count && !error; i++) {
+		const struct plan_clause *rule =
+			i < call->rules.count ? &call->rules.clauses[i] : &fallback;
+
+		error = rule->answer.answer == FILTER_ALLOW
+				? add_mediated(list, rule, &call->mediation)
+				: plan_list_add(list, rule);
+		if (!rule->count) {
+			break;
+		}
+	}
+	return error;
+}
+
+static bool clause_matches(
+	const struct plan_clause *clause, int nr, const unsigned long long args[6])
+{
+	for (size_t i = 0; i < clause->count; i++) {
+		unsigned int argument = clause->comparisons[i].argument;
+
+		if (!comparison_holds(
+			    &clause->comparisons[i], args[argument], syscall_width(nr, argument))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+struct plan_answer plan_list_evaluate(
+	const struct plan_list *list, int nr, const unsigned long long args[6])
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (clause_matches(&list->clauses[i], nr, args)) {
+			return list->clauses[i].answer;
+		}
+	}
+	return (struct plan_answer){FILTER_KILL, 0};
+}
