@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py FILE...: runs the unittest tests of files and reports in TAP (see tests/README.md).
+
+A test's name is the first line of its docstring. One that takes too long fails by itself, so that
+the others are still run.
+"""
+
+import importlib.util
+import os
+import signal
+import sys
+import traceback
+import unittest
+
+TEST_SECONDS = int(os.environ.get('USHER_TEST_SECONDS', '90'))
+
+
+class TookTooLong(Exception):
+    pass
+
+
+def took_too_long(_number, _frame):
+    raise TookTooLong(f'not done after {TEST_SECONDS} s')
+
+
+class TapResult(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+        self.parts = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.parts = []
+        signal.alarm(TEST_SECONDS)
+
+    def stopTest(self, test):
+        signal.alarm(0)
+        super().stopTest(test)
+        if self.parts:
+            self.line(False, test, '', self.parts)
+
+    def line(self, passed, test, suffix='', notes=()):
+        self.number += 1
+        print(f"{'ok' if passed else 'not ok'} {self.number} - {name_of(test)}{suffix}")
+        for note in notes:
+            for line in note.rstrip('\n').split('\n'):
+                print(f'# {line}')
+        sys.stdout.flush()
+
+    def addSuccess(self, test):
+        if not self.parts:
+            self.line(True, test)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.parts.append(f'{subtest._subDescription()}\n{describe(err)}')
+
+    def addFailure(self, test, err):
+        self.line(False, test, '', [describe(err)])
+
+    addError = addFailure
+
+    def addSkip(self, test, reason):
+        self.line(True, test, f' # SKIP {reason}')
+
+    def addExpectedFailure(self, test, err):
+        self.line(False, test, ' (expected failures are not used here)')
+
+    addUnexpectedSuccess = addExpectedFailure
+
+
+def describe(err):
+    return ''.join(traceback.format_exception(*err))
+
+
+def name_of(test):
+    text = test.shortDescription() or test.id()
+    return text.replace('#', '').strip()
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(
+        os.path.splitext(os.path.basename(path))[0], path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return unittest.defaultTestLoader.loadTestsFromModule(module)
+
+
+def main(paths):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    signal.signal(signal.SIGALRM, took_too_long)
+    result = TapResult()
+    suite = unittest.TestSuite(load(path) for path in paths)
+    suite.run(result)
+    print(f'1..{result.number}', flush=True)
+    return 1 if result.failures or result.errors else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

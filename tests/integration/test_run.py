@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""usher run: what the program, its caller and its terminal see is what they would see without."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+
+NATIVE_LOOK = r'''
+cd "$1"
+echo "cwd $PWD"; umask
+echo "args $#: $*"
+env | sort
+ulimit -a
+grep -E '^(Sig|Shd)' /proc/self/status
+for fd in /proc/self/fd/*; do
+	name=${fd##*/}
+	test "$(readlink "$fd")" = "/proc/$$/fd" || echo "fd $name"
+done | sort -u
+ps -o nice= -p $$
+'''
+
+
+@harness.both_modes
+class ExitStatus(unittest.TestCase):
+    def status(self, mode, *command, **more):
+        return harness.run(command, mode, **more).returncode
+
+    def test_some(self, mode):
+        """The exit status is the program's."""
+        for number in (0, 1, 2, 100, 124, 125, 126, 127, 128, 129, 254, 255):
+            self.assertEqual(self.status(mode, 'sh', '-c', f'exit {number}'), number)
+
+    def test_signals(self, mode):
+        """A program that a signal ends: 128 and its number."""
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL,
+                       signal.SIGUSR1, signal.SIGSEGV, signal.SIGPIPE, signal.SIGTERM):
+            status = self.status(mode, 'sh', '-c', f'ulimit -c 0; kill -{int(number)} $$')
+            self.assertIn(status, (128 + number, -number), number.name)
+
+    def test_missing(self, mode):
+        """A program that is not there: 127, and it is named."""
+        result = harness.run(['/nonexistent/program'], mode)
+        self.assertEqual(result.returncode, 127)
+        self.assertIn(b'/nonexistent/program', result.stderr)
+
+    def test_missing_in_path(self, mode):
+        """A program that is nowhere in PATH: 127."""
+        self.assertEqual(self.status(mode, 'no-such-program-anywhere'), 127)
+
+    def test_not_executable(self, mode):
+        """A file that cannot be executed: 126."""
+        file = harness.workdir('plain') / 'plain'
+        file.write_text('no program\n')
+        self.assertEqual(self.status(mode, file), 126)
+
+    def test_unknown_policy(self, mode):
+        """An unknown policy: 125, it is named, and nothing is run."""
+        place = harness.workdir('unknown')
+        result = harness.run(['touch', place / 'made'], mode, policy='no-such-policy')
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b'no-such-policy', result.stderr)
+        self.assertFalse((place / 'made').exists())
+
+    def test_broken_policy(self, mode):
+        """A policy with a mistake: 125, file and line are named, and nothing is run."""
+        place = harness.workdir('broken')
+        name = harness.policy('[files]\nallow raed = /**\n')
+        result = harness.run(['touch', place / 'made'], mode, policy=name)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(f'{name}.ini:2:'.encode(), result.stderr)
+        self.assertFalse((place / 'made').exists())
+
+    def test_not_mediated_yet(self, mode):
+        """A rule about what is not mediated yet: 125 instead of a promise not kept."""
+        name = harness.policy('[files]\ndefault = allow\ndeny remove = /tmp/**\n')
+        result = harness.run(['true'], mode, policy=name)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b'not mediated yet', result.stderr)
+
+
+class EveryExitStatus(unittest.TestCase):
+    def test_all(self):
+        """All exit statuses from 0 to 255."""
+        wrong = [number for number in range(256)
+                 if harness.run(['/bin/sh', '-c', f'exit {number}']).returncode != number]
+        self.assertEqual(wrong, [])
+
+
+@harness.both_modes
+class Surroundings(unittest.TestCase):
+    def test_same(self, mode):
+        """Directory, umask, environment, limits, signals and descriptors are the caller's."""
+        place = harness.workdir('same')
+        words = ['a', '', 'with blank', '--', '-x', '--policy', '\u00e9\n']
+
+        def look(how):
+            return harness.run(['/bin/bash', '-c', NATIVE_LOOK, 'look', place, *words], how,
+                               policy='everything', cwd=place, preexec_fn=lambda: os.umask(0o027))
+        native, under = look('native'), look(mode)
+        self.assertEqual(under.stderr, native.stderr)
+        self.assertEqual(under.stdout.decode(), native.stdout.decode())
+        self.assertEqual(under.returncode, native.returncode)
+
+    def test_descriptor(self, mode):
+        """A descriptor that the caller has left open is there, with what is written to it."""
+        read_end, write_end = os.pipe()
+        result = harness.run(['/bin/sh', '-c', f'echo through >&{write_end}'], mode,
+                             pass_fds=[write_end])
+        os.close(write_end)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(os.read(read_end, 100), b'through\n')
+        os.close(read_end)
+
+    def test_streams(self, mode):
+        """Standard input and output pass a megabyte unchanged; nothing is added."""
+        data = os.urandom(1 << 20)
+        result = harness.run(['cat'], mode, input=data)
+        self.assertEqual(result.stdout, data)
+        self.assertEqual(result.stderr, b'')
+
+    def test_ignored_signal(self, mode):
+        """A signal that the caller ignores is ignored by the program."""
+        result = harness.run(['/bin/sh', '-c', 'kill -INT $$; echo alive'], mode,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        self.assertEqual(result.stdout, b'alive\n')
+
+    def test_closed_streams(self, mode):
+        """A program whose standard streams are all closed runs, and has them closed."""
+        script = '''exec "$@" <&- >&- 2>&-'''
+        place = harness.workdir('closed')
+        program = ('ls -l /proc/$$/fd | grep -c -E " [012] ->" >' + str(place / 'count')
+                   + '; exit 7')
+        command = harness.usher_command(['/bin/sh', '-c', program], mode)
+        result = subprocess.run(['/bin/sh', '-c', script, 'sh', *command], check=False,
+                                timeout=harness.SECONDS, env=harness.environment(), cwd=place)
+        self.assertEqual(result.returncode, 7)
+        self.assertEqual((place / 'count').read_text(), '0\n')
+
+    def test_background(self, mode):
+        """What the program leaves in the background does not hold up its caller, and goes on."""
+        place = harness.workdir('background')
+        script = f'(sleep 1; echo late >{place}/late) >/dev/null 2>&1 & exit 3'
+        started = time.monotonic()
+        result = harness.run(['/bin/sh', '-c', script], mode, cwd=place)
+        self.assertEqual(result.returncode, 3)
+        self.assertLess(time.monotonic() - started, 0.9)
+        harness.wait_until(lambda: (place / 'late').exists()
+                           and (place / 'late').read_text() == 'late\n', 'it has written', 5)
+
+    def test_terminated(self, mode):
+        """A signal to `usher run` is the program's."""
+        place = harness.workdir('term')
+        script = f'trap "echo caught; exit 9" TERM; echo >{place}/ready; while :; do sleep 0.05; done'
+        process = subprocess.Popen(
+            harness.usher_command(['/bin/sh', '-c', script], mode), stdout=subprocess.PIPE,
+            env=harness.environment(), cwd=place)
+        harness.wait_until((place / 'ready').exists, 'it runs')
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+        self.assertEqual((output, process.returncode), (b'caught\n', 9))
+
+    def test_nested(self, mode):
+        """A second usher inside says what is in its way: 125, not a hang."""
+        inner = harness.usher_command(['true'], mode, policy='everything')
+        result = harness.run(inner, mode, policy='everything')
+        self.assertEqual(result.returncode, 125, result.stderr)
+        self.assertRegex(result.stderr, b'(?i)another|already|EBUSY')
+
+
+@harness.both_modes
+class Told(unittest.TestCase):
+    POLICY = '''
+[files]
+deny ENOENT read = ${CWD}/secret
+audit allow read = ${CWD}/looked-at
+default = allow
+'''
+
+    def place(self):
+        place = harness.workdir('told')
+        (place / 'secret').write_text('secret\n')
+        (place / 'looked-at').write_text('plain\n')
+        return place
+
+    def test_log(self, mode):
+        """--log FILE: JSON lines with path, verdict, errno and the rule's place."""
+        place, name = self.place(), harness.policy(self.POLICY)
+        result = harness.run(['cat', 'secret', 'looked-at'], mode, policy=name, cwd=place,
+                             options=['--log', place / 'log'])
+        self.assertEqual(result.stdout, b'plain\n')
+        harness.wait_until(lambda: len((place / 'log').read_text().splitlines()) >= 2, 'logged', 5)
+        records = [json.loads(line) for line in (place / 'log').read_text().splitlines()]
+        denied = [record for record in records if record.get('verdict') == 'deny']
+        allowed = [record for record in records if record.get('verdict') == 'allow']
+        self.assertEqual([len(denied), len(allowed)], [1, 1], records)
+        self.assertEqual(denied[0]['errno'], 'ENOENT')
+        self.assertEqual(denied[0]['path'], 'secret')
+        self.assertEqual(denied[0]['resolved'], str(place / 'secret'))
+        self.assertIn(f'{name}.ini:3', denied[0]['rule'])
+
+    def test_verbose(self, mode):
+        """--verbose: a line for each decision on standard error, nothing on standard output."""
+        place, name = self.place(), harness.policy(self.POLICY)
+        result = harness.run(['cat', 'looked-at'], mode, policy=name, cwd=place,
+                             options=['--verbose'])
+        self.assertEqual(result.stdout, b'plain\n')
+        self.assertIn(str(place / 'looked-at').encode(), result.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
