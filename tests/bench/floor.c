@@ -20,6 +20,7 @@
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -243,15 +244,23 @@ static int serve(int listener, const struct seccomp_notif *request)
 	}
 }
 
+/* A call may have been withdrawn; but where no program is left, SIGCHLD is on its way. */
+static void wait_for_end(int listener)
+{
+	struct pollfd state = {.fd = listener, .events = POLLIN};
+
+	if (poll(&state, 1, 0) > 0 && (state.revents & POLLHUP)) {
+		pause();
+	}
+}
+
 static __attribute__((noreturn)) void serve_for_ever(int listener)
 {
 	for (;;) {
 		struct seccomp_notif request = {0};
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) {
-			if (errno == EINTR || errno == ENOENT) {
-				continue;
-			}
-			pause(); /* the command has ended: SIGCHLD is on its way */
+			wait_for_end(listener);
+			continue;
 		}
 		int result = serve(listener, &request);
 		struct seccomp_notif_resp response = {.id = request.id};
