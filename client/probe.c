@@ -129,11 +129,24 @@ static bool wait_for_end(pid_t pid, int *status)
 	return ended;
 }
 
+/* What our starter did to signals must not decide what the machine can do. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 static __attribute__((noreturn)) void probe_main(
 	const struct probe *probe, struct probe_result *result)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
+	reset_signals();
 	probe->run(result);
 	_exit(0);
 }
