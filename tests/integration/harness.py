@@ -2,8 +2,8 @@
 """What the integration tests share: where things are, and how usher is started.
 
 Each test that is about a running program takes a mode (`@both_modes`) and so is two tests, one
-embedded and one through a usherd that is started once for the test program. Policies of a test's own
-are written where `--policy NAME` finds them in both modes.
+embedded and one through a usherd that is started once for the test program. Policies of a test's
+own are written where `--policy NAME` finds them in both modes.
 """
 
 import atexit

@@ -28,6 +28,7 @@ class TapResult(unittest.TestResult):
     def __init__(self):
         super().__init__()
         self.number = 0
+        self.failed = False
         self.parts = []
 
     def startTest(self, test):
@@ -43,6 +44,7 @@ class TapResult(unittest.TestResult):
 
     def line(self, passed, test, suffix='', notes=()):
         self.number += 1
+        self.failed = self.failed or not passed
         print(f"{'ok' if passed else 'not ok'} {self.number} - {name_of(test)}{suffix}")
         for note in notes:
             for line in note.rstrip('\n').split('\n'):
@@ -58,7 +60,7 @@ class TapResult(unittest.TestResult):
             self.parts.append(f'{subtest._subDescription()}\n{describe(err)}')
 
     def addFailure(self, test, err):
-        self.line(False, test, '', [describe(err)])
+        self.parts.append(describe(err))
 
     addError = addFailure
 
@@ -96,7 +98,7 @@ def main(paths):
     suite = unittest.TestSuite(load(path) for path in paths)
     suite.run(result)
     print(f'1..{result.number}', flush=True)
-    return 1 if result.failures or result.errors else 0
+    return 1 if result.failed else 0
 
 
 if __name__ == '__main__':

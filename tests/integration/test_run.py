@@ -155,7 +155,8 @@ class Surroundings(unittest.TestCase):
     def test_terminated(self, mode):
         """A signal to `usher run` is the program's."""
         place = harness.workdir('term')
-        script = f'trap "echo caught; exit 9" TERM; echo >{place}/ready; while :; do sleep 0.05; done'
+        script = (f'trap "echo caught; exit 9" TERM; echo >{place}/ready; '
+                  'while :; do sleep 0.05; done')
         process = subprocess.Popen(
             harness.usher_command(['/bin/sh', '-c', script], mode), stdout=subprocess.PIPE,
             env=harness.environment(), cwd=place)

@@ -28,6 +28,7 @@ class Terminal:
         environment = dict(harness.environment(), PS1=PROMPT, TERM='dumb', HISTFILE='')
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            harness.reset_signals()
             os.execve('/bin/bash', ['bash', '--norc', '--noprofile', '--noediting', '-i'],
                       environment)
         self.seen = ''

@@ -1,0 +1,488 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped policies: each is clean, and does for a real program what its first paragraph says.
+
+Each test has a pair: something that is allowed and whose effect is there, something that is denied
+with the errno that the policy names and whose effect is not there. What is denied succeeds without
+usher, so that the denial is the policy's.
+"""
+
+import errno
+import os
+import shutil
+import socket
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import harness
+
+SHIPPED = sorted(path.stem for path in (harness.SOURCE / 'conf/policies').glob('*.ini'))
+PYTHON = '/usr/bin/python3'
+GIT_SETTINGS = {'GIT_AUTHOR_NAME': 'A', 'GIT_AUTHOR_EMAIL': 'a@example.org',
+                'GIT_COMMITTER_NAME': 'A', 'GIT_COMMITTER_EMAIL': 'a@example.org',
+                'GIT_CONFIG_NOSYSTEM': '1'}
+
+
+def environment(**more):
+    return dict(harness.environment(), **GIT_SETTINGS, **more)
+
+
+def home_with_key(place):
+    """A home directory with a key in it, and the environment that names it."""
+    home = place / 'home'
+    (home / '.ssh').mkdir(parents=True)
+    (home / '.ssh/id_ed25519').write_text('the key\n')
+    # The test's own policies are found by XDG_CONFIG_HOME, whatever HOME is.
+    return home, environment(HOME=str(home))
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'the page\n')
+
+    def log_message(self, *_):
+        pass
+
+
+class LocalServer:
+    """A web server of this process on a free port, which counts who came."""
+
+    def __enter__(self):
+        self.count = 0
+
+        class Counted(Page):
+            def do_GET(page):
+                self.count += 1
+                super().do_GET()
+        self.http = ThreadingHTTPServer(('127.0.0.1', 0), Counted)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+class Clean(unittest.TestCase):
+    def test_strict(self):
+        """`usher check --strict` finds nothing in any shipped policy"""
+        self.assertGreaterEqual(len(SHIPPED), 8)
+        for name in SHIPPED:
+            with self.subTest(policy=name):
+                file = harness.BUILD / f'conf/policies/{name}.ini'
+                result = harness.usher('check', '--strict', file)
+                self.assertEqual((result.returncode, result.stderr), (0, ''), result.stdout)
+
+    def test_described(self):
+        """Each shipped policy opens with a paragraph for its users and has a description"""
+        for name in SHIPPED:
+            with self.subTest(policy=name):
+                text = (harness.SOURCE / f'conf/policies/{name}.ini').read_text()
+                self.assertTrue(text.startswith('; '))
+                self.assertIn('\ndescription = ', text)
+
+
+class PolicyCase(unittest.TestCase):
+    """Helpers for what a program says of a denial."""
+
+    def run_in(self, place, command, mode, policy, **more):
+        more.setdefault('env', environment())
+        return harness.run(command, mode, policy=policy, cwd=place, **more)
+
+    def assert_denied(self, result, number):
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(os.strerror(number).encode(), result.stderr)
+
+    def assert_allowed(self, result, output=None):
+        self.assertEqual(result.returncode, 0, result.stderr)
+        if output is not None:
+            self.assertEqual(result.stdout, output)
+
+
+def outside_of_temporary(test):
+    """A directory that is neither temporary nor current, and writable natively by anybody."""
+    path = Path(f'/run/lock/usher-test-{os.getpid()}')
+    path.mkdir()
+    test.addCleanup(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+class UnixServer:
+    """A listening unix socket in a directory of its own."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(16)
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        os.unlink(self.path)
+        os.rmdir(os.path.dirname(self.path))
+
+
+@harness.both_modes
+class Default(PolicyCase):
+    def test_git(self, mode):
+        """default: git makes a repository and commits in the current directory"""
+        place = harness.workdir('git')
+        (place / 'file').write_text('content\n')
+        script = 'git init -q . && git add file && git commit -qm first && git log --format=%s'
+        self.assert_allowed(self.run_in(place, ['sh', '-c', script], mode, 'default'), b'first\n')
+
+    def test_key(self, mode):
+        """default: a key is refused with EACCES by its name and through a symbolic link"""
+        place = harness.workdir('key')
+        home, env = home_with_key(place)
+        (place / 'link').symlink_to(home / '.ssh/id_ed25519')
+        (home / 'notes').write_text('notes\n')
+        # usherd takes the home directory from the password database, not from the environment.
+        policy = harness.policy(f'[files]\ndeny EACCES all = {home}/.ssh/**\n'
+                                '[policy]\ninclude = default.ini\n')
+        if mode == 'embedded':
+            policy = 'default'
+        for name in (home / '.ssh/id_ed25519', place / 'link', 'home/.ssh/../.ssh/id_ed25519'):
+            with self.subTest(name=str(name)):
+                self.assert_allowed(self.run_in(place, ['cat', name], 'native', ''), b'the key\n')
+                result = self.run_in(place, ['cat', name], mode, policy, env=env)
+                self.assert_denied(result, errno.EACCES)
+                self.assertEqual(result.stdout, b'')
+        result = self.run_in(place, ['cat', home / 'notes'], mode, policy, env=env)
+        self.assert_allowed(result, b'notes\n')
+
+    def test_write_outside(self, mode):
+        """default: nothing is written outside the current directory, and things in it are"""
+        place = harness.workdir('outside')
+        script = 'echo inside >inside && cat inside; echo outside >"$1"'
+        outside = outside_of_temporary(self)
+        command = ['bash', '-c', script, 'bash', outside / 'file']
+        result = self.run_in(place, command, mode, 'default')
+        self.assertEqual(result.stdout, b'inside\n')
+        self.assert_denied(result, errno.EACCES)
+        self.assertFalse((outside / 'file').exists())
+        self.assert_allowed(self.run_in(place, command, 'native', ''))
+        self.assertTrue((outside / 'file').exists())
+
+    def test_curl(self, mode):
+        """default: curl fetches a page from a server; a service that starts processes is refused"""
+        place = harness.workdir('curl')
+        with LocalServer() as server:
+            url = f'http://127.0.0.1:{server.port}/'
+            result = self.run_in(place, ['curl', '-sS', url], mode, 'default')
+            self.assert_allowed(result, b'the page\n')
+            self.assertEqual(server.count, 1)
+
+    def test_services(self, mode):
+        """default: a socket that starts processes is refused, its neighbour is not"""
+        place = harness.workdir('services')
+        with UnixServer('/tmp/tmux-usher-test/default') as tmux, \
+                UnixServer('/tmp/usher-test-plain/default') as plain:
+            script = ('import socket,sys\n'
+                      'socket.socket(socket.AF_UNIX).connect(sys.argv[1])\nprint("connected")')
+            for path in (tmux.path, plain.path):
+                self.assert_allowed(self.run_in(place, [PYTHON, '-c', script, path], 'native', ''))
+            result = self.run_in(place, [PYTHON, '-c', script, plain.path], mode, 'default')
+            self.assert_allowed(result, b'connected\n')
+            result = self.run_in(place, [PYTHON, '-c', script, tmux.path], mode, 'default')
+            self.assert_denied(result, errno.EACCES)
+
+    def test_other_process(self, mode):
+        """default: a program reads its own environment and not that of another process"""
+        place = harness.workdir('proc')
+        result = self.run_in(place, ['sh', '-c', 'tr "\\0" "\\n" </proc/self/environ'], mode,
+                             'default', env=environment(MARK='mine'))
+        self.assert_allowed(result)
+        self.assertIn(b'MARK=mine', result.stdout)
+        other = f'/proc/{os.getpid()}/environ'
+        self.assert_allowed(self.run_in(place, ['cat', other], 'native', ''))
+        self.assert_denied(self.run_in(place, ['cat', other], mode, 'default'), errno.EACCES)
+
+
+@harness.both_modes
+class Readonly(PolicyCase):
+    def repository(self):
+        place = harness.workdir('readonly')
+        (place / 'file').write_text('content\n')
+        script = 'git init -q . && git add file && git commit -qm first'
+        self.assert_allowed(self.run_in(place, ['sh', '-c', script], 'native', ''))
+        return place
+
+    def test_git(self, mode):
+        """readonly: git log reads a repository; git commit cannot change it"""
+        place = self.repository()
+        result = self.run_in(place, ['git', 'log', '--format=%s'], mode, 'readonly')
+        self.assert_allowed(result, b'first\n')
+        commit = ['git', 'commit', '-qm', 'second', '--allow-empty']
+        self.assert_denied(self.run_in(place, commit, mode, 'readonly'), errno.EROFS)
+        result = self.run_in(place, ['git', 'log', '--format=%s'], 'native', '')
+        self.assert_allowed(result, b'first\n')
+        self.assert_allowed(self.run_in(place, commit, 'native', ''))
+
+    def test_changes(self, mode):
+        """readonly: creating, writing, removing, renaming and chmod are EROFS; nothing changes"""
+        place = self.repository()
+        changes = (['touch', 'new'], ['sh', '-c', 'echo more >>file'], ['rm', 'file'],
+                   ['mv', 'file', 'other'], ['chmod', '600', 'file'], ['mkdir', 'folder'],
+                   ['ln', '-s', 'file', 'link'], ['truncate', '-s', '0', 'file'])
+        before = sorted(os.listdir(place))
+        for change in changes:
+            with self.subTest(change=' '.join(change)):
+                self.assert_denied(self.run_in(place, change, mode, 'readonly'), errno.EROFS)
+                self.assertEqual(sorted(os.listdir(place)), before)
+                self.assertEqual((place / 'file').read_text(), 'content\n')
+                self.assertEqual((place / 'file').stat().st_mode & 0o777, 0o644)
+        reading = ['sh', '-c', 'cat file >/dev/null && cat file']
+        self.assert_allowed(self.run_in(place, reading, mode, 'readonly'), b'content\n')
+
+
+FETCH = """
+import sys, urllib.request
+open('made', 'w').write('made')
+print(urllib.request.urlopen(sys.argv[1]).read().decode(), end='')
+"""
+
+
+@harness.both_modes
+class Offline(PolicyCase):
+    def test_fetch(self, mode):
+        """offline: python3 writes a file, and has no socket to fetch a page with (EAFNOSUPPORT)"""
+        place = harness.workdir('offline')
+        with LocalServer() as server:
+            command = [PYTHON, '-c', FETCH, f'http://127.0.0.1:{server.port}/']
+            result = self.run_in(place, command, mode, 'offline')
+            self.assert_denied(result, errno.EAFNOSUPPORT)
+            self.assertEqual(server.count, 0)
+            self.assertEqual((place / 'made').read_text(), 'made')
+            self.assert_allowed(self.run_in(place, command, 'native', ''), b'the page\n')
+
+    def test_pair(self, mode):
+        """offline: programs talk among themselves over a unix socket"""
+        place = harness.workdir('pair')
+        script = """
+import os, socket
+server = socket.socket(socket.AF_UNIX)
+server.bind('s')
+server.listen()
+if os.fork() == 0:
+    socket.socket(socket.AF_UNIX).connect('s')
+    os._exit(0)
+server.accept()
+print(os.wait()[1])
+"""
+        self.assert_allowed(self.run_in(place, [PYTHON, '-c', script], mode, 'offline'), b'0\n')
+
+
+MAKEFILE = """
+all: program
+program: main.o part.o
+\tcc -o $@ $^
+%.o: %.c
+\tcc -O1 -c -o $@ $<
+evil:
+\techo alias >>$(HOME)/.bashrc
+outside:
+\techo x >$(OUTSIDE)/file
+talk:
+\tpython3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("$(TALK)".replace("@", chr(0)))'
+"""
+
+
+@harness.both_modes
+class Build(PolicyCase):
+    def project(self):
+        place = harness.workdir('build')
+        (place / 'Makefile').write_text(MAKEFILE)
+        (place / 'part.c').write_text('int part(void) { return 42; }\n')
+        (place / 'main.c').write_text('#include <stdio.h>\nint part(void);\n'
+                                      'int main(void) { printf("%d\\n", part()); return 0; }\n')
+        return place
+
+    def test_make(self, mode):
+        """build: make and gcc build a project and its program runs"""
+        place = self.project()
+        self.assert_allowed(self.run_in(place, ['make', '-s', '-j2'], mode, 'build'))
+        self.assert_allowed(self.run_in(place, ['./program'], 'native', ''), b'42\n')
+
+    def test_outside(self, mode):
+        """build: a makefile that writes outside the project gets EACCES and writes nothing"""
+        place, outside = self.project(), outside_of_temporary(self)
+        command = ['make', '-s', 'outside', f'OUTSIDE={outside}']
+        self.assert_denied(self.run_in(place, command, mode, 'build'), errno.EACCES)
+        self.assertEqual(os.listdir(outside), [])
+        self.assert_allowed(self.run_in(place, command, 'native', ''))
+        self.assertEqual(os.listdir(outside), ['file'])
+
+    def test_hook(self, mode):
+        """build: a build script does not plant a git hook, which git would run later"""
+        place = self.project()
+        (place / '.git/hooks').mkdir(parents=True)
+        command = ['sh', '-c', 'echo made >made; echo evil >.git/hooks/pre-commit']
+        self.assert_denied(self.run_in(place, command, mode, 'build'), errno.EACCES)
+        self.assertEqual(os.listdir(place / '.git/hooks'), [])
+        self.assertEqual((place / 'made').read_text(), 'made\n')
+        self.assert_allowed(self.run_in(place, command, 'native', ''))
+
+    def test_network(self, mode):
+        """build: tests reach a server on this machine; other sockets are out of reach"""
+        place = self.project()
+        name = f'@usher-test-{os.getpid()}-{mode}'
+        with socket.socket(socket.AF_UNIX) as listening, LocalServer() as server:
+            listening.bind('\0' + name[1:])
+            listening.listen()
+            command = ['make', '-s', 'talk', f'TALK={name}']
+            result = self.run_in(place, command, mode, 'build')
+            self.assert_denied(result, errno.ENETUNREACH)
+            self.assert_allowed(self.run_in(place, command, 'native', ''))
+            result = self.run_in(place, ['curl', '-sS', f'http://127.0.0.1:{server.port}/'], mode,
+                                 'build')
+            self.assert_allowed(result, b'the page\n')
+
+
+NGINX = """
+daemon off;
+{user}
+worker_processes 2;
+pid run/nginx.pid;
+error_log logs/error.log;
+events {{ worker_connections 64; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log logs/access.log;
+    client_body_temp_path tmp/body; proxy_temp_path tmp/proxy; fastcgi_temp_path tmp/fastcgi;
+    uwsgi_temp_path tmp/uwsgi; scgi_temp_path tmp/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root html;
+        location /inside/ {{ proxy_pass http://127.0.0.1:{inside}/; }}
+    }}
+}}
+"""
+
+
+def nginx_site(inside=9):
+    """A place with a site, and the command and port of an nginx for it."""
+    place, port = harness.workdir('web'), harness.free_port()
+    for part in ('html/.git', 'logs', 'run', 'tmp', 'conf'):
+        (place / part).mkdir(parents=True)
+    (place / 'html/index.html').write_text('the page\n')
+    (place / 'html/.git/config').write_text('private\n')
+    user = 'user www-data;' if os.geteuid() == 0 else ''
+    (place / 'conf/nginx.conf').write_text(NGINX.format(port=port, inside=inside, user=user))
+    make_reachable(place)
+    command = ['nginx', '-p', f'{place}/', '-c', 'conf/nginx.conf', '-e', 'logs/error.log']
+    return place, port, command
+
+
+def make_reachable(place):
+    """Workers of nginx run as another user, who must come to the tree as a visitor would."""
+    for path in (*place.parents, place, *place.rglob('*')):
+        if path.stat().st_uid == os.getuid() and str(path).startswith(str(harness.scratch())):
+            path.chmod(path.stat().st_mode | 0o055)
+
+
+def status_of(url):
+    command = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '--path-as-is', url]
+    return harness.run(command, 'native').stdout.decode()
+
+
+@harness.both_modes
+class Web(PolicyCase):
+    def test_nginx(self, mode):
+        """web: nginx serves its tree, not what is not for visitors, and fetches nothing inside"""
+        with LocalServer() as inside:
+            wanted = {'native': ['200', '200', '200'], mode: ['200', '403', '502']}
+            for how in ('native', mode):
+                place, port, command = nginx_site(inside.port)
+                before = inside.count
+                with harness.server(command, how, 'web', port, cwd=place, env=environment()):
+                    got = [status_of(f'http://127.0.0.1:{port}/{path}')
+                           for path in ('index.html', '.git/config', 'inside/')]
+                log = (place / 'logs/error.log').read_text()
+                self.assertEqual(got, wanted[how], log)
+                self.assertEqual(inside.count - before, 1 if how == 'native' else 0)
+                self.assertIn('/index.html', (place / 'logs/access.log').read_text())
+            self.assertIn(os.strerror(errno.EACCES), log)
+            self.assertIn(os.strerror(errno.ECONNREFUSED), log)
+
+
+LUA = """
+print(6 * 7)
+local file, message, number = io.open(arg and arg[1] or "%s", "r")
+print(file and file:read("l"), number)
+local made, _, number = io.open("made", "w")
+print(made ~= nil, number)
+print(os.execute("true"))
+"""
+
+WORKER = """
+import errno, os, socket
+def attempt(name, call, *arguments):
+    try:
+        call(*arguments)
+        print(name, 'done')
+    except OSError as error:
+        print(name, errno.errorcode[error.errno])
+print(sum(range(10)))
+attempt('read', open, '%s')
+attempt('write', open, 'made', 'w')
+attempt('socket', socket.socket)
+attempt('fork', lambda: os.fork() or os._exit(0))
+attempt('kill', os.kill, os.getppid(), 0)
+attempt('mkdir', os.mkdir, 'folder')
+"""
+
+
+@harness.both_modes
+class Interpreter(PolicyCase):
+    def place(self):
+        place = harness.workdir('interpreter')
+        (place / 'data').write_text('data\n')
+        return place
+
+    def test_lua(self, mode):
+        """interpreter: lua5.4 runs a script from standard input; no file, no process"""
+        wanted = {'native': ('data\tnil', 'true\tnil'), mode: ('nil\t13', 'false\t13')}
+        for how, (data, made) in wanted.items():
+            place = self.place()
+            result = self.run_in(place, ['lua5.4', '-'], how, 'interpreter',
+                                 input=(LUA % (place / 'data')).encode())
+            lines = result.stdout.decode().splitlines()
+            self.assertEqual(lines[:3], ['42', data, made], result.stderr)
+            self.assertEqual(lines[3].startswith('true'), how == 'native', lines)
+            self.assertEqual((place / 'made').exists(), how == 'native')
+
+    def test_mruby(self, mode):
+        """interpreter: mruby runs a script from standard input"""
+        result = self.run_in(self.place(), ['mruby', '-'], mode, 'interpreter',
+                             input=b'puts [3, 1, 2].sort.inspect\n')
+        self.assert_allowed(result, b'[1, 2, 3]\n')
+
+    def test_python(self, mode):
+        """interpreter: python3 computes; files, sockets, processes and signals are refused"""
+        wanted = {
+            'native': ['45', 'read done', 'write done', 'socket done', 'fork done', 'kill done',
+                       'mkdir done'],
+            mode: ['45', 'read EACCES', 'write EACCES', 'socket EACCES', 'fork EPERM', 'kill EPERM',
+                   'mkdir EACCES']}
+        for how in ('native', mode):
+            place = self.place()
+            result = self.run_in(place, [PYTHON, '-'], how, 'interpreter',
+                                 input=(WORKER % (place / 'data')).encode())
+            self.assertEqual(result.stdout.decode().splitlines(), wanted[how], result.stderr)
+            self.assertEqual((place / 'made').exists(), how == 'native')
+            self.assertEqual((place / 'folder').exists(), how == 'native')
+
+
+if __name__ == '__main__':
+    unittest.main()
