@@ -21,7 +21,7 @@
 #include "daemon/policy/filter_calls.h"
 #include "daemon/policy/filter_cube.h"
 #include "daemon/policy/filter_plan.h"
-#include "daemon/policy/syscall_widths.h"
+#include "daemon/policy/syscall_arguments.h"
 
 static uint32_t action_of(const struct plan_answer *answer)
 {

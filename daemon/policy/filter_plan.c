@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "daemon/policy/filter_cube.h"
-#include "daemon/policy/syscall_widths.h"
+#include "daemon/policy/syscall_arguments.h"
 
 static_assert(COMPARISONS_MAX + 2 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
 
