@@ -31,8 +31,7 @@ static pid_t sibling;
 static ssize_t read_memory(pid_t pid, uint64_t address, void *data, size_t size)
 {
 	struct iovec local = {data, size};
-	struct iovec remote = {
-		(void *)(uintptr_t)address, size}; /* NOLINT(performance-no-int-to-ptr) */
+	struct iovec remote = {(void *)(uintptr_t)address, size};
 	ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 
 	return got < 0 ? -errno : got;
@@ -224,8 +223,7 @@ static int show_pipe(void)
 	int ends[2];
 	char byte = 0;
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ||
-		probe_call((void *)(intptr_t)ends[1]) < 0) { /* NOLINT(performance-no-int-to-ptr) */
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 || probe_call((void *)(intptr_t)ends[1]) < 0) {
 		return 1;
 	}
 	return read(ends[0], &byte, 1) == 1 && byte == BYTE ? 0 : 2;

@@ -282,7 +282,11 @@ int main(int argc, char **argv)
 	fixture.denied_port = 1;
 	parse_arguments(argc, argv);
 	arena = map_arena();
-	int error = arena ? fixture_init(&fixture) : -errno;
+	if (!arena) {
+		perror("bench: cannot map memory for the figures");
+		return 1;
+	}
+	int error = fixture_init(&fixture);
 	if (error < 0) {
 		fprintf(stderr, "bench: cannot prepare: %s\n", strerror(-error));
 		return 1;

@@ -129,7 +129,7 @@ static int read_string(pid_t tid, uint64_t address, char *text, size_t capacity)
 		chunk = chunk < READ_CHUNK ? chunk : READ_CHUNK;
 		chunk = chunk < capacity - done ? chunk : capacity - done;
 		struct iovec local = {text + done, chunk};
-		struct iovec remote = {(void *)(uintptr_t)(address + done), chunk}; /* NOLINT */
+		struct iovec remote = {(void *)(uintptr_t)(address + done), chunk};
 		ssize_t got = process_vm_readv(tid, &local, 1, &remote, 1, 0);
 		if (got <= 0) {
 			return -EFAULT;
@@ -212,7 +212,7 @@ static int serve_connect(const struct seccomp_notif *request)
 	struct sockaddr_storage address = {0};
 	size_t size = arguments[2] < sizeof(address) ? arguments[2] : sizeof(address);
 	struct iovec local = {&address, size};
-	struct iovec remote = {(void *)(uintptr_t)arguments[1], size}; /* NOLINT */
+	struct iovec remote = {(void *)(uintptr_t)arguments[1], size};
 
 	if (process_vm_readv((pid_t)request->pid, &local, 1, &remote, 1, 0) != (ssize_t)size) {
 		return -EFAULT;
