@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parity [-l] DIRECTORY [PATTERN...]: runs the cases whose names match one of the patterns of
+ * fnmatch(3) (all without any) below DIRECTORY, which must be empty, and prints "NAME: TEXT" for
+ * each. -l prints names only. The directories are numbered in the order of the table: two runs of
+ * the same table in the same DIRECTORY see the same names.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "tests/parity/tree.h"
+
+#define TEXT_SIZE    16384
+#define CASE_SECONDS 10
+#define EXIT_BROKEN  77
+
+struct runner {
+	const char *directory;
+	char *const *patterns;
+	size_t pattern_count;
+	bool list_only;
+	char *text; /* shared with the children */
+	unsigned int number;
+};
+
+static void (*const modules[])(struct runner *) = {
+	cases_open,
+	cases_path,
+	cases_mode,
+	cases_dirfd,
+	cases_how,
+	cases_proc,
+	cases_limit,
+	cases_thread,
+	cases_signal,
+	cases_socket,
+	cases_connect,
+	cases_unix,
+};
+
+void scene_broken(struct scene *scene, const char *what)
+{
+	tell(scene, " PREPARATION FAILED: %s: %s", what, observe_errno(errno));
+	_exit(EXIT_BROKEN);
+}
+
+static bool is_wanted(const struct runner *runner, const char *name)
+{
+	if (!runner->pattern_count) {
+		return true;
+	}
+	for (size_t i = 0; i < runner->pattern_count; i++) {
+		if (!fnmatch(runner->patterns[i], name, 0)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static _Noreturn void run_child(
+	const struct runner *runner, case_function *function, const void *data)
+{
+	char root[4096];
+	struct scene scene = {
+		.observation = {runner->text, TEXT_SIZE, 0}, .root = root, .data = data};
+
+	setsid();
+	umask(0);
+	snprintf(root, sizeof(root), "%s/%04u", runner->directory, runner->number);
+	prepare(&scene, !mkdir(root, 0755) && !chdir(root));
+	tree_make(&scene);
+	umask(022);
+	function(&scene);
+	_exit(0);
+}
+
+/* Waits for the child and whatever it started; tells how it ended if not by itself. */
+static void await_child(struct runner *runner, pid_t pid)
+{
+	struct observation observation = {runner->text, TEXT_SIZE, strlen(runner->text)};
+	cleanup_fd int pidfd = (int)raw(SYS_pidfd_open, pid, 0);
+	struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+	int status;
+
+	if (poll(&poller, 1, CASE_SECONDS * 1000) == 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		observe(&observation, " STILL RUNNING after %d s", CASE_SECONDS);
+	} else {
+		waitpid(pid, &status, 0);
+		if (WIFSIGNALED(status)) {
+			observe(&observation, " killed by signal %d", WTERMSIG(status));
+		} else if (WEXITSTATUS(status)) {
+			observe(&observation, " exit %d", WEXITSTATUS(status));
+		}
+	}
+	kill(-pid, SIGKILL);
+}
+
+void runner_case(
+	struct runner *runner, case_function *function, const void *data, const char *format, ...)
+{
+	char name[512];
+	va_list arguments;
+	pid_t pid;
+
+	va_start(arguments, format);
+	vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	runner->number++;
+	if (!is_wanted(runner, name)) {
+		return;
+	}
+	if (runner->list_only) {
+		printf("%s\n", name);
+		return;
+	}
+	runner->text[0] = '\0';
+	pid = fork();
+	if (pid == 0) {
+		run_child(runner, function, data);
+	}
+	if (pid > 0) {
+		await_child(runner, pid);
+	}
+	printf("%s: %s\n", name, pid > 0 ? runner->text : "fork failed");
+	fflush(stdout);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: parity [-l] DIRECTORY [PATTERN...]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct runner runner = {0};
+	int option;
+
+	while ((option = getopt(argc, argv, "l")) != -1) {
+		if (option != 'l') {
+			return usage();
+		}
+		runner.list_only = true;
+	}
+	if (optind == argc || argv[optind][0] != '/') {
+		return usage();
+	}
+	runner.directory = argv[optind];
+	runner.patterns = argv + optind + 1;
+	runner.pattern_count = (size_t)(argc - optind - 1);
+	runner.text =
+		mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (runner.text == MAP_FAILED) {
+		return 1;
+	}
+	for (size_t i = 0; i < array_length(modules); i++) {
+		modules[i](&runner);
+	}
+	return 0;
+}

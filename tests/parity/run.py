@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares the parity table: natively, and under a policy that allows everything.
+
+Each case is a test; it passes if its line is the same in both runs. Patterns given as arguments
+choose cases. What the table finds around it (see README.md): USHER_BUILD and USHER_TEST_MODE.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.environ.get('USHER_BUILD', 'build')
+MODE = os.environ.get('USHER_TEST_MODE', 'embedded')
+PROGRAM = os.path.abspath(os.path.join(BUILD, 'tests/parity/parity'))
+USHER = [os.path.join(BUILD, 'client/usher'), 'run', '--' + MODE, '--policy', 'everything', '--']
+SECONDS = 280
+
+
+def table(prefix, patterns):
+    """One run in a fresh directory: {name: text} in the table's order, and what went wrong."""
+    directory = os.path.join(os.environ.get('TMPDIR', tempfile.gettempdir()),
+                             'parity-%d' % os.getpid())
+    os.mkdir(directory, 0o755)
+    environment = dict(os.environ, PARITY_MARK='1')
+    error = None
+    try:
+        done = subprocess.run(prefix + [PROGRAM, directory] + patterns, timeout=SECONDS,
+                              env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        output = done.stdout
+        if done.returncode:
+            error = 'exit status %d' % done.returncode
+    except subprocess.TimeoutExpired as late:
+        output = late.stdout or b''
+        error = 'not finished after %d s' % SECONDS
+    finally:
+        subprocess.run(['chmod', '-R', 'u+rwx', directory], stderr=subprocess.DEVNULL)
+        shutil.rmtree(directory, ignore_errors=True)
+    lines = output.decode('utf-8', 'backslashreplace').replace('\\\n', '').splitlines()
+    return dict(line.split(': ', 1) for line in lines if ': ' in line), error
+
+
+def words_that_differ(native, brokered):
+    """The first place where two lines part, with some words before it."""
+    ours, theirs = native.split(), brokered.split()
+    at = next((i for i, pair in enumerate(zip(ours, theirs)) if pair[0] != pair[1]),
+              min(len(ours), len(theirs)))
+    start = max(0, at - 6)
+    return (' '.join(ours[start:at + 10]), ' '.join(theirs[start:at + 10]))
+
+
+def main():
+    native, native_error = table([], sys.argv[1:])
+    brokered, error = table(USHER, sys.argv[1:])
+    failed = 0
+    number = 0
+    for number, (name, expected) in enumerate(native.items(), 1):
+        got = brokered.get(name, 'no line')
+        if got == expected and 'PREPARATION FAILED' not in expected:
+            print('ok %d - %s' % (number, name))
+            continue
+        failed += 1
+        print('not ok %d - %s' % (number, name))
+        here, there = words_that_differ(expected, got)
+        print('#   natively: %s\n#      usher: %s' % (here, there))
+    for what, problem in (('natively', native_error), ('under usher', error)):
+        number += 1
+        failed += problem is not None
+        print('%sok %d - the table ran to its end %s%s' % (
+            'not ' if problem else '', number, what, '\n#   ' + problem if problem else ''))
+    print('1..%d' % number)
+    print('# %d of %d differ (%s)' % (failed, number, MODE))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
