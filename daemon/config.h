@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's configuration, usherd.ini(5). It is loaded whole or not at all, never changes
+ * afterwards, and is shared by reference: a reload puts another one in its place, while what has
+ * begun under the old one goes on with it. References are counted on the loop's thread only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "daemon/policy/policy.h"
+#include "daemon/tally.h"
+
+struct grant {
+	char *name;
+	bool any_user; /* users = * */
+	uid_t *users;
+	gid_t *groups;
+	char **policies; /* shell patterns of policy names */
+	size_t user_count, group_count, policy_count;
+};
+
+struct config {
+	unsigned int references;
+	char *file;   /* where it was read from; NULL if only defaults hold */
+	char *socket; /* absolute; NULL if there is no default for this user */
+	mode_t socket_mode;
+	gid_t socket_group; /* (gid_t)-1: as it comes */
+	char **policies;    /* directories, NULL-terminated */
+	size_t policy_count;
+	bool audit; /* decisions of sessions without a log of their own go into the daemon's */
+	struct tally_limits sessions, clients;
+	unsigned int handshake_seconds;
+	struct grant *grants;
+	size_t grant_count;
+};
+
+/*
+ * Loads `file`; NULL: the default place, where it may be missing. 0, or a negative errno with
+ * nothing loaded and the reasons in `report`, which the caller ends with policy_report_finish.
+ */
+int config_load(struct config **configp, const char *file, struct policy_report *report);
+
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is nothing */

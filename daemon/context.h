@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all connections and sessions of one daemon share. It belongs to the loop's thread.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "daemon/peer.h"
+#include "daemon/tally.h"
+
+struct client;
+struct config;
+struct session;
+
+LIST_HEAD(client_list, client);
+LIST_HEAD(session_list, session);
+
+struct context {
+	uv_loop_t *loop;
+	struct config *config; /* in force for what begins now */
+	struct peer self;
+	char *broker_program;
+	uint32_t seccomp_flags; /* those of WIRE_FILTER that this kernel has */
+	uint64_t last_session;
+	struct client_list clients;
+	struct session_list sessions;
+	struct tally clients_tally, sessions_tally;
+};

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/control_path.h"
+#include "daemon/base/install.h"
+#include "daemon/client.h"
+#include "daemon/config.h"
+#include "daemon/context.h"
+#include "daemon/control.h"
+#include "daemon/journal.h"
+#include "daemon/listen.h"
+#include "daemon/server.h"
+#include "daemon/service.h"
+#include "daemon/session.h"
+#include "paths.h"
+
+#define EXIT_CONFIG 2
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5) /* Linux 5.19 */
+#endif
+
+struct daemon {
+	const struct daemon_options *options;
+	uv_loop_t loop;
+	struct context context;
+	struct server server;
+	struct control control;
+	uv_signal_t on_hangup, on_terminate, on_interrupt;
+	char *socket_path, *control_path; /* NULL: not ours to remove */
+	int lock;
+};
+
+static int load_config(struct config **configp, const struct daemon_options *options)
+{
+	struct policy_report report = {0};
+
+	int result = config_load(configp, options->config, &report);
+	policy_report_print(&report, stderr, false);
+	policy_report_finish(&report);
+	return result;
+}
+
+int daemon_check(const struct daemon_options *options)
+{
+	struct config *config = NULL;
+
+	if (load_config(&config, options) < 0) {
+		return EXIT_CONFIG;
+	}
+	printf("usherd: %s is right: %zu grants\n",
+		config->file ? config->file : "there is no configuration, which",
+		config->grant_count);
+	config_unref(config);
+	return EXIT_SUCCESS;
+}
+
+/* What we were started with is not ours to trust. */
+static int settle(void)
+{
+	struct rlimit limit;
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+		return -errno;
+	}
+	/* A broker inherits what we pass and nothing else. */
+	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0) {
+		return -errno;
+	}
+	/* Each session takes some descriptors; those who run as our user shall not take them. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/*
+ * A kernel that knows the flags complains about the missing program (EFAULT), another about the
+ * flags (EINVAL). Nothing is loaded in either case.
+ */
+static uint32_t probe_seccomp_flags(void)
+{
+	unsigned long flags =
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT
+		       ? (uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+		       : 0;
+}
+
+static int init_context(struct context *context, uv_loop_t *loop)
+{
+	context->loop = loop;
+	context->seccomp_flags = probe_seccomp_flags();
+	LIST_INIT(&context->clients);
+	LIST_INIT(&context->sessions);
+	context->broker_program = install_broker_path();
+	if (!context->broker_program) {
+		journal_error("usher-broker is not where it belongs (%s); install usher again",
+			USHER_LIBEXECDIR);
+		return -ENOENT;
+	}
+	return peer_init_self(&context->self);
+}
+
+static void finish_context(struct context *context)
+{
+	config_unref(context->config);
+	peer_finish(&context->self);
+	free(context->broker_program);
+	tally_finish(&context->clients_tally);
+	tally_finish(&context->sessions_tally);
+}
+
+/* All or nothing: what is wrong leaves the old configuration in force. */
+static void reload(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = container_of(handle, struct daemon, on_hangup);
+	struct config *config = NULL;
+
+	(void)number;
+	service_reloading();
+	if (load_config(&config, daemon->options) < 0) {
+		journal_error("the configuration was not read again: what was in force stays so");
+	} else {
+		config_unref(daemon->context.config);
+		daemon->context.config = config;
+		journal_notice("the configuration was read again, for new sessions; the socket "
+			       "stays what it is");
+	}
+	service_ready(daemon->context.sessions_tally.total);
+}
+
+static void release_sessions(struct context *context)
+{
+	unsigned int count = 0;
+
+	while (!LIST_EMPTY(&context->sessions)) {
+		session_release(LIST_FIRST(&context->sessions));
+		count++;
+	}
+	if (count > 0) {
+		journal_notice("%u sessions go on without usherd: their brokers keep serving, and "
+			       "are not started again if they die",
+			count);
+	}
+}
+
+/* Closes all that keeps the loop alive; it ends when what was under way is over. */
+static void shut_down(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->data;
+
+	journal_notice("ends by signal %d", number);
+	service_stopping();
+	server_finish(&daemon->server);
+	control_finish(&daemon->control);
+	if (daemon->socket_path) {
+		unlink(daemon->socket_path);
+	}
+	unlink(daemon->control_path);
+	client_refuse_all(&daemon->context, "usherd ends; try again, or use --embedded");
+	release_sessions(&daemon->context);
+	uv_close((uv_handle_t *)&daemon->on_hangup, NULL);
+	uv_close((uv_handle_t *)&daemon->on_terminate, NULL);
+	uv_close((uv_handle_t *)&daemon->on_interrupt, NULL);
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	const struct {
+		uv_signal_t *handle;
+		uv_signal_cb callback;
+		int number;
+	} signals[] = {
+		{&daemon->on_hangup, reload, SIGHUP},
+		{&daemon->on_terminate, shut_down, SIGTERM},
+		{&daemon->on_interrupt, shut_down, SIGINT},
+	};
+
+	for (size_t i = 0; i < array_length(signals); i++) {
+		int result = uv_signal_init(&daemon->loop, signals[i].handle);
+		signals[i].handle->data = daemon;
+		if (result == 0) {
+			result = uv_signal_start(
+				signals[i].handle, signals[i].callback, signals[i].number);
+		}
+		if (result < 0) {
+			return result;
+		}
+	}
+	return 0;
+}
+
+static int complain_about_socket(const char *path, int error)
+{
+	if (error == -EADDRINUSE) {
+		journal_error("%s is served by another usherd; stop it, or choose another --socket",
+			path);
+	} else {
+		journal_error("%s cannot be listened on: %s", path, strerror(-error));
+	}
+	return error;
+}
+
+/* The hand-over socket: the service manager's if it gave one, else our own. */
+static int open_socket(struct daemon *daemon, const char *path)
+{
+	const struct config *config = daemon->context.config;
+
+	int given = service_listen_fd();
+	if (given != -ENOENT) {
+		if (given < 0) {
+			journal_error("the socket of the service manager is not one: usherd wants "
+				      "one ListenSequentialPacket=");
+		}
+		return given;
+	}
+	daemon->lock = listen_lock(path);
+	if (daemon->lock < 0) {
+		return complain_about_socket(path, daemon->lock);
+	}
+	int fd = listen_unix(path, SOCK_SEQPACKET, config->socket_mode, config->socket_group);
+	if (fd < 0) {
+		return complain_about_socket(path, fd);
+	}
+	daemon->socket_path = strdup(path);
+	return fd;
+}
+
+static int open_control(struct daemon *daemon, const char *path)
+{
+	const struct config *config = daemon->context.config;
+
+	daemon->control_path = control_path(path);
+	if (!daemon->control_path) {
+		return -ENOMEM;
+	}
+	int fd = listen_unix(
+		daemon->control_path, SOCK_STREAM, config->socket_mode, config->socket_group);
+	if (fd < 0) {
+		return complain_about_socket(daemon->control_path, fd);
+	}
+	return control_init(&daemon->control, &daemon->context, fd);
+}
+
+static int open_doors(struct daemon *daemon)
+{
+	const char *path =
+		daemon->options->socket ? daemon->options->socket : daemon->context.config->socket;
+
+	if (!path) {
+		journal_error("there is no XDG_RUNTIME_DIR to put a socket in; name one with "
+			      "--socket");
+		return -ENOENT;
+	}
+	int fd = open_socket(daemon, path);
+	if (fd < 0) {
+		return fd;
+	}
+	int result = server_init(&daemon->server, &daemon->context, fd);
+	if (result < 0) {
+		return result;
+	}
+	result = open_control(daemon, path);
+	if (result == 0) {
+		journal_notice(
+			"serves %s for %s", path, geteuid() == 0 ? "all users" : "its own user");
+	}
+	return result;
+}
+
+static int start(struct daemon *daemon)
+{
+	int result = settle();
+
+	if (result < 0) {
+		journal_error("cannot be started: %s", strerror(-result));
+		return result;
+	}
+	result = init_context(&daemon->context, &daemon->loop);
+	if (result == 0) {
+		result = open_doors(daemon);
+	}
+	return result == 0 ? watch_signals(daemon) : result;
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon = {.options = options, .lock = -1};
+
+	journal_open();
+	if (load_config(&daemon.context.config, options) < 0) {
+		journal_error("not started: the configuration is wrong");
+		return EXIT_CONFIG;
+	}
+	int result = uv_loop_init(&daemon.loop);
+	if (result == 0) {
+		result = start(&daemon);
+	}
+	if (result == 0) {
+		service_ready(0);
+		uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	}
+	finish_context(&daemon.context);
+	close_fd(&daemon.lock);
+	free(daemon.socket_path);
+	free(daemon.control_path);
+	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usherd: reads its options and hands over to daemon.c. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "paths.h"
+
+static const char usage[] =
+	"Usage: usherd [OPTION]...\n"
+	"Serves `usher run --daemon`: as root for all users, as a user for oneself.\n"
+	"\n"
+	"  -c, --config FILE  read FILE instead of the usual usherd.ini\n"
+	"  -s, --socket PATH  listen there, whatever the configuration says\n"
+	"      --check        only check the configuration\n"
+	"      --foreground   stay in the foreground, as usherd always does\n"
+	"      --version      print the version\n"
+	"      --help         print this\n"
+	"\n"
+	"SIGHUP reads configuration and policies again, for new sessions; SIGTERM ends usherd\n"
+	"and leaves its sessions to their brokers.\n";
+
+enum option_value { OPTION_CHECK = 256, OPTION_FOREGROUND, OPTION_VERSION, OPTION_HELP };
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"socket", required_argument, NULL, 's'},
+	{"check", no_argument, NULL, OPTION_CHECK},
+	{"foreground", no_argument, NULL, OPTION_FOREGROUND},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static int print_version(void)
+{
+	puts("usherd " USHER_VERSION);
+	return EXIT_SUCCESS;
+}
+
+static int print_usage(FILE *out, int status)
+{
+	fputs(usage, out);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon_options daemon_options = {0};
+	bool only_check = false;
+
+	for (int option; (option = getopt_long(argc, argv, "c:s:", options, NULL)) != -1;) {
+		switch (option) {
+		case 'c':
+			daemon_options.config = optarg;
+			break;
+		case 's':
+			daemon_options.socket = optarg;
+			break;
+		case OPTION_CHECK:
+			only_check = true;
+			break;
+		case OPTION_FOREGROUND:
+			break;
+		case OPTION_VERSION:
+			return print_version();
+		case OPTION_HELP:
+			return print_usage(stdout, EXIT_SUCCESS);
+		default:
+			return print_usage(stderr, 2);
+		}
+	}
+	if (optind != argc) {
+		return print_usage(stderr, 2);
+	}
+	return only_check ? daemon_check(&daemon_options) : daemon_run(&daemon_options);
+}

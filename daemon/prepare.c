@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/prepare.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/wire.h"
+#include "daemon/config.h"
+#include "daemon/peer.h"
+#include "daemon/policy/policy.h"
+
+/* The values of a client's variables, as the system knows them. */
+struct values {
+	char uid[16], runtime[48];
+	char *home; /* NULL if the user database does not have the uid */
+};
+
+static __attribute__((format(printf, 3, 4))) int fail(
+	struct preparation *preparation, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&preparation->text, format, arguments) < 0) {
+		preparation->text = NULL;
+	}
+	va_end(arguments);
+	return error;
+}
+
+static int find_user(struct preparation *preparation, struct values *values)
+{
+	struct passwd entry, *found = NULL;
+	size_t room = 64 * 1024; /* for any entry that is one */
+	cleanup_free char *buffer = malloc(room);
+
+	if (!buffer) {
+		return -ENOMEM;
+	}
+	snprintf(values->uid, sizeof(values->uid), "%u", preparation->uid);
+	snprintf(values->runtime, sizeof(values->runtime), "/run/user/%u", preparation->uid);
+	if (getpwuid_r(preparation->uid, &entry, buffer, room, &found) != 0 || !found) {
+		return 0;
+	}
+	preparation->user = strdup(entry.pw_name);
+	values->home = strdup(entry.pw_dir);
+	return preparation->user && values->home ? 0 : -ENOMEM;
+}
+
+/* The whole report for the log, and its first mistake for the client. */
+static int explain_report(
+	struct preparation *preparation, const struct policy_report *report, int error)
+{
+	size_t size;
+	FILE *out = open_memstream(&preparation->report, &size);
+
+	if (out) {
+		policy_report_print(report, out, false);
+		fclose(out);
+	}
+	for (size_t i = 0; i < report->count; i++) {
+		const struct policy_diagnostic *item = &report->items[i];
+		if (item->severity == POLICY_ERROR) {
+			return fail(preparation, error,
+				"policy '%s' has %zu mistake%s: %s:%u:%u: %s", preparation->policy,
+				report->error_count, report->error_count == 1 ? "" : "s",
+				item->file, item->line, item->column, item->text);
+		}
+	}
+	return fail(preparation, error, "policy '%s' cannot be read: %s", preparation->policy,
+		strerror(-error));
+}
+
+static int load_policy(
+	struct preparation *preparation, const struct values *values, struct policy **policyp)
+{
+	const char *const *directories = (const char *const *)preparation->config->policies;
+	struct policy_options options = {.variables = {.home = values->home,
+						 .user = preparation->user,
+						 .uid = values->uid,
+						 .cwd = preparation->directory,
+						 .tmpdir = "/tmp",
+						 .xdg_runtime_dir = values->runtime,
+						 .sets = (const char *const *)preparation->sets,
+						 .set_count = preparation->set_count},
+		.directories = directories,
+		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0};
+	cleanup_free char *path = NULL;
+	struct policy_report report = {0};
+
+	int result = policy_find(preparation->policy, directories, &path);
+	if (result < 0) {
+		return fail(preparation, result,
+			"there is no policy '%s' in the policy directories of usherd",
+			preparation->policy);
+	}
+	result = policy_load(policyp, path, &options, &report);
+	if (result < 0) {
+		explain_report(preparation, &report, result);
+	}
+	policy_report_finish(&report);
+	return result;
+}
+
+static int make(struct preparation *preparation, const struct values *values)
+{
+	struct filter_options options = {.targets_are_root = preparation->targets_are_root};
+	cleanup_policy struct policy *policy = NULL;
+
+	int result = load_policy(preparation, values, &policy);
+	if (result < 0) {
+		return result;
+	}
+	result = filter_compile(&preparation->filter, policy, &options);
+	if (result < 0) {
+		return fail(preparation, result, "policy '%s' cannot be made a filter: %s",
+			preparation->policy,
+			result == -E2BIG ? "it has too many rules about system calls"
+					 : strerror(-result));
+	}
+	preparation->snapshot = policy_to_snapshot(policy);
+	return preparation->snapshot < 0 ? preparation->snapshot : 0;
+}
+
+static void work(uv_work_t *work)
+{
+	struct preparation *preparation = container_of(work, struct preparation, work);
+	struct values values = {.home = NULL};
+
+	preparation->error = find_user(preparation, &values);
+	if (preparation->error == 0) {
+		preparation->error = make(preparation, &values);
+	}
+	if (preparation->error < 0 && !preparation->text) {
+		fail(preparation, 0, "policy '%s' cannot be used: %s", preparation->policy,
+			strerror(-preparation->error));
+	}
+	free(values.home);
+}
+
+static void after_work(uv_work_t *work, int status)
+{
+	struct preparation *preparation = container_of(work, struct preparation, work);
+
+	if (status < 0) {
+		preparation->error = status; /* cancelled: the loop ends */
+	}
+	if (preparation->owner) {
+		preparation->done(preparation, preparation->owner);
+	} else {
+		preparation_free(preparation);
+	}
+}
+
+static int copy_sets(struct preparation *preparation, const struct wire_hello_strings *hello)
+{
+	preparation->sets = calloc(hello->set_count + 1, sizeof(*preparation->sets));
+	if (!preparation->sets) {
+		return -ENOMEM;
+	}
+	for (; preparation->set_count < hello->set_count; preparation->set_count++) {
+		char *copy = strdup(hello->sets[preparation->set_count]);
+		if (!copy) {
+			return -ENOMEM;
+		}
+		preparation->sets[preparation->set_count] = copy;
+	}
+	return 0;
+}
+
+int prepare_start(struct preparation **preparationp, uv_loop_t *loop, struct config *config,
+	const struct peer *peer, const struct wire_hello_strings *hello,
+	void (*done)(struct preparation *preparation, void *owner), void *owner)
+{
+	struct preparation *preparation = calloc(1, sizeof(*preparation));
+
+	if (!preparation) {
+		return -ENOMEM;
+	}
+	preparation->snapshot = -1;
+	preparation->config = config_ref(config);
+	preparation->uid = peer->uid;
+	preparation->targets_are_root = peer->ids_can_vary;
+	preparation->directory = peer_working_directory(peer);
+	preparation->done = done;
+	preparation->owner = owner;
+	preparation->policy = strdup(hello->policy);
+	int result = preparation->policy ? copy_sets(preparation, hello) : -ENOMEM;
+	if (result == 0) {
+		result = uv_queue_work(loop, &preparation->work, work, after_work);
+	}
+	if (result < 0) {
+		preparation_free(preparation);
+		return result;
+	}
+	*preparationp = preparation;
+	return 0;
+}
+
+void prepare_forget(struct preparation *preparation)
+{
+	preparation->owner = NULL;
+}
+
+void preparation_free(struct preparation *preparation)
+{
+	if (!preparation) {
+		return;
+	}
+	for (size_t i = 0; i < preparation->set_count; i++) {
+		free(preparation->sets[i]);
+	}
+	filter_finish(&preparation->filter);
+	close_fd(&preparation->snapshot);
+	config_unref(preparation->config);
+	free(preparation->sets);
+	free(preparation->text);
+	free(preparation->report);
+	free(preparation->user);
+	free(preparation->policy);
+	free(preparation->directory);
+	free(preparation);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carries lines from a broker into the daemon's log, through a pipe, so that a broker never holds
+ * a descriptor of the log itself. A broker runs with the rights of its client and is not trusted:
+ * lines are cut at RELAY_LINE_MAX, and of more than its rate allows only the number is told. The
+ * writer's end does not block: a daemon that is late costs audit lines, never time.
+ *
+ * A relay owns itself and ends when the last writer has closed.
+ */
+#pragma once
+
+#include <uv.h>
+
+#define RELAY_LINE_MAX (16u * 1024u)
+
+enum relay_kind {
+	RELAY_WORDS, /* standard error: 20 lines a second, as warnings */
+	RELAY_AUDIT, /* audit records: 500 lines a second */
+};
+
+/*
+ * Starts one; *writer is the end for the broker and the caller's. `label` stands before each line
+ * and is copied. 0 or a negative errno.
+ */
+int relay_start(int *writer, uv_loop_t *loop, const char *label, enum relay_kind kind);
