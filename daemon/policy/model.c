@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy's memory: who owns what, and the defaults of the sections. A section that is present
+ * without `default` denies, since who lists what is allowed means that the rest is not; but
+ * [syscalls] allows, since no program lives without the calls that nobody thinks of.
+ */
+#include "daemon/policy/model.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/address.h"
+#include "daemon/policy/pattern.h"
+#include "daemon/policy/syscall_subject.h"
+
+static const struct {
+	enum policy_action action; /* of the section without `default` */
+	int error;                 /* of `deny` alone */
+	const char *text;
+} section_defaults[] = {
+	[POLICY_FILES] = {POLICY_DENY, EACCES, "default = deny EACCES (the section has none)"},
+	[POLICY_NETWORK] = {POLICY_DENY, ECONNREFUSED,
+		"default = deny ECONNREFUSED (the section has none)"},
+	[POLICY_SOCKETS] = {POLICY_DENY, EAFNOSUPPORT,
+		"default = deny EAFNOSUPPORT (the section has none)"},
+	[POLICY_SYSCALLS] = {POLICY_ALLOW, EPERM, "default = allow (the section has none)"},
+};
+static_assert(array_length(section_defaults) == POLICY_SECTIONS, "every section has a default");
+
+static const char *const absent_texts[] = {
+	[POLICY_FILES] = "(no [files] section: files are not mediated)",
+	[POLICY_NETWORK] = "(no [network] section: connections are not mediated)",
+	[POLICY_SOCKETS] = "(no [sockets] section: sockets are not mediated)",
+	[POLICY_SYSCALLS] = "(no [syscalls] section: system calls are not restricted)",
+};
+static_assert(array_length(absent_texts) == POLICY_SECTIONS, "every section has a text");
+
+static const unsigned int section_operations[POLICY_SECTIONS] = {
+	[POLICY_FILES] = OPERATIONS_FILES,
+	[POLICY_NETWORK] = OPERATIONS_NETWORK,
+};
+
+int policy_default_errno(enum policy_section section, unsigned int operations)
+{
+	if (section == POLICY_NETWORK && (operations & OPERATION_CONNECT) == 0) {
+		return EACCES;
+	}
+	return section_defaults[section].error;
+}
+
+struct policy *policy_new(void)
+{
+	struct policy *policy = calloc(1, sizeof(*policy));
+
+	for (unsigned int i = 0; policy && i < POLICY_SECTIONS; i++) {
+		policy->sections[i].absent = (struct policy_rule){
+			.section = i,
+			.action = POLICY_ALLOW,
+			.operations = section_operations[i],
+			.is_default = true,
+			.origin = {.file = "", .text = absent_texts[i]},
+		};
+	}
+	return policy;
+}
+
+int policy_add_file(struct policy *policy, char *name, char *text, size_t size)
+{
+	struct policy_file *files =
+		reallocarray(policy->files, policy->file_count + 1, sizeof(*files));
+
+	if (!files) {
+		free(name);
+		free(text);
+		return -ENOMEM;
+	}
+	policy->files = files;
+	files[policy->file_count] = (struct policy_file){name, text, size};
+	return (int)policy->file_count++;
+}
+
+int policy_add_service(
+	struct policy *policy, const char *name, const char *protocol, unsigned int port)
+{
+	cleanup_free char *name_copy = strdup(name);
+	cleanup_free char *protocol_copy = strdup(protocol);
+	struct policy_service *services =
+		reallocarray(policy->services, policy->service_count + 1, sizeof(*services));
+
+	if (services) {
+		policy->services = services;
+	}
+	if (!services || !name_copy || !protocol_copy) {
+		return -ENOMEM;
+	}
+	services[policy->service_count].name = steal_pointer(&name_copy);
+	services[policy->service_count].protocol = steal_pointer(&protocol_copy);
+	services[policy->service_count].port = port;
+	policy->service_count++;
+	return 0;
+}
+
+int policy_add_rule(struct policy *policy, struct policy_rule *rule)
+{
+	struct policy_section_rules *section = &policy->sections[rule->section];
+
+	if (section->count == section->capacity) {
+		size_t capacity = section->capacity != 0 ? 2 * section->capacity : 16;
+		struct policy_rule *rules = reallocarray(section->rules, capacity, sizeof(*rules));
+
+		if (!rules) {
+			return -ENOMEM;
+		}
+		section->rules = rules;
+		section->capacity = capacity;
+	}
+	section->rules[section->count++] = *rule;
+	memset(rule, 0, sizeof(*rule));
+	return 0;
+}
+
+/* The default of a section that has none. */
+static int make_fallback(
+	const struct policy *policy, enum policy_section index, struct policy_rule *rule)
+{
+	const struct policy_section_rules *section = &policy->sections[index];
+	char *text = strdup(section_defaults[index].text);
+
+	if (!text) {
+		return -ENOMEM;
+	}
+	*rule = (struct policy_rule){
+		.section = index,
+		.action = section_defaults[index].action,
+		.error = section_defaults[index].action == POLICY_DENY
+				 ? section_defaults[index].error
+				 : 0,
+		.operations = section_operations[index],
+		.is_default = true,
+		.origin = {section->place.file, section->place.line, section->place.column, text},
+	};
+	return 0;
+}
+
+int policy_seal(struct policy *policy)
+{
+	for (unsigned int i = 0; i < POLICY_SECTIONS; i++) {
+		struct policy_section_rules *section = &policy->sections[i];
+		struct policy_rule rule = section->fallback;
+		int r;
+
+		if (!section->present) {
+			continue;
+		}
+		r = section->has_fallback ? 0 : make_fallback(policy, i, &rule);
+		memset(&section->fallback, 0, sizeof(section->fallback));
+		rule.operations = section_operations[i];
+		r = r < 0 ? r : policy_add_rule(policy, &rule);
+		if (r < 0) {
+			policy_rule_finish(&rule);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void policy_subject_finish(enum policy_section section, struct policy_subject *subject)
+{
+	free(subject->text);
+	switch (section) {
+	case POLICY_FILES:
+		pattern_free(subject->path.pattern);
+		free(subject->path.replacement);
+		break;
+	case POLICY_NETWORK:
+		endpoint_subject_finish(&subject->endpoint);
+		break;
+	case POLICY_SYSCALLS:
+		syscall_subject_finish(&subject->syscall);
+		break;
+	default:
+		break;
+	}
+	memset(subject, 0, sizeof(*subject));
+}
+
+void policy_rule_finish(struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->subject_count; i++) {
+		policy_subject_finish(rule->section, &rule->subjects[i]);
+	}
+	free(rule->subjects);
+	free((char *)rule->origin.text);
+	memset(rule, 0, sizeof(*rule));
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy) {
+		return;
+	}
+	for (size_t i = 0; i < POLICY_SECTIONS; i++) {
+		struct policy_section_rules *section = &policy->sections[i];
+
+		for (size_t k = 0; k < section->count; k++) {
+			policy_rule_finish(&section->rules[k]);
+		}
+		policy_rule_finish(&section->fallback);
+		free(section->rules);
+	}
+	for (size_t i = 0; i < policy->file_count; i++) {
+		free(policy->files[i].name);
+		free(policy->files[i].text);
+	}
+	for (size_t i = 0; i < policy->service_count; i++) {
+		free(policy->services[i].name);
+		free(policy->services[i].protocol);
+	}
+	variables_finish(&policy->variables);
+	free(policy->services);
+	free(policy->files);
+	free(policy->description);
+	free(policy);
+}
+
+const char *policy_description(const struct policy *policy)
+{
+	return policy->description ? policy->description : "";
+}
+
+bool policy_has_section(const struct policy *policy, enum policy_section section)
+{
+	return policy->sections[section].present;
+}
+
+const struct policy_rule *policy_rules(
+	const struct policy *policy, enum policy_section section, size_t *countp)
+{
+	*countp = policy->sections[section].count;
+	return policy->sections[section].rules;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loaded policy itself: built by parse.c, never changed afterwards. The rules of a section
+ * stand in the order in which they are tried; its default is the last of them.
+ */
+#pragma once
+
+#include "daemon/policy/rule.h"
+#include "daemon/policy/variables.h"
+
+/* A file as it was read; the same file included twice is two of these. */
+struct policy_file {
+	char *name;
+	char *text;
+	size_t size;
+};
+
+/* A service's port as it was looked up, so that a snapshot means the same elsewhere. */
+struct policy_service {
+	char *name, *protocol;
+	unsigned int port; /* 0: there is none */
+};
+
+struct policy_place {
+	const char *file; /* NULL: nowhere */
+	unsigned int line, column;
+};
+
+struct policy_section_rules {
+	bool present;
+	struct policy_place place;     /* of the first header */
+	struct policy_place first_all; /* of the first word `all` */
+	struct policy_rule *rules;
+	size_t count, capacity;
+	struct policy_rule fallback; /* the default until the end of loading, then moved */
+	bool has_fallback;
+	unsigned int fallback_depth; /* of the file that it stands in, below the first */
+	struct policy_rule absent;   /* the verdict's rule where the section is absent */
+};
+
+struct policy {
+	char *description;
+	struct policy_file *files;
+	size_t file_count;
+	struct policy_service *services;
+	size_t service_count;
+	struct variables variables;
+	struct policy_section_rules sections[POLICY_SECTIONS];
+};
+
+struct policy *policy_new(void);
+
+/* Takes over the strings. The index of the file, or -ENOMEM (the strings are freed). */
+int policy_add_file(struct policy *policy, char *name, char *text, size_t size);
+int policy_add_service(
+	struct policy *policy, const char *name, const char *protocol, unsigned int port);
+/* Moves the rule's contents; 0 or -ENOMEM (they stay the caller's). */
+int policy_add_rule(struct policy *policy, struct policy_rule *rule);
+/* Puts the defaults behind the rules, also where none was written. 0 or -ENOMEM. */
+int policy_seal(struct policy *policy);
+
+void policy_subject_finish(enum policy_section section, struct policy_subject *subject);
+void policy_rule_finish(struct policy_rule *rule);
+
+/* The errno of `deny` alone. */
+int policy_default_errno(enum policy_section section, unsigned int operations);

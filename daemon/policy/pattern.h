@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Patterns of paths and of abstract socket names.
+ *
+ * A path pattern is absolute and is matched against a resolved path. `*` stands for any characters
+ * of one component, `?` for one, `[abc]`, `[a-z]` and `[!abc]` for one of a set (or not of it),
+ * `**` as a whole component for any number of components, none as well: /dir/ ** (written together)
+ * matches /dir and all below it. A character is a well-formed UTF-8 sequence, else a byte. In an
+ * abstract name only `*` is special, and it stands for any bytes.
+ *
+ * Matching takes at most (length of the pattern) x (length of the path) steps, whoever wrote them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/policy/mistake.h"
+
+struct pattern;
+
+/*
+ * `text` has `length` bytes; where `literal` is not NULL, bytes that it marks are not special. 0
+ * and a pattern, -ENOMEM, or -EINVAL with `mistake` filled.
+ */
+int pattern_path_new(struct pattern **patternp, const char *text, const bool *literal,
+	size_t length, struct mistake *mistake);
+int pattern_abstract_new(struct pattern **patternp, const char *text, const bool *literal,
+	size_t length, struct mistake *mistake);
+void pattern_free(struct pattern *pattern);
+
+bool pattern_matches(const struct pattern *pattern, const char *text, size_t length);
+
+/* True if no text of its kind is outside the pattern. */
+bool pattern_is_everything(const struct pattern *pattern);
+
+/*
+ * True if all that `narrow` matches is matched by `wide`; false if not, or if it is hard to tell.
+ * Both are of one kind.
+ */
+bool pattern_covers(const struct pattern *wide, const struct pattern *narrow);
+
+/* Whether there is a special character in it, and the text without any special one if not. */
+const char *pattern_literal(const struct pattern *pattern);
