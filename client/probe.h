@@ -38,7 +38,10 @@ struct probe {
 extern const struct probe probes[];
 extern const size_t probe_count;
 
-/* Runs one probe, for some seconds at the most. */
+/*
+ * Runs one probe, for some seconds at the most. It forks and goes on as an ordinary program: no
+ * other thread of the caller may be running, and the caller must not wait for children of any pid.
+ */
 void probe_run(const struct probe *probe, struct probe_result *result);
 
 /*
