@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `usher check`: everything that is wrong with policies, or surely not meant, in one run. A policy
+ * is in order if it can be run: so its filter is made as well, and must fit.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/commands.h"
+#include "client/policy_file.h"
+#include "daemon/policy/filter.h"
+#include "daemon/policy/filter_launch.h"
+
+enum check_exit { CHECK_CLEAN = 0, CHECK_WARNINGS = 1, CHECK_ERRORS = 2 };
+
+static const char usage[] =
+	"Usage: usher check [--strict] [--json] [--set NAME=VALUE]... POLICY...\n"
+	"\n"
+	"Reports all mistakes in policies, and what is legal and surely not meant.\n"
+	"POLICY is a name, looked for as by `usher run --policy`, or a file (with a slash).\n"
+	"\n"
+	"  --strict          exit with 1 if there are warnings\n"
+	"  --json            one JSON object instead of lines\n"
+	"  --set NAME=VALUE  give a variable its value\n"
+	"  --help            this text\n"
+	"\n"
+	"Exit status: 0 clean, 1 warnings (with --strict), 2 errors.\n";
+
+struct check_options {
+	bool strict, json;
+	struct policy_sets sets;
+};
+
+/* What is known of one policy. */
+struct check {
+	const char *name;
+	struct policy_file file;
+	int error;
+	size_t rule_count, instruction_count;
+	char trouble[200]; /* with the filter; empty if there is none */
+	bool trouble_is_error;
+};
+
+static size_t count_rules(const struct policy *policy)
+{
+	size_t total = 0;
+
+	for (int section = 0; section < POLICY_SECTIONS; section++) {
+		size_t count;
+		const struct policy_rule *rules =
+			policy_rules(policy, (enum policy_section)section, &count);
+
+		for (size_t i = 0; i < count; i++) {
+			total += !rules[i].is_default;
+		}
+	}
+	return total;
+}
+
+static void check_launch(struct check *check, const struct filter *filter)
+{
+	const char *call = filter_launch_obstacle(filter);
+
+	if (call) {
+		snprintf(check->trouble, sizeof(check->trouble),
+			"no program can be started: [syscalls] refuses %s; allow it", call);
+	}
+}
+
+static void check_filter(struct check *check, bool targets_are_root)
+{
+	const struct filter_options options = {.targets_are_root = targets_are_root};
+	struct filter filter;
+	int error = filter_compile(&filter, check->file.policy, &options);
+
+	if (!error) {
+		check_launch(check, &filter);
+		check->instruction_count = filter.count > check->instruction_count
+						   ? filter.count
+						   : check->instruction_count;
+		filter_finish(&filter);
+		return;
+	}
+	check->error = error;
+	check->trouble_is_error = true;
+	snprintf(check->trouble, sizeof(check->trouble), "the filter cannot be made: %s",
+		error == -E2BIG ? "[syscalls] and [sockets] come to more than 4096 instructions; "
+				  "use fewer comparisons of arguments"
+				: strerror(-error));
+}
+
+static void check_policy(struct check *check, const struct check_options *options)
+{
+	check->error =
+		policy_file_load(&check->file, check->name, &options->sets, POLICY_LOAD_LINT);
+	if (check->error) {
+		return;
+	}
+	check->rule_count = count_rules(check->file.policy);
+	check_filter(check, false);
+	if (!check->error) {
+		check_filter(check, true);
+	}
+}
+
+static enum check_exit check_result(const struct check *check, const struct check_options *options)
+{
+	bool has_warnings = check->file.report.warning_count || check->trouble[0];
+
+	if (check->error) {
+		return CHECK_ERRORS;
+	}
+	return options->strict && has_warnings ? CHECK_WARNINGS : CHECK_CLEAN;
+}
+
+static void print_check(const struct check *check)
+{
+	if (check->file.report.count || !check->file.policy) {
+		policy_file_complain(&check->file, check->name, check->error);
+	}
+	if (check->trouble[0]) {
+		fprintf(stderr, "%s: %s: %s\n", check->file.path,
+			check->trouble_is_error ? "error" : "warning", check->trouble);
+	}
+	if (!check->error && !check->file.report.count && !check->trouble[0]) {
+		printf("%s: ok, %zu rules, a filter of %zu instructions\n", check->file.path,
+			check->rule_count, check->instruction_count);
+	}
+}
+
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, size_t number)
+{
+	json_object_object_add(object, key, json_object_new_int64((int64_t)number));
+}
+
+static struct json_object *diagnostic_to_json(const struct policy_diagnostic *diagnostic)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "severity", diagnostic->severity == POLICY_ERROR ? "error" : "warning");
+	add_text(object, "file", diagnostic->file);
+	add_number(object, "line", diagnostic->line);
+	add_number(object, "column", diagnostic->column);
+	add_text(object, "text", diagnostic->text);
+	return object;
+}
+
+static struct json_object *check_to_json(const struct check *check)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *diagnostics = json_object_new_array();
+	const struct policy_report *report = &check->file.report;
+
+	for (size_t i = 0; i < report->count; i++) {
+		json_object_array_add(diagnostics, diagnostic_to_json(&report->items[i]));
+	}
+	if (check->trouble[0]) {
+		struct policy_diagnostic trouble = {
+			.severity = check->trouble_is_error ? POLICY_ERROR : POLICY_WARNING,
+			.file = check->file.path,
+			.text = (char *)check->trouble,
+		};
+
+		json_object_array_add(diagnostics, diagnostic_to_json(&trouble));
+	}
+	add_text(object, "policy", check->name);
+	add_text(object, "file", check->file.path);
+	add_text(object, "error", check->error ? strerror(-check->error) : NULL);
+	add_number(object, "rules", check->rule_count);
+	add_number(object, "instructions", check->instruction_count);
+	json_object_object_add(object, "diagnostics", diagnostics);
+	return object;
+}
+
+static enum check_exit check_all(char **names, const struct check_options *options)
+{
+	enum check_exit result = CHECK_CLEAN;
+	struct json_object *array = json_object_new_array();
+
+	for (; *names; names++) {
+		struct check check = {.name = *names};
+		enum check_exit one;
+
+		check_policy(&check, options);
+		one = check_result(&check, options);
+		result = one > result ? one : result;
+		if (options->json) {
+			json_object_array_add(array, check_to_json(&check));
+		} else {
+			print_check(&check);
+		}
+		policy_file_finish(&check.file);
+	}
+	if (options->json) {
+		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
+	}
+	json_object_put(array);
+	return result;
+}
+
+enum { OPTION_HELP = 'h', OPTION_STRICT = 256, OPTION_JSON, OPTION_SET };
+
+static const struct option long_options[] = {
+	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"set", required_argument, NULL, OPTION_SET},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+/* 0, 1 if help was asked for, or -EINVAL (said on stderr). */
+static int parse_options(struct check_options *options, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_STRICT:
+			options->strict = true;
+			break;
+		case OPTION_JSON:
+			options->json = true;
+			break;
+		case OPTION_SET:
+			if (policy_sets_add(&options->sets, optarg)) {
+				fprintf(stderr, "usher: too many --set\n");
+				return -EINVAL;
+			}
+			break;
+		case OPTION_HELP:
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int command_check(int argc, char **argv)
+{
+	struct check_options options = {0};
+	int parsed = parse_options(&options, argc, argv);
+
+	if (parsed == 1) {
+		fputs(usage, stdout);
+		return CHECK_CLEAN;
+	}
+	if (parsed || optind == argc) {
+		fputs(usage, stderr);
+		return CHECK_ERRORS;
+	}
+	return (int)check_all(argv + optind, &options);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `usher explain`: what a policy answers to one question, which rule says so, and who enforces it.
+ */
+#include "client/explain.h"
+
+#include <getopt.h>
+#include <json-c/json.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/commands.h"
+#include "client/policy_file.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/syscall_decide.h"
+
+enum { EXIT_ANSWERED = 0 };
+
+static const char usage[] =
+	"Usage: usher explain --policy POLICY [--set NAME=VALUE]... [--json] QUESTION\n"
+	"\n"
+	"Says what the policy answers, by which rule, and who enforces it: the filter in the\n"
+	"kernel (BPF), which never asks, or the broker.\n"
+	"\n"
+	"Questions:\n"
+	"  open [-r|-w|-rw|-c] PATH           -c as creat(2): write and create\n"
+	"  connect tcp HOST:PORT              HOST an address, IPv6 in brackets; also udp\n"
+	"  connect unix PATH, unix @NAME\n"
+	"  socket FAMILY/TYPE[/PROTOCOL]      inet/stream\n"
+	"  syscall NAME                       or 'NAME(argN == VALUE, ...)', others being 0\n"
+	"\n"
+	"A PATH is made absolute from the current directory and, as far as it exists, resolved.\n"
+	"\n"
+	"  --policy POLICY   a name, or a file (with a slash)\n"
+	"  --set NAME=VALUE  give a variable its value\n"
+	"  --json            one JSON object\n"
+	"  --help            this text\n"
+	"\n"
+	"Exit status: 0 answered, 2 a mistake in the question or the policy.\n";
+
+struct explain_options {
+	const char *policy;
+	bool json;
+	struct policy_sets sets;
+};
+
+static struct policy_verdict decide_section(
+	const struct explain_question *question, const struct policy *policy)
+{
+	switch (question->section) {
+	case POLICY_FILES:
+		return policy_decide_file(policy, question->operations, question->path);
+	case POLICY_NETWORK:
+		return policy_decide_endpoint(policy, OPERATION_CONNECT, &question->endpoint);
+	case POLICY_SOCKETS:
+		return policy_decide_socket(
+			policy, question->family, question->type, question->protocol);
+	default:
+		return policy_decide_syscall(
+			policy, question->calls[0].nr, question->calls[0].args);
+	}
+}
+
+static bool agrees(const struct policy_verdict *verdict, const struct explain_call *call)
+{
+	return (call->answer == FILTER_ERRNO && verdict->action == POLICY_DENY &&
+		       verdict->error == call->error) ||
+	       (call->answer == FILTER_KILL && verdict->action == POLICY_KILL);
+}
+
+/* What the filter itself refuses is said by [syscalls], by the section, or by no rule at all. */
+static void explain_refusal(struct explain_answer *answer, const struct explain_question *question,
+	const struct policy *policy)
+{
+	const struct explain_call *call = &question->calls[0];
+	struct policy_verdict by_call;
+
+	if (policy_has_section(policy, POLICY_SYSCALLS)) {
+		by_call = policy_decide_syscall(policy, call->nr, call->args);
+		if (agrees(&by_call, call)) {
+			answer->verdict = by_call;
+			return;
+		}
+	}
+	if (!agrees(&answer->verdict, call)) {
+		answer->is_own = true;
+		answer->verdict = (struct policy_verdict){
+			.action = call->answer == FILTER_KILL ? POLICY_KILL : POLICY_DENY,
+			.error = call->error,
+		};
+	}
+}
+
+void explain_decide(struct explain_answer *answer, struct explain_question *question,
+	const struct policy *policy, const struct filter *filter)
+{
+	for (size_t i = 0; i < question->call_count; i++) {
+		struct explain_call *call = &question->calls[i];
+
+		call->answer = filter_evaluate(
+			filter, seccomp_arch_native(), call->nr, call->args, &call->error);
+	}
+	*answer = (struct explain_answer){.verdict = decide_section(question, policy)};
+	if (question->calls[0].answer == FILTER_ERRNO || question->calls[0].answer == FILTER_KILL) {
+		explain_refusal(answer, question, policy);
+	}
+}
+
+static const char *mechanism_of(enum filter_answer answer)
+{
+	switch (answer) {
+	case FILTER_NOTIFY:
+		return "broker";
+	case FILTER_ALLOW:
+		return "filter, allowed unasked";
+	case FILTER_ERRNO:
+	case FILTER_KILL:
+		break;
+	}
+	return "filter, refused unasked";
+}
+
+static const char own_refusal[] = "(no rule: usher refuses what would go round a mediated section)";
+
+static void print_verdict(const struct explain_answer *answer)
+{
+	const struct policy_verdict *verdict = &answer->verdict;
+	const char *replacement = answer->is_own ? NULL : policy_inject_path(verdict);
+
+	printf("  verdict   %s%s%s%s%s\n", policy_action_name(verdict->action),
+		verdict->action == POLICY_DENY ? " " : "",
+		verdict->action != POLICY_DENY ? ""
+		: verdict->error               ? policy_errno_name(verdict->error)
+					       : "(succeeds without effect)",
+		replacement ? " " : "", replacement ? replacement : "");
+}
+
+static void print_rule(const struct explain_answer *answer)
+{
+	const struct policy_origin *origin;
+
+	if (answer->is_own) {
+		printf("  rule      %s\n", own_refusal);
+		return;
+	}
+	origin = &answer->verdict.rule->origin;
+	if (origin->file) {
+		printf("  rule      %s:%u: %s\n", origin->file, origin->line, origin->text);
+	} else {
+		printf("  rule      %s\n", origin->text);
+	}
+}
+
+/* Calls that fare alike stand on one line. */
+static void print_mechanisms(const struct explain_question *question)
+{
+	bool is_printed[EXPLAIN_CALLS_MAX] = {false};
+	const char *label = "enforced";
+
+	for (size_t i = 0; i < question->call_count; i++) {
+		const char *mechanism = mechanism_of(question->calls[i].answer);
+
+		if (is_printed[i]) {
+			continue;
+		}
+		printf("  %-9s %s:", label, mechanism);
+		for (size_t k = i; k < question->call_count; k++) {
+			if (mechanism_of(question->calls[k].answer) == mechanism) {
+				printf(" %s", question->calls[k].name);
+				is_printed[k] = true;
+			}
+		}
+		putchar('\n');
+		label = "";
+	}
+}
+
+/* For a call by name: the rules that look at its arguments. */
+static void print_conditions(const struct explain_question *question, const struct policy *policy)
+{
+	size_t count;
+	const struct policy_rule *rules = policy_rules(policy, POLICY_SYSCALLS, &count);
+
+	for (size_t i = 0; question->section == POLICY_SYSCALLS && i < count; i++) {
+		for (size_t k = 0; k < rules[i].subject_count; k++) {
+			const struct policy_subject *subject = &rules[i].subjects[k];
+
+			if (subject->syscall.comparison_count &&
+				syscall_subject_names(&subject->syscall, question->calls[0].nr)) {
+				printf("  depends   %s:%u: %s\n", rules[i].origin.file,
+					rules[i].origin.line, rules[i].origin.text);
+			}
+		}
+	}
+}
+
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+}
+
+static struct json_object *rule_to_json(const struct policy_origin *origin)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "file", origin->file);
+	json_object_object_add(object, "line", json_object_new_int64(origin->line));
+	json_object_object_add(object, "column", json_object_new_int64(origin->column));
+	add_text(object, "text", origin->text);
+	return object;
+}
+
+static void print_json(const struct explain_question *question, const struct explain_answer *answer)
+{
+	static const char *const names[] = {
+		[FILTER_ALLOW] = "filter-allow",
+		[FILTER_NOTIFY] = "broker",
+		[FILTER_ERRNO] = "filter-deny",
+		[FILTER_KILL] = "filter-kill",
+	};
+	const struct policy_verdict *verdict = &answer->verdict;
+	struct json_object *object = json_object_new_object();
+	struct json_object *calls = json_object_new_object();
+
+	for (size_t i = 0; i < question->call_count; i++) {
+		add_text(calls, question->calls[i].name, names[question->calls[i].answer]);
+	}
+	add_text(object, "question", question->asked);
+	add_text(object, "verdict", policy_action_name(verdict->action));
+	add_text(object, "errno",
+		verdict->action == POLICY_DENY ? policy_errno_name(verdict->error) : NULL);
+	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_path(verdict));
+	json_object_object_add(
+		object, "rule", answer->is_own ? NULL : rule_to_json(&verdict->rule->origin));
+	json_object_object_add(object, "enforced", calls);
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+static int explain(const struct policy *policy, struct explain_question *question, bool json)
+{
+	const struct filter_options options = {.targets_are_root = geteuid() == 0};
+	struct explain_answer answer;
+	struct filter filter;
+	int error = filter_compile(&filter, policy, &options);
+
+	if (error) {
+		fprintf(stderr, "usher: the filter cannot be made: %s; see usher check\n",
+			strerror(-error));
+		return EXIT_USAGE;
+	}
+	explain_decide(&answer, question, policy, &filter);
+	filter_finish(&filter);
+	if (json) {
+		print_json(question, &answer);
+		return EXIT_ANSWERED;
+	}
+	printf("%s\n", question->asked);
+	print_verdict(&answer);
+	print_rule(&answer);
+	print_mechanisms(question);
+	print_conditions(question, policy);
+	return EXIT_ANSWERED;
+}
+
+static int load_and_explain(
+	const struct explain_options *options, struct explain_question *question)
+{
+	struct policy_file file;
+	int error = policy_file_load(&file, options->policy, &options->sets, 0);
+	int result = EXIT_USAGE;
+
+	if (error) {
+		policy_file_complain(&file, options->policy, error);
+	} else {
+		result = explain(file.policy, question, options->json);
+	}
+	policy_file_finish(&file);
+	return result;
+}
+
+enum { OPTION_HELP = 'h', OPTION_POLICY = 'p', OPTION_SET = 256, OPTION_JSON };
+
+static const struct option long_options[] = {
+	{"policy", required_argument, NULL, OPTION_POLICY},
+	{"set", required_argument, NULL, OPTION_SET},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+/* 0, 1 if help was asked for, or -1 (said on stderr). */
+static int parse_options(struct explain_options *options, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "+hp:", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_POLICY:
+			options->policy = optarg;
+			break;
+		case OPTION_JSON:
+			options->json = true;
+			break;
+		case OPTION_SET:
+			if (policy_sets_add(&options->sets, optarg)) {
+				fprintf(stderr, "usher: too many --set\n");
+				return -1;
+			}
+			break;
+		case OPTION_HELP:
+			return 1;
+		default:
+			return -1;
+		}
+	}
+	return options->policy && optind < argc ? 0 : -1;
+}
+
+int command_explain(int argc, char **argv)
+{
+	struct explain_options options = {0};
+	struct explain_question question;
+	int parsed = parse_options(&options, argc, argv);
+	int result = EXIT_USAGE;
+
+	if (parsed) {
+		fputs(usage, parsed > 0 ? stdout : stderr);
+		return parsed > 0 ? EXIT_ANSWERED : EXIT_USAGE;
+	}
+	if (!explain_question_parse(&question, argc - optind, argv + optind)) {
+		result = load_and_explain(&options, &question);
+	}
+	explain_question_finish(&question);
+	return result;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See policy_file.h. */
+#include "client/policy_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/variables.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/base/install.h"
+#include "usher/wire.h"
+
+static_assert(array_length(((struct policy_sets *)0)->items) == WIRE_SETS_MAX,
+	"what can be checked can be run");
+
+int policy_sets_add(struct policy_sets *sets, const char *set)
+{
+	if (sets->count == array_length(sets->items)) {
+		return -E2BIG;
+	}
+	sets->items[sets->count++] = set;
+	return 0;
+}
+
+static int load(struct policy_file *file, const struct policy_sets *sets,
+	const char *const *directories, unsigned int flags)
+{
+	struct client_variables variables;
+	struct policy_options options = {.directories = directories, .flags = flags};
+	int error = client_variables_init(&variables, sets->items, sets->count);
+
+	if (error) {
+		return error;
+	}
+	options.variables = variables.values;
+	error = policy_load(&file->policy, file->path, &options, &file->report);
+	client_variables_finish(&variables);
+	return error;
+}
+
+int policy_file_load(struct policy_file *file, const char *name, const struct policy_sets *sets,
+	unsigned int flags)
+{
+	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
+	int error;
+
+	*file = (struct policy_file){0};
+	if (!directories) {
+		return -ENOMEM;
+	}
+	error = policy_find(name, (const char *const *)directories, &file->path);
+	if (!error) {
+		error = load(file, sets, (const char *const *)directories, flags);
+	}
+	install_free_directories(directories);
+	return error;
+}
+
+void policy_file_finish(struct policy_file *file)
+{
+	free(file->path);
+	policy_free(file->policy);
+	policy_report_finish(&file->report);
+	*file = (struct policy_file){0};
+}
+
+static void complain_of_name(const char *name)
+{
+	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
+
+	fprintf(stderr, "usher: no policy '%s': looked for %s.ini in", name, name);
+	for (char **directory = directories; directory && *directory; directory++) {
+		fprintf(stderr, "%s %s", directory == directories ? "" : ",", *directory);
+	}
+	fprintf(stderr, "; a file is named with a slash: ./%s\n", name);
+	install_free_directories(directories);
+}
+
+void policy_file_complain(const struct policy_file *file, const char *name, int error)
+{
+	const char *no_color = getenv("NO_COLOR");
+	bool color = isatty(STDERR_FILENO) && !(no_color && *no_color);
+
+	if (file->report.count) {
+		policy_report_print(&file->report, stderr, color);
+	} else if (!file->path && error == -ENOENT) {
+		complain_of_name(name);
+	} else if (!file->path && error == -EINVAL) {
+		fprintf(stderr,
+			"usher: '%s' is not the name of a policy; a file is named with a slash: "
+			"./%s\n",
+			name, name);
+	} else {
+		fprintf(stderr, "usher: cannot load policy '%s': %s\n", name, strerror(-error));
+	}
+}
