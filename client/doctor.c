@@ -13,8 +13,6 @@
 #include "client/commands.h"
 #include "client/probe.h"
 
-enum { EXIT_USAGE = 2 };
-
 static const char usage[] =
 	"Usage: usher doctor [--json]\n"
 	"\n"

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usher run without a daemon. Three processes, each the parent of the next:
+ *
+ *   usher run      (front.c) the job that the shell knows; keeps listener, session memory and
+ * policy usher-broker   so that Yama lets it look into its descendants the program    hands its
+ * listener over to us, as it would to usherd
+ *
+ * We are subreaper: if the broker dies the program becomes our child, and a successor serves it.
+ */
+#include "client/embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/commands.h"
+#include "client/run.h"
+#include "client/variables.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/install.h"
+#include "daemon/base/session_memory.h"
+#include "daemon/base/wire.h"
+#include "daemon/policy/filter.h"
+#include "daemon/policy/policy.h"
+
+#define BROKER_CONTROL_FD 3
+
+static int socket_pair(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+static int load_policy(struct policy **policyp, const struct run_options *options)
+{
+	struct client_variables variables = {0};
+	struct policy_report report = {0};
+	cleanup_free char *file = NULL;
+	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
+	const char *const *searched = (const char *const *)directories;
+	int error = policy_find(options->policy, searched, &file);
+
+	if (error < 0) {
+		(void)fprintf(stderr,
+			"usher: there is no policy '%s'; policies are looked for in:\n",
+			options->policy);
+		for (char **directory = directories; directory && *directory; directory++) {
+			(void)fprintf(stderr, "  %s\n", *directory);
+		}
+	} else {
+		error = client_variables_init(&variables, options->sets, options->set_count);
+	}
+	if (error == 0) {
+		struct policy_options how = {
+			.variables = variables.values, .directories = searched};
+		error = policy_load(policyp, file, &how, &report);
+		policy_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+		policy_report_finish(&report);
+	}
+	client_variables_finish(&variables);
+	install_free_directories(directories);
+	return error;
+}
+
+/* A packet that is legal in `phase`. 0 or a negative errno; -ECONNRESET at the end of the
+ * connection. */
+static int receive(int socket, enum wire_phase phase, void *packet, int *fds, size_t *fd_count)
+{
+	ssize_t size = fdpass_receive(socket, packet, WIRE_PACKET_MAX, fds, fd_count);
+
+	if (size <= 0) {
+		return size < 0 ? (int)size : -ECONNRESET;
+	}
+	int error = wire_check(phase, packet, (size_t)size, *fd_count);
+	if (error < 0) {
+		fdpass_close_all(fds, *fd_count);
+	}
+	return error;
+}
+
+int embedded_send_start(const struct embedded *session, bool resume)
+{
+	struct wire_start start = {.header = wire_header_make(WIRE_START, sizeof(start)),
+		.session = session->session,
+		.flags = resume ? WIRE_START_RESUME : 0,
+		.tid = session->program};
+	int fds[WIRE_FDS_MAX] = {session->listener, session->memory, session->snapshot};
+	size_t fd_count = 3;
+
+	if (session->log_fd >= 0) {
+		start.flags |= WIRE_START_LOG;
+		fds[fd_count++] = session->log_fd;
+	}
+	if (session->verbose_fd >= 0) {
+		start.flags |= WIRE_START_VERBOSE;
+		fds[fd_count++] = session->verbose_fd;
+	}
+	return fdpass_send(session->control, &start, sizeof(start), fds, fd_count);
+}
+
+/* The calling process becomes the broker. */
+_Noreturn static void become_broker(int control, pid_t child)
+{
+	cleanup_free char *path = install_broker_path();
+	char number[16];
+	char *arguments[] = {"usher-broker", child > 0 ? "--child" : NULL, number, NULL};
+	char *environment[] = {NULL};
+	int null = open("/dev/null", O_RDWR);
+
+	(void)snprintf(number, sizeof(number), "%d", child);
+	for (int fd = 0; null >= 0 && fd < BROKER_CONTROL_FD; fd++) {
+		dup2(null, fd);
+	}
+	/* dup2 onto itself would keep CLOEXEC. */
+	if (control == BROKER_CONTROL_FD) {
+		(void)fcntl(control, F_SETFD, 0);
+	} else {
+		dup2(control, BROKER_CONTROL_FD);
+	}
+	if (path) {
+		execve(path, arguments, environment);
+	}
+	_exit(EXIT_RUN);
+}
+
+int embedded_start_successor(struct embedded *session)
+{
+	int pair[2];
+	int error = socket_pair(pair);
+
+	if (error < 0) {
+		return error;
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		become_broker(pair[1], 0);
+	}
+	close(pair[1]);
+	close_fd(&session->control);
+	session->control = pair[0];
+	session->broker = pid;
+	return pid < 0 ? -errno : embedded_send_start(session, true);
+}
+
+_Noreturn static void become_program(
+	int socket, const struct run_options *options, const struct handover_hello *hello)
+{
+	struct handover_failure failure = {.text = ""};
+
+	if (handover(socket, hello, &failure) < 0) {
+		(void)fprintf(stderr, "usher: %s\n", failure.text);
+		_exit(EXIT_RUN);
+	}
+	_exit(run_program(options->command));
+}
+
+/*
+ * Starts broker and program. The broker's pid is fork's, the program's comes through a pipe: its
+ * parent is the broker-to-be.
+ */
+static int start_processes(struct embedded *session, int handover_socket, int control,
+	const struct run_options *options, const struct handover_hello *hello)
+{
+	int pipe_ends[2];
+
+	if (pipe2(pipe_ends, O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	session->broker = fork();
+	if (session->broker == 0) {
+		pid_t program = fork();
+		if (program == 0) {
+			close(control);
+			become_program(handover_socket, options, hello);
+		}
+		if (write(pipe_ends[1], &program, sizeof(program)) != sizeof(program)) {
+			_exit(EXIT_RUN);
+		}
+		become_broker(control, program);
+	}
+	close(pipe_ends[1]);
+	bool told = session->broker > 0 &&
+		    read(pipe_ends[0], &session->program, sizeof(session->program)) ==
+			    sizeof(session->program);
+	close(pipe_ends[0]);
+	return told && session->program > 0 ? 0 : -EAGAIN;
+}
+
+static int send_filter(int socket, const struct filter *filter)
+{
+	size_t tail = filter->count * sizeof(*filter->instructions);
+	size_t size = sizeof(struct wire_filter) + tail;
+	cleanup_free char *packet = malloc(size);
+	struct wire_filter fixed = {.header = wire_header_make(WIRE_FILTER, size),
+		.count = (uint32_t)filter->count,
+		.seccomp_flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
+
+	if (!packet) {
+		return -ENOMEM;
+	}
+	memcpy(packet, &fixed, sizeof(fixed));
+	memcpy(packet + sizeof(fixed), filter->instructions, tail);
+	return fdpass_send(socket, packet, size, NULL, 0);
+}
+
+/* Passes on what the broker says: READY or REFUSED. `packet` has room for any. */
+static int relay_answer(const struct embedded *session, int socket, void *packet)
+{
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+	int error = receive(session->control, WIRE_PHASE_READY, packet, fds, &fd_count);
+
+	if (error < 0) {
+		size_t size = wire_refused_make(packet, error,
+			"the broker died during the hand-over; is usher-broker installed?");
+		(void)fdpass_send(socket, packet, size, NULL, 0);
+		return error;
+	}
+	const struct wire_header *header = packet;
+	error = fdpass_send(socket, packet, header->size, NULL, 0);
+	return header->type == WIRE_READY ? error : -ECONNABORTED;
+}
+
+/*
+ * The supervisor's side of the hand-over. 0 or a negative errno: whatever went wrong has been told
+ * by the client, who is the one that knows, or is the client's own end.
+ */
+static int serve_handover(struct embedded *session, int socket, const struct filter *filter)
+{
+	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+
+	int error = packet ? receive(socket, WIRE_PHASE_HELLO, packet, fds, &fd_count) : -ENOMEM;
+	if (error < 0) {
+		return error;
+	}
+	fdpass_close_all(fds, fd_count); /* we have opened them ourselves */
+	error = send_filter(socket, filter);
+	if (error == 0) {
+		error = receive(socket, WIRE_PHASE_LISTENER, packet, fds, &fd_count);
+	}
+	if (error < 0) {
+		return error;
+	}
+	session->listener = fds[0];
+	error = embedded_send_start(session, false);
+	return error < 0 ? error : relay_answer(session, socket, packet);
+}
+
+/* What a broker serves, made before anything is started. */
+static int prepare(
+	struct embedded *session, struct filter *filter, const struct run_options *options)
+{
+	struct session_memory *memory = NULL;
+	cleanup_policy struct policy *policy = NULL;
+	struct filter_options filter_options = {.targets_are_root = geteuid() == 0};
+	int error = load_policy(&policy, options);
+
+	if (error < 0) {
+		return error;
+	}
+	error = filter_compile(filter, policy, &filter_options);
+	if (error < 0) {
+		(void)fprintf(stderr,
+			"usher: the policy '%s' cannot be made into a filter: %s; 'usher check' "
+			"tells more\n",
+			options->policy, strerror(-error));
+		return error;
+	}
+	session->snapshot = policy_to_snapshot(policy);
+	session->memory = session_memory_create(session->session, &memory);
+	session_memory_unmap(memory);
+	error = session->snapshot < 0 ? session->snapshot : session->memory;
+	if (error < 0) {
+		(void)fprintf(stderr, "usher: no memory for the session: %s\n", strerror(-error));
+	}
+	return error < 0 ? error : 0;
+}
+
+static int start(struct embedded *session, const struct filter *filter,
+	const struct run_options *options, const struct handover_hello *hello)
+{
+	int control[2] = {-1, -1};
+	int handover_pair[2] = {-1, -1};
+	int error = socket_pair(control);
+
+	if (error == 0) {
+		error = socket_pair(handover_pair);
+	}
+	if (error == 0) {
+		error = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+	}
+	if (error == 0) {
+		error = start_processes(session, handover_pair[1], control[1], options, hello);
+	}
+	session->control = control[0];
+	close_fd(&control[1]);
+	close_fd(&handover_pair[1]);
+	if (error < 0) {
+		(void)fprintf(
+			stderr, "usher: the broker cannot be started: %s\n", strerror(-error));
+	} else {
+		error = serve_handover(session, handover_pair[0], filter);
+	}
+	close_fd(&handover_pair[0]);
+	return error;
+}
+
+int embedded_run(const struct run_options *options, const struct handover_hello *hello)
+{
+	struct filter filter = {0};
+	struct embedded session = {.session = (uint64_t)getpid(),
+		.control = -1,
+		.listener = -1,
+		.memory = -1,
+		.snapshot = -1,
+		.log_fd = hello->log_fd,
+		.verbose_fd = hello->verbose_fd};
+
+	if (prepare(&session, &filter, options) < 0) {
+		return EXIT_RUN;
+	}
+	int error = start(&session, &filter, options, hello);
+	filter_finish(&filter);
+	if (error < 0 && session.program <= 0) {
+		return EXIT_RUN;
+	}
+	return front_run(&session);
+}

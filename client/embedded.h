@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The embedded session: what embedded.c sets up and front.c looks after. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct embedded {
+	uint64_t session;
+	pid_t broker;
+	pid_t program;
+	int control;  /* to the broker */
+	int listener; /* kept for a successor, with the next two */
+	int memory;
+	int snapshot;
+	int log_fd, verbose_fd; /* likewise; -1 or the caller's */
+	bool program_is_ours;   /* its broker, once its parent, has died: we are */
+};
+
+/* Sends START to the broker with all its descriptors. 0 or a negative errno. */
+int embedded_send_start(const struct embedded *session, bool resume);
+
+/*
+ * Starts usher-broker on one end of a new control socket; the other is session->control. `options`
+ * are its arguments, NULL-terminated. The calling process *becomes* it if `in_place`. 0 or a
+ * negative errno.
+ */
+int embedded_start_successor(struct embedded *session);
+
+/*
+ * Stands for the program until it ends: signals and stops of the one are those of the other. A
+ * broker that dies is replaced. Returns the program's exit status, or dies of its signal.
+ */
+int front_run(struct embedded *session);

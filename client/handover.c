@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/handover.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "client/commands.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/wire.h"
+
+union packet {
+	struct wire_header header;
+	struct wire_filter filter;
+	struct wire_refused refused;
+	char room[WIRE_PACKET_MAX];
+};
+
+/* What the two threads share. Each field is written by one of them, once. */
+struct handover {
+	int socket;
+	pid_t tid;
+	_Atomic int listener;  /* -1: the filter is not loaded yet */
+	_Atomic int probe;     /* -1: the probe has not been answered yet */
+	_Atomic int ready;     /* the helper has seen READY and checked the probe */
+	_Atomic int abandoned; /* loading failed: the helper has nothing to do */
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(
+	struct handover_failure *failure, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+/* The number of bytes that `string` takes in a tail, put there if there is room. */
+static size_t put_string(char *tail, size_t used, size_t capacity, const char *string)
+{
+	size_t length = strlen(string) + 1;
+
+	if (used + length <= capacity) {
+		memcpy(tail + used, string, length);
+	}
+	return used + length;
+}
+
+static int send_hello(int socket, const struct handover_hello *hello)
+{
+	union packet *packet = calloc(1, sizeof(*packet));
+	cleanup_free void *owned = packet;
+	struct wire_hello fixed = {.set_count = (uint32_t)hello->set_count};
+	size_t capacity = sizeof(*packet) - sizeof(fixed);
+	int fds[2];
+	size_t fd_count = 0;
+
+	if (!packet) {
+		return -ENOMEM;
+	}
+	char *tail = packet->room + sizeof(fixed);
+	size_t used = put_string(tail, 0, capacity, hello->policy);
+	used = put_string(tail, used, capacity, hello->command);
+	for (size_t i = 0; i < hello->set_count; i++) {
+		used = put_string(tail, used, capacity, hello->sets[i]);
+	}
+	if (used > capacity || hello->set_count > WIRE_SETS_MAX) {
+		return -E2BIG;
+	}
+	if (hello->log_fd >= 0) {
+		fixed.flags |= WIRE_HELLO_LOG;
+		fds[fd_count++] = hello->log_fd;
+	}
+	if (hello->verbose_fd >= 0) {
+		fixed.flags |= WIRE_HELLO_VERBOSE;
+		fds[fd_count++] = hello->verbose_fd;
+	}
+	fixed.tail_size = (uint32_t)used;
+	fixed.header = wire_header_make(WIRE_HELLO, sizeof(fixed) + used);
+	memcpy(packet, &fixed, sizeof(fixed));
+	return fdpass_send(socket, packet, sizeof(fixed) + used, fds, fd_count);
+}
+
+/* Receives what is legal in `phase`. A refusal's text becomes the failure's. */
+static int receive(
+	int socket, enum wire_phase phase, union packet *packet, struct handover_failure *failure)
+{
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+	ssize_t size = fdpass_receive(socket, packet, sizeof(*packet), fds, &fd_count);
+
+	if (size <= 0) {
+		return fail(failure, size < 0 ? (int)size : -ECONNRESET, "the hand-over failed: %s",
+			size < 0 ? strerror((int)-size) : "the other side went away");
+	}
+	int error = wire_check(phase, packet, (size_t)size, fd_count);
+	fdpass_close_all(fds, fd_count);
+	if (error < 0) {
+		return fail(failure, error,
+			"the hand-over failed: usher and usherd do not understand each other; are "
+			"they of one version?");
+	}
+	if (wire_type_of(packet) == WIRE_REFUSED) {
+		error = packet->refused.error < 0 ? packet->refused.error : -EPROTO;
+		return fail(failure, error, "%s", packet->room + sizeof(packet->refused));
+	}
+	return 0;
+}
+
+/* Wakes nobody if the policy denies it: whoever waits looks again by himself. */
+static void wait_while(_Atomic int *word, int value)
+{
+	static const struct timespec again = {.tv_nsec = 1000000};
+
+	while (atomic_load(word) == value) {
+		if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &again, NULL, 0) < 0 &&
+			errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) {
+			sched_yield();
+		}
+	}
+}
+
+static void publish(_Atomic int *word, int value)
+{
+	atomic_store(word, value);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+_Noreturn static void die(const char *text)
+{
+	(void)dprintf(STDERR_FILENO, "usher: %s\n", text);
+	_exit(EXIT_RUN);
+}
+
+/* The broker injected /dev/null, and told its number: so is the whole way proved. */
+static void check_probe(struct handover *h)
+{
+	struct stat st, null;
+
+	wait_while(&h->probe, -1);
+	int fd = atomic_load(&h->probe);
+	if (fd < 0 || fstat(fd, &st) < 0 || stat("/dev/null", &null) < 0 ||
+		st.st_rdev != null.st_rdev) {
+		die("the broker's answer to the probe call did not arrive; see 'usher doctor'");
+	}
+	close(fd);
+}
+
+static void *help(void *argument)
+{
+	struct handover *h = argument;
+	struct handover_failure failure;
+	union packet *packet = calloc(1, sizeof(*packet));
+
+	while (atomic_load(&h->listener) < 0 && !atomic_load(&h->abandoned)) {
+		wait_while(&h->listener, -1);
+	}
+	if (atomic_load(&h->abandoned)) {
+		free(packet);
+		return NULL;
+	}
+	struct wire_listener message = {
+		.header = wire_header_make(WIRE_LISTENER, sizeof(message)), .tid = h->tid};
+	int listener = atomic_load(&h->listener);
+	if (!packet || fdpass_send(h->socket, &message, sizeof(message), &listener, 1) < 0 ||
+		receive(h->socket, WIRE_PHASE_READY, packet, &failure) < 0) {
+		die(packet ? failure.text : "out of memory");
+	}
+	close(listener);
+	free(packet);
+	check_probe(h);
+	publish(&h->ready, 1);
+	return NULL;
+}
+
+static int load_filter(const struct sock_fprog *program, unsigned long flags)
+{
+	long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		SECCOMP_FILTER_FLAG_NEW_LISTENER | flags, program);
+
+	return listener < 0 ? -errno : (int)listener;
+}
+
+static int explain_load_failure(struct handover_failure *failure, int error)
+{
+	switch (error) {
+	case -EBUSY:
+		return fail(failure, error,
+			"this process has a seccomp listener already, and the kernel allows only "
+			"one "
+			"in a chain: it runs under usher, or under a container runtime or a "
+			"sandbox "
+			"that listens");
+	case -EINVAL:
+	case -ENOSYS:
+		return fail(failure, error,
+			"this kernel has no seccomp user notification (Linux 5.5 is needed); see "
+			"'usher doctor'");
+	default:
+		return fail(failure, error, "the filter could not be loaded: %s", strerror(-error));
+	}
+}
+
+/* From here on the calling thread is filtered. 0 or a negative errno with nothing loaded. */
+static int load(
+	struct handover *h, const struct wire_filter *filter, struct handover_failure *failure)
+{
+	struct sock_fprog program = {.len = (unsigned short)filter->count,
+		.filter = (struct sock_filter *)(void *)((char *)filter + sizeof(*filter))};
+	int listener = load_filter(&program, filter->seccomp_flags);
+
+	if (listener == -EINVAL && filter->seccomp_flags) {
+		listener = load_filter(&program, 0); /* WAIT_KILLABLE_RECV is of Linux 5.19 */
+	}
+	if (listener < 0) {
+		atomic_store(&h->abandoned, 1);
+		publish(&h->listener, INT_MAX);
+		return explain_load_failure(failure, listener);
+	}
+	publish(&h->listener, listener);
+	return 0;
+}
+
+static void probe_and_wait(struct handover *h)
+{
+	long probe = syscall(SYS_seccomp, WIRE_PROBE_OPERATION, 0, WIRE_PROBE_TEXT);
+
+	publish(&h->probe, probe < 0 ? -2 : (int)probe);
+	wait_while(&h->ready, 0);
+}
+
+int handover(int socket, const struct handover_hello *hello, struct handover_failure *failure)
+{
+	/* Static: the helper may outlive our frame by a moment, until exec ends it. */
+	static struct handover h;
+	union packet *packet = calloc(1, sizeof(*packet));
+	cleanup_free void *owned = packet;
+	pthread_t helper;
+
+	int error = packet ? send_hello(socket, hello) : -ENOMEM;
+	if (error < 0) {
+		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+	}
+	error = receive(socket, WIRE_PHASE_FILTER, packet, failure);
+	if (error < 0) {
+		return error;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	}
+	h = (struct handover){.socket = socket, .tid = gettid(), .listener = -1, .probe = -1};
+	error = -pthread_create(&helper, NULL, help, &h);
+	if (error < 0) {
+		return fail(failure, error, "a thread cannot be started: %s", strerror(-error));
+	}
+	error = load(&h, &packet->filter, failure);
+	if (error < 0) {
+		pthread_join(helper, NULL);
+		return error;
+	}
+	probe_and_wait(&h);
+	return 0;
+}

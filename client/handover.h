@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client's side of the hand-over (include/usher/wire.h), the same towards usherd and towards
+ * `usher run` itself.
+ *
+ * The thread that will become the program loads the filter and from then on does nothing but the
+ * probe call, a wait and exec; all else is done by a second thread, which is not filtered. So no
+ * call of ours can wait for an answer of a broker that has not been given the listener yet,
+ * whatever the policy notifies or denies.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct handover_hello {
+	const char *policy;
+	const char *command; /* for people */
+	const char *const *sets;
+	size_t set_count;
+	int log_fd;     /* -1 or open for writing */
+	int verbose_fd; /* -1 or open for writing */
+};
+
+struct handover_failure {
+	char text[1200]; /* for people */
+};
+
+/*
+ * 0: the calling thread is filtered and its session is served; exec is what is left to do. Else a
+ * negative errno with `failure` told, and nothing has happened to the calling thread. What fails
+ * after the filter is loaded cannot be undone: it is told on stderr and the process ends with
+ * EXIT_RUN. `socket` stays the caller's.
+ */
+int handover(int socket, const struct handover_hello *hello, struct handover_failure *failure);

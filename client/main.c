@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usher: the command line. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/commands.h"
+#include "daemon/base/cleanup.h"
+#include "paths.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"run", command_run, "run a program under a policy"},
+	{"check", command_check, "check policy files"},
+	{"explain", command_explain, "tell what a policy answers, and by which rule"},
+	{"doctor", command_doctor, "tell what this machine can do"},
+	{"status", command_status, "list the daemon's sessions"},
+};
+
+static void print_help(FILE *out)
+{
+	(void)fputs(
+		"Usage: usher COMMAND [OPTION...]\n\n"
+		"A broker for what programs ask of the kernel: files, sockets, connections.\n\n",
+		out);
+	for (size_t i = 0; i < array_length(commands); i++) {
+		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	}
+	(void)fputs("\n'usher COMMAND --help' tells more of each; 'usher --version' the version.\n",
+		out);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		print_help(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(name, "--version") == 0) {
+		(void)puts("usher " USHER_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < array_length(commands); i++) {
+		if (strcmp(name, commands[i].name) == 0) {
+			return commands[i].run(argc - 1, argv + 1);
+		}
+	}
+	if (name[0]) {
+		(void)fprintf(stderr, "usher: '%s' is not a command\n", name);
+	}
+	print_help(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fifth stage: does what was decided, on our copy of the arguments and on the pinned object, with
+ * the rights of the calling thread. The result is request->result: a descriptor of ours for the
+ * target, 0, or a negative errno.
+ */
+#pragma once
+
+struct broker;
+struct request;
+struct worker;
+
+enum act_outcome {
+	ACT_DONE,
+	ACT_TAKE_LONG_WAY, /* the provisional name had a link in it: resolve again */
+	ACT_CONTINUE,      /* only numbers: the kernel itself may do it */
+	ACT_GIVE_BACK,     /* a signal came for the target: its call starts again or ends by that */
+	ACT_GONE,          /* the target went away */
+};
+
+enum act_outcome act_open(
+	const struct broker *broker, struct worker *worker, struct request *request);
+enum act_outcome act_connect(
+	const struct broker *broker, struct worker *worker, struct request *request);
+enum act_outcome act_socket(
+	const struct broker *broker, struct worker *worker, struct request *request);
+
+/* A call of ours that waited was interrupted: what that means for the target. */
+enum act_outcome act_interrupted(struct worker *worker);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/act.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/procfs.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+#include "daemon/broker/workers.h"
+
+/* Once a component is replaced by a link in a race; whoever goes on with that gets the kernel's
+ * answer. */
+#define KEPT_RESOLVE_FLAGS (RESOLVE_NO_XDEV | RESOLVE_CACHED)
+#define CREATING_FLAGS     (O_CREAT | O_EXCL)
+
+static int open_how(int directory, const char *name, const struct open_how *how)
+{
+	int fd = (int)syscall(SYS_openat2, directory, name, how, sizeof(*how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Is a link in the last component followed? */
+static bool follows_links(const struct request *request)
+{
+	uint64_t flags = request->open.how.flags;
+
+	return !(flags & O_NOFOLLOW) && (flags & CREATING_FLAGS) != CREATING_FLAGS;
+}
+
+/* Was the name that we decided on without looking free of links? Then the denial stands. */
+static enum act_outcome confirm_denial(struct request *request)
+{
+	const struct place *place = &request->place;
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | (follows_links(request) ? 0 : O_NOFOLLOW),
+		.resolve = RESOLVE_NO_SYMLINKS};
+
+	if (place->provisional) {
+		cleanup_fd int fd = open_how(place->directory, place->name, &how);
+		if (fd == -ELOOP || (fd >= 0 && procfs_is(fd))) {
+			return ACT_TAKE_LONG_WAY;
+		}
+	}
+	request->result = -request->verdict.error;
+	return ACT_DONE;
+}
+
+/*
+ * A new file gets the umask of the thread that asks. A full table of descriptors must be noticed
+ * before the file is made, as the kernel would: only it knows the number for sure, but where the
+ * table has room to spare there is no need to count.
+ */
+static int prepare_creation(struct request *request)
+{
+	char status[TARGET_STATUS_ROOM];
+	struct rlimit limit;
+	int error = target_read_status(request->tid, status);
+
+	if (error < 0) {
+		return error;
+	}
+	const char *mask = target_status_field(status, "Umask");
+	const char *table = target_status_field(status, "FDSize");
+	if (!mask || !table) {
+		return -ESRCH;
+	}
+	umask((mode_t)strtoul(mask, NULL, 8));
+	if (prlimit(request->tid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
+		strtoull(table, NULL, 10) >= limit.rlim_cur &&
+		target_count_fds(request->tid) >= limit.rlim_cur) {
+		return -EMFILE;
+	}
+	return 0;
+}
+
+static int open_terminal(const struct request *request, const struct open_how *how)
+{
+	char theirs[64], ours[64];
+	int error = target_terminal(request->tid, theirs, sizeof(theirs));
+
+	if (error < 0) {
+		return error;
+	}
+	if (target_terminal(getpid(), ours, sizeof(ours)) == 0 && strcmp(ours, theirs) == 0) {
+		return open_how(request->place.directory, request->place.name, how);
+	}
+	return open_how(AT_FDCWD, theirs, how);
+}
+
+/* A pinned object is opened again through our own descriptor of it. */
+static int open_object(const struct broker *broker, int object, struct open_how how)
+{
+	char link[32];
+
+	(void)snprintf(link, sizeof(link), "%d", object);
+	how.flags &= ~(uint64_t)(CREATING_FLAGS | O_NOFOLLOW);
+	how.mode = 0;
+	how.resolve = 0;
+	return open_how(broker->proc_fds, link, &how);
+}
+
+static int open_injected(const struct request *request, struct open_how how)
+{
+	how.flags &= ~(uint64_t)(CREATING_FLAGS | O_NOFOLLOW);
+	how.mode = 0;
+	how.resolve = 0;
+	return open_how(AT_FDCWD, policy_inject_path(&request->verdict), &how);
+}
+
+/* One attempt at the real thing. */
+static int open_place(const struct broker *broker, const struct request *request)
+{
+	const struct place *place = &request->place;
+	struct open_how how = request->open.how;
+
+	/* Ours are never inherited, and no terminal may become the broker's. */
+	how.flags |= O_CLOEXEC | O_NOCTTY;
+	how.resolve = (how.resolve & KEPT_RESOLVE_FLAGS) | RESOLVE_NO_SYMLINKS;
+	if (request->open.only_existing) {
+		how.flags &= ~(uint64_t)CREATING_FLAGS;
+		how.mode = 0;
+	}
+	if (request->verdict.action == POLICY_INJECT) {
+		return open_injected(request, how);
+	}
+	if (place->kind == PLACE_OBJECT) {
+		return open_object(broker, place->object, how);
+	}
+	return place->is_tty_alias ? open_terminal(request, &how)
+				   : open_how(place->directory, place->name, &how);
+}
+
+/* What the attempt means: a link where none was expected, an interruption, an answer. */
+static enum act_outcome judge_attempt(struct worker *worker, struct request *request, int result)
+{
+	const struct place *place = &request->place;
+
+	if (result == -EINTR) {
+		return act_interrupted(worker);
+	}
+	if (place->provisional && request->verdict.action != POLICY_INJECT) {
+		if (result == -ELOOP) {
+			return ACT_TAKE_LONG_WAY;
+		}
+		/* A procfs somewhere else than at /proc: the long way knows whose entry this is. */
+		if (result >= 0 && place->on_virtual_device && procfs_is(result)) {
+			close(result);
+			return ACT_TAKE_LONG_WAY;
+		}
+	}
+	/* The last component was no link when we walked: somebody has put one there since. */
+	if (result == -ELOOP && place->kind == PLACE_NAME && follows_links(request)) {
+		return ACT_TAKE_LONG_WAY;
+	}
+	if (request->open.only_existing && result == -ENOENT) {
+		request->verdict = request->open.verdict_if_missing;
+		result = -request->verdict.error;
+	}
+	if (request->open.only_existing && result >= 0 && (request->open.how.flags & O_EXCL)) {
+		close(result);
+		result = -EEXIST;
+	}
+	request->result = result;
+	return ACT_DONE;
+}
+
+/*
+ * Who made a file that must not have existed, the broker that died or somebody else? Nobody can say
+ * any more; EINTR is what open(2) may always return.
+ */
+static int note_exclusive(struct request *request)
+{
+	if ((request->open.how.flags & CREATING_FLAGS) != CREATING_FLAGS) {
+		return 0;
+	}
+	if (request->resumed) {
+		return -EINTR;
+	}
+	atomic_store(&request->slot->state, SLOT_ACTING);
+	return 0;
+}
+
+static bool has_side_effects(const struct request *request)
+{
+	return request->place.may_wait || request->open.operations != OPERATION_READ;
+}
+
+enum act_outcome act_open(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	const struct place *place = &request->place;
+	uint64_t flags = request->open.how.flags;
+
+	if (request->verdict.action == POLICY_DENY) {
+		return confirm_denial(request);
+	}
+	if (place->error) {
+		request->result = -place->error;
+		return ACT_DONE;
+	}
+	if (request->open.operations & OPERATION_CREATE) {
+		request->result = prepare_creation(request);
+		if (request->result < 0) {
+			return ACT_DONE;
+		}
+	}
+	if (has_side_effects(request) && !notify_is_pending(broker->listener, request->id)) {
+		return ACT_GONE;
+	}
+	bool waits = place->may_wait && !(flags & O_NONBLOCK);
+	request->result = note_exclusive(request);
+	if (request->result == 0 && waits) {
+		request->result = workers_expect_to_wait(worker);
+	}
+	if (request->result < 0) {
+		return ACT_DONE;
+	}
+	int result;
+	do {
+		result = open_place(broker, request);
+	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
+	return judge_attempt(worker, request, result);
+}

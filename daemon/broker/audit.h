@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Last stage: the audit log. One line a decision, as JSON to a file and in words to a terminal. A
+ * worker only counts and copies; a thread of its own looks up the program's name, formats and
+ * writes, so a slow terminal or disk slows nobody. What a target can cause is bounded: lines that
+ * wait, lines a second and bytes a session; what was left out is counted and told.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "daemon/broker/act.h"
+#include "usher/session.h"
+
+struct audit;
+struct request;
+
+/*
+ * `log_fd` and `verbose_fd` are consumed; -1 where nobody wants them. 0 or a negative errno.
+ * `counters` are the session's and count all decisions, written or not.
+ */
+int audit_new(struct audit **auditp, uint64_t session, int log_fd, int verbose_fd,
+	struct session_counters *counters);
+
+/* Waits until all that was decided so far is written, but not longer than a second. */
+void audit_drain(struct audit *audit);
+
+void audit(struct audit *audit, const struct request *request, enum act_outcome outcome);

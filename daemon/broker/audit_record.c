@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/audit_record.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+static char *endpoint_text(const struct policy_endpoint *endpoint)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+	char *text = NULL;
+	int length = -1;
+
+	switch (endpoint->kind) {
+	case ENDPOINT_TCP:
+	case ENDPOINT_UDP:
+		inet_ntop(endpoint->family, endpoint->address, host, sizeof(host));
+		length = asprintf(&text, endpoint->family == AF_INET6 ? "%s [%s]:%u" : "%s %s:%u",
+			endpoint->kind == ENDPOINT_TCP ? "tcp" : "udp", host, endpoint->port);
+		break;
+	case ENDPOINT_UNIX_PATH:
+		length = asprintf(&text, "unix %s", endpoint->path);
+		break;
+	case ENDPOINT_UNIX_ABSTRACT:
+		length = asprintf(&text, "unix @%.*s", (int)endpoint->path_length, endpoint->path);
+		break;
+	case ENDPOINT_OTHER:
+		length = asprintf(&text, "family %d", endpoint->family);
+		break;
+	}
+	return length < 0 ? NULL : text;
+}
+
+static char *asked_text(const struct request *request)
+{
+	char *text = NULL;
+
+	switch (request->call) {
+	case CALL_OPEN:
+		return strdup(request->open.path);
+	case CALL_CONNECT:
+		return endpoint_text(&request->connect.endpoint);
+	case CALL_SOCKET:
+		return asprintf(&text, "family %d type %d protocol %d", request->socket.family,
+			       request->socket.type, request->socket.protocol) < 0
+			       ? NULL
+			       : text;
+	default:
+		return strdup("");
+	}
+}
+
+static unsigned int microseconds_since(const struct timespec *begin)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned int)((now.tv_sec - begin->tv_sec) * 1000000 +
+			      (now.tv_nsec - begin->tv_nsec) / 1000);
+}
+
+static void copy_rule(struct audit_record *record, const struct policy_rule *rule)
+{
+	if (rule) {
+		record->rule_file = rule->origin.file;
+		record->rule_line = rule->origin.line;
+		record->rule_text = rule->origin.text;
+	}
+}
+
+static const char *operation_of(const struct request *request)
+{
+	if (request->call == CALL_OPEN) {
+		unsigned int operations = request->open.operations;
+		const char *const names[] = {"none", "read", "write", "read write", "create",
+			"read create", "write create", "read write create"};
+		return names[operations & 7u];
+	}
+	return request->call == CALL_CONNECT ? "connect" : "";
+}
+
+struct audit_record *audit_record_new(const struct request *request, bool for_log)
+{
+	struct audit_record *record = calloc(1, sizeof(*record));
+
+	if (!record) {
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &record->time);
+	record->for_log = for_log;
+	record->tid = request->tid;
+	record->nr = request->slot->notification.data.nr;
+	record->operation = operation_of(request);
+	record->verdict = policy_action_name(request->verdict.action);
+	record->error = request->result < 0 ? -request->result : 0;
+	record->value = request->result < 0 ? -1 : request->result;
+	record->microseconds = microseconds_since(&request->received);
+	copy_rule(record, request->verdict.rule);
+	record->asked = asked_text(request);
+	if (request->place.path[0] && request->call != CALL_SOCKET &&
+		strcmp(request->place.path, request->open.path) != 0) {
+		record->resolved = strdup(request->place.path);
+	}
+	return record;
+}
+
+void audit_record_free(struct audit_record *record)
+{
+	if (record) {
+		free(record->asked);
+		free(record->resolved);
+		free(record);
+	}
+}
+
+void audit_record_look_up(struct audit_record *record)
+{
+	char path[64];
+
+	record->pid = target_tgid(record->tid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", record->tid);
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? 0 : read(fd, record->program, sizeof(record->program) - 1);
+	record->program[length > 0 ? length - 1 : 0] = '\0';
+	if (record->pid < 0 || length <= 0) {
+		record->pid = record->tid;
+		memcpy(record->program, "?", 2);
+	}
+}
+
+static void iso_time(const struct timespec *time, char *text, size_t capacity)
+{
+	struct tm parts;
+	char seconds[32];
+
+	gmtime_r(&time->tv_sec, &parts);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &parts);
+	(void)snprintf(text, capacity, "%s.%06ldZ", seconds, time->tv_nsec / 1000);
+}
+
+/*
+ * JSON is UTF-8; names of files are bytes. What is not ASCII or is a control character goes
+ * through as \xNN of ours, so that two names never look the same.
+ */
+static char *escape(const char *bytes)
+{
+	char *text = malloc(4 * strlen(bytes) + 1);
+	char *out = text;
+
+	if (!text) {
+		return NULL;
+	}
+	for (const unsigned char *in = (const unsigned char *)bytes; *in; in++) {
+		if (isprint(*in) && *in != '\\') {
+			*out++ = (char)*in;
+		} else {
+			out += sprintf(out, *in == '\\' ? "\\\\" : "\\x%02x", *in);
+		}
+	}
+	*out = '\0';
+	return text;
+}
+
+static void add_text(struct json_object *object, const char *key, const char *bytes)
+{
+	cleanup_free char *text = bytes ? escape(bytes) : NULL;
+
+	if (text) {
+		json_object_object_add(object, key, json_object_new_string(text));
+	}
+}
+
+static void add_number(struct json_object *object, const char *key, int64_t number)
+{
+	json_object_object_add(object, key, json_object_new_int64(number));
+}
+
+static char *call_name(int nr)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+
+	return name ? name : strdup("?");
+}
+
+static void add_rule(struct json_object *object, const struct audit_record *record)
+{
+	cleanup_free char *rule = NULL;
+
+	if (record->rule_file &&
+		asprintf(&rule, "%s:%u", record->rule_file, record->rule_line) >= 0) {
+		add_text(object, "rule", rule);
+	}
+}
+
+char *audit_record_to_json(const struct audit_record *record, uint64_t session, uint64_t dropped)
+{
+	struct json_object *object = json_object_new_object();
+	cleanup_free char *call = call_name(record->nr);
+	char *line = NULL;
+	char time[64];
+
+	if (!object) {
+		return NULL;
+	}
+	iso_time(&record->time, time, sizeof(time));
+	add_text(object, "time", time);
+	add_number(object, "session", (int64_t)session);
+	add_number(object, "pid", record->pid);
+	add_number(object, "tid", record->tid);
+	add_text(object, "program", record->program);
+	add_text(object, "call", call);
+	add_text(object, "operation", record->operation[0] ? record->operation : NULL);
+	add_text(object, "asked", record->asked);
+	add_text(object, "resolved", record->resolved);
+	add_text(object, "verdict", record->verdict);
+	add_text(object, "errno", record->error ? policy_errno_name(record->error) : NULL);
+	add_rule(object, record);
+	add_number(object, "microseconds", record->microseconds);
+	if (dropped) {
+		add_number(object, "dropped", (int64_t)dropped);
+	}
+	const char *text = json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (asprintf(&line, "%s\n", text) < 0) {
+		line = NULL;
+	}
+	json_object_put(object);
+	return line;
+}
+
+char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
+{
+	cleanup_free char *call = call_name(record->nr);
+	cleanup_free char *asked = escape(record->asked ? record->asked : "");
+	cleanup_free char *resolved = record->resolved ? escape(record->resolved) : NULL;
+	const char *error = record->error ? policy_errno_name(record->error) : NULL;
+	const char *file = record->rule_file ? strrchr(record->rule_file, '/') : NULL;
+	char *line = NULL;
+	char left_out[64] = "";
+
+	if (dropped) {
+		(void)snprintf(left_out, sizeof(left_out), "usher: %llu decisions left out\n",
+			(unsigned long long)dropped);
+	}
+	file = file ? file + 1 : record->rule_file;
+	int length = asprintf(&line, "%susher: %s %s%s%s %s%s%s%s%s [%s %d] %s%s%.0u\n", left_out,
+		record->verdict, call, record->operation[0] ? " " : "", record->operation,
+		asked ? asked : "?", resolved ? " = " : "", resolved ? resolved : "",
+		error ? ": " : "", error ? error : "", record->program, record->pid,
+		file ? file : "", file ? ":" : "", file ? record->rule_line : 0);
+	return length < 0 ? NULL : line;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One line of the audit log: what is copied of a request, and how it is written. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct request;
+
+struct audit_record {
+	struct audit_record *next;
+	bool for_log;
+	struct timespec time; /* of day */
+	pid_t tid;
+	pid_t pid;        /* look_up: the process */
+	char program[64]; /* look_up: its name */
+	int nr;
+	const char *operation; /* "" where the call says it all */
+	const char *verdict;
+	int error; /* the errno that the target got, or 0 */
+	int value; /* what it got else */
+	unsigned int microseconds;
+	const char *rule_file; /* of the policy, which outlives all records; NULL without a rule */
+	unsigned int rule_line;
+	const char *rule_text;
+	char *asked;    /* path or address as the target passed it */
+	char *resolved; /* as it was decided on; NULL where that is the same */
+};
+
+/* NULL if there is no memory. */
+struct audit_record *audit_record_new(const struct request *request, bool for_log);
+void audit_record_free(struct audit_record *record);
+
+/* Fills in what must be asked of /proc. The target may be gone: "?" then. */
+void audit_record_look_up(struct audit_record *record);
+
+/* An allocated line with its newline, control characters escaped. `dropped` lines were left out
+ * before it. */
+char *audit_record_to_json(const struct audit_record *record, uint64_t session, uint64_t dropped);
+char *audit_record_to_text(const struct audit_record *record, uint64_t dropped);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all threads of a broker share: one session, one listener, one policy. Everything but the
+ * atomics is set before the first worker starts and never changes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/broker/identity.h"
+#include "daemon/policy/policy.h"
+#include "usher/session.h"
+
+struct audit;
+struct workers;
+
+struct broker {
+	uint64_t session;
+	int listener;
+	struct session_memory *memory;
+	struct policy *policy;
+	struct audit *audit;
+	struct workers *workers;
+	struct identity identity; /* our own */
+	pid_t first;              /* the session's first process, whose descendants belong to it */
+	int root;                 /* the session's root, O_PATH; names are told from here */
+	char *root_name;          /* "" where it is our own root */
+	bool protects_symlinks;   /* fs.protected_symlinks */
+	int proc_fds;             /* /proc/self/fd, O_PATH: how a pinned object is opened again */
+};
+
+static inline bool broker_knows(const struct broker *broker, enum session_facts fact)
+{
+	return atomic_load_explicit(&broker->memory->facts, memory_order_acquire) & fact;
+}

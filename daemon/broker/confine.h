@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker gives up what it does not need before it looks at anything a target can influence: new
+ * privileges, dumps, and being looked into by its own targets.
+ */
+#pragma once
+
+/* Descriptors above `last_fd` are closed. 0 or a negative errno. */
+int confine(int last_fd);

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/decode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/decode_address.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+#include "usher/wire.h"
+
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+/* asm-generic/fcntl.h's, which glibc defines as 0 on 64-bit machines. */
+#define LARGEFILE_BIT 00100000u
+/* VALID_OPEN_FLAGS of the kernel's include/linux/fcntl.h: open(2) drops all others without a word.
+ */
+#define VALID_OPEN_FLAGS                                                                   \
+	((unsigned int)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |     \
+			O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | O_DIRECTORY | \
+			O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | TMPFILE_BIT) |       \
+		LARGEFILE_BIT)
+#define PAGE_BYTES 4096u
+#ifndef OPEN_HOW_SIZE_VER0
+#define OPEN_HOW_SIZE_VER0 24 /* not exported to user space */
+#endif
+
+static bool creates(uint64_t flags)
+{
+	return flags & (O_CREAT | TMPFILE_BIT);
+}
+
+static unsigned int operations_of(uint64_t flags)
+{
+	unsigned int operations = creates(flags) ? OPERATION_CREATE : 0;
+	uint64_t access_mode = flags & O_ACCMODE;
+
+	if (access_mode == O_RDONLY || access_mode == O_RDWR || access_mode == O_ACCMODE) {
+		operations |= OPERATION_READ;
+	}
+	if (access_mode != O_RDONLY || (flags & O_TRUNC)) {
+		operations |= OPERATION_WRITE;
+	}
+	return operations;
+}
+
+/* What flags and mode of the older calls become, as build_open_how() in the kernel's fs/open.c does
+ * it. */
+static struct open_how how_of(unsigned int flags, mode_t mode)
+{
+	struct open_how how = {.flags = (flags & VALID_OPEN_FLAGS) | LARGEFILE_BIT};
+
+	if (creates(how.flags)) {
+		how.mode = mode & 07777;
+	}
+	return how;
+}
+
+/* Flags are judged before the path is read: we ask the kernel, with a path that is never there. */
+static int check_how(const struct open_how *how)
+{
+	long result = syscall(SYS_openat2, AT_FDCWD, "", how, sizeof(*how));
+
+	if (result >= 0) {
+		close((int)result);
+		return 0;
+	}
+	return errno == ENOENT ? 0 : -errno;
+}
+
+static bool flags_are_unusual(uint64_t flags)
+{
+	return (flags & TMPFILE_BIT) || ((flags & O_CREAT) && (flags & O_DIRECTORY));
+}
+
+/* Pins where the name begins, and the root, if they are not simply our own. */
+static int pin_places(const struct broker *broker, struct request *request, int dirfd)
+{
+	struct place *place = &request->place;
+	bool absolute = request->open.path[0] == '/' &&
+			!(request->open.how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT));
+
+	if (broker_knows(broker, SESSION_ROOTS_VARY)) {
+		place->root = target_open_root(request->tid);
+		if (place->root < 0) {
+			return place->root;
+		}
+	}
+	if (absolute) {
+		return 0;
+	}
+	place->start = dirfd == AT_FDCWD ? target_open_cwd(request->tid)
+					 : target_open_fd(request->tid, dirfd);
+	return place->start < 0 ? place->start : 0;
+}
+
+static int decode_open_common(
+	const struct broker *broker, struct request *request, int dirfd, uint64_t path)
+{
+	struct open_request *open = &request->open;
+	int error = 0;
+
+	request->call = CALL_OPEN;
+	open->operations = operations_of(open->how.flags);
+	if (flags_are_unusual(open->how.flags)) {
+		error = check_how(&open->how);
+	}
+	if (error == 0) {
+		error = target_read_string(request->tid, path, open->path, sizeof(open->path));
+	}
+	if (error == 0 && open->path[0] == '\0') {
+		error = -ENOENT;
+	}
+	return error < 0 ? error : pin_places(broker, request, dirfd);
+}
+
+static int decode_openat(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	request->open.how = how_of((unsigned int)data->args[2], (mode_t)data->args[3]);
+	return decode_open_common(broker, request, (int)data->args[0], data->args[1]);
+}
+
+#ifdef SYS_open
+static int decode_open(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	request->open.how = how_of((unsigned int)data->args[1], (mode_t)data->args[2]);
+	return decode_open_common(broker, request, AT_FDCWD, data->args[0]);
+}
+
+static int decode_creat(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	request->open.how = how_of(O_CREAT | O_WRONLY | O_TRUNC, (mode_t)data->args[1]);
+	return decode_open_common(broker, request, AT_FDCWD, data->args[0]);
+}
+#endif
+
+/* Fields that this version does not know must be zero, as copy_struct_from_user() wants it. */
+static int check_how_tail(pid_t tid, uint64_t address, size_t size)
+{
+	unsigned char tail[PAGE_BYTES];
+	size_t extra = size - sizeof(struct open_how);
+	int error = extra ? target_read(tid, address + sizeof(struct open_how), tail, extra) : 0;
+
+	for (size_t i = 0; error == 0 && i < extra; i++) {
+		error = tail[i] ? -E2BIG : 0;
+	}
+	return error;
+}
+
+static int decode_openat2(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	struct open_how *how = &request->open.how;
+	uint64_t size = data->args[3];
+
+	request->call = CALL_OPEN;
+	if (size < OPEN_HOW_SIZE_VER0) {
+		return -EINVAL;
+	}
+	if (size > PAGE_BYTES) {
+		return -E2BIG;
+	}
+	int error = check_how_tail(request->tid, data->args[2], size);
+	if (error == 0) {
+		error = target_read(request->tid, data->args[2], how, sizeof(*how));
+	}
+	if (error == 0) {
+		error = check_how(how);
+	}
+	/* It can neither be injected (ADDFD refuses it) nor be continued (the flags lie in memory).
+	 */
+	if (error == 0 && (how->flags & O_PATH)) {
+		error = -ENOSYS;
+	}
+	return error < 0 ? error
+			 : decode_open_common(broker, request, (int)data->args[0], data->args[1]);
+}
+
+static int decode_socket(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	request->call = CALL_SOCKET;
+	request->socket = (struct socket_request){.family = (int)data->args[0],
+		.type = (int)data->args[1],
+		.protocol = (int)data->args[2]};
+	return 0;
+}
+
+static int decode_reach(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	(void)data;
+	request->call = CALL_REACH;
+	return 0;
+}
+
+static int decode_forget(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	(void)data;
+	request->call = CALL_FORGET;
+	return 0;
+}
+
+static int decode_seccomp(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	request->call = CALL_PROBE;
+	return data->args[0] == WIRE_PROBE_OPERATION ? 0 : -EINVAL;
+}
+
+/* Every call that a filter of ours may notify, the frequent ones first. */
+static const struct decoder {
+	int nr;
+	int (*decode)(const struct broker *, struct request *, const struct seccomp_data *);
+} decoders[] = {
+	{SYS_openat, decode_openat},
+#ifdef SYS_open
+	{SYS_open, decode_open},
+	{SYS_creat, decode_creat},
+#endif
+	{SYS_connect, decode_connect},
+	{SYS_socket, decode_socket},
+	{SYS_openat2, decode_openat2},
+	{SYS_ptrace, decode_reach},
+	{SYS_process_vm_readv, decode_reach},
+	{SYS_process_vm_writev, decode_reach},
+	{SYS_chroot, decode_forget},
+	{SYS_pivot_root, decode_forget},
+	{SYS_setns, decode_forget},
+	{SYS_unshare, decode_forget},
+	{SYS_clone, decode_forget},
+	{SYS_setuid, decode_forget},
+	{SYS_setgid, decode_forget},
+	{SYS_setreuid, decode_forget},
+	{SYS_setregid, decode_forget},
+	{SYS_setresuid, decode_forget},
+	{SYS_setresgid, decode_forget},
+	{SYS_setfsuid, decode_forget},
+	{SYS_setfsgid, decode_forget},
+	{SYS_setgroups, decode_forget},
+	{SYS_capset, decode_forget},
+	{SYS_prctl, decode_forget},
+	{SYS_seccomp, decode_seccomp},
+};
+
+int decode(const struct broker *broker, struct request *request)
+{
+	const struct seccomp_data *data = &request->slot->notification.data;
+
+	request->place.start = request->place.root = -1;
+	request->place.directory = request->place.object = -1;
+	request->place.directory_owned = false;
+	request->connect.socket = -1;
+	for (size_t i = 0; i < array_length(decoders); i++) {
+		if (decoders[i].nr == data->nr) {
+			return decoders[i].decode(broker, request, data);
+		}
+	}
+	request->call = CALL_UNKNOWN;
+	return -ENOSYS;
+}
+
+void decode_release(struct request *request)
+{
+	close_fd(&request->place.start);
+	close_fd(&request->place.root);
+	close_fd(&request->connect.socket);
+}

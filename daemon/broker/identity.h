@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rights under which a call is performed: those of the calling thread. Where its ids cannot
+ * differ from the broker's nothing is switched; where they can, the broker's thread takes on the
+ * filesystem ids, groups, effective capabilities and umask of the target for as long as it resolves
+ * and acts. Ids of the kernel are per thread, so other threads are not touched: raw system calls,
+ * never glibc's process-wide ones.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define IDENTITY_GROUPS_MAX 256
+
+struct identity {
+	uid_t uid; /* filesystem uid and gid */
+	gid_t gid;
+	uint64_t capabilities; /* effective */
+	mode_t umask;
+	unsigned int group_count;
+	gid_t groups[IDENTITY_GROUPS_MAX];
+};
+
+/* Reads those of a thread from /proc/TID/status. 0 or a negative errno (-E2BIG: too many groups).
+ */
+int identity_read(struct identity *identity, pid_t tid);
+
+/* Same ids, groups and capabilities? The umask does not count. */
+bool identity_is_same(const struct identity *a, const struct identity *b);
+
+/*
+ * Takes on `wanted`, coming from `current`. 0 or a negative errno, then the identity is undefined
+ * and identity_assume(current, wanted) is due. The caller returns by the same call, with both
+ * swapped.
+ */
+int identity_assume(const struct identity *wanted, const struct identity *current);

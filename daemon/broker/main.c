@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usher-broker: serves one session. Started by usherd or by `usher run`, never by hand, with the
+ * control socket as descriptor 3. The main thread runs the loop: the supervisor's socket, the end
+ * of the session (nobody uses the filter any more), the program as our child in embedded mode, and
+ * the workers' watchdog. It ends when the session does; the death of the supervisor does not end
+ * it, unless the program is ours to end.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/wire.h"
+#include "daemon/broker/audit.h"
+#include "daemon/broker/become.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/confine.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/start.h"
+#include "daemon/broker/workers.h"
+
+#define CONTROL_FD 3
+
+struct session {
+	struct broker broker;
+	pid_t child; /* embedded mode: the program, until it has ended; else 0 */
+	bool over;   /* the listener has no targets any more */
+	uv_loop_t loop;
+	uv_poll_t control, listener;
+	uv_signal_t child_signal;
+};
+
+struct options {
+	const char *become;
+	pid_t child;
+};
+
+static int parse_options(struct options *options, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"become", required_argument, NULL, 'b'},
+		{"child", required_argument, NULL, 'c'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'b':
+			options->become = optarg;
+			break;
+		case 'c':
+			options->child = (pid_t)strtol(optarg, NULL, 10);
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+static void end_if_over(struct session *session)
+{
+	if (session->over && session->child == 0) {
+		audit_drain(session->broker.audit);
+		_exit(EXIT_SUCCESS);
+	}
+}
+
+static void tell_child(const struct session *session, int status)
+{
+	struct wire_child child = {.header = wire_header_make(WIRE_CHILD, sizeof(child)),
+		.pid = session->child,
+		.status = status};
+
+	(void)fdpass_send(CONTROL_FD, &child, sizeof(child), NULL, 0);
+}
+
+static void look_after_child(struct session *session)
+{
+	int status;
+
+	while (session->child > 0 &&
+		waitpid(session->child, &status, WNOHANG | WUNTRACED | WCONTINUED) > 0) {
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			audit_drain(session->broker.audit);
+			tell_child(session, status);
+			session->child = 0;
+		} else {
+			tell_child(session, status);
+		}
+	}
+	end_if_over(session);
+}
+
+static void on_child_signal(uv_signal_t *handle, int number)
+{
+	(void)number;
+	look_after_child(container_of(handle, struct session, child_signal));
+}
+
+/* `usher run` has been killed: natively that would have been the program. */
+static void on_supervisor_gone(struct session *session)
+{
+	uv_poll_stop(&session->control);
+	look_after_child(session);
+	if (session->child > 0) {
+		kill(session->child, SIGKILL);
+	}
+}
+
+static void on_control(uv_poll_t *handle, int status, int events)
+{
+	struct session *session = container_of(handle, struct session, control);
+	char packet[sizeof(struct wire_header)];
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+
+	(void)events;
+	/* Nothing is said to a broker that serves; whatever comes is the end. */
+	if (status < 0 || fdpass_receive(CONTROL_FD, packet, sizeof(packet), fds, &fd_count) <= 0) {
+		on_supervisor_gone(session);
+		return;
+	}
+	fdpass_close_all(fds, fd_count);
+}
+
+static void on_listener(uv_poll_t *handle, int status, int events)
+{
+	struct session *session = container_of(handle, struct session, listener);
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(handle);
+	session->over = true;
+	end_if_over(session);
+}
+
+/* UV_DISCONNECT alone: readiness is the workers' affair, hang-up is always told. */
+static int watch(struct session *session)
+{
+	int error = uv_loop_init(&session->loop);
+
+	if (error == 0) {
+		error = uv_poll_init(&session->loop, &session->control, CONTROL_FD);
+	}
+	if (error == 0) {
+		error = uv_poll_start(&session->control, UV_READABLE | UV_DISCONNECT, on_control);
+	}
+	if (error == 0) {
+		error = uv_poll_init(&session->loop, &session->listener, session->broker.listener);
+	}
+	if (error == 0) {
+		error = uv_poll_start(&session->listener, UV_DISCONNECT, on_listener);
+	}
+	if (error == 0) {
+		error = uv_signal_init(&session->loop, &session->child_signal);
+	}
+	if (error == 0) {
+		error = uv_signal_start(&session->child_signal, on_child_signal, SIGCHLD);
+	}
+	return error;
+}
+
+static int say_ready(const struct session *session)
+{
+	struct wire_ready ready = {.header = wire_header_make(WIRE_READY, sizeof(ready)),
+		.session = session->broker.session};
+
+	return fdpass_send(CONTROL_FD, &ready, sizeof(ready), NULL, 0);
+}
+
+static int refuse(int error, const char *text)
+{
+	char packet[sizeof(struct wire_refused) + WIRE_TEXT_MAX];
+	size_t size = wire_refused_make(packet, error, text);
+
+	(void)fdpass_send(CONTROL_FD, packet, size, NULL, 0);
+	return error;
+}
+
+/* Descriptors that work while the loop watches a file of another kind: seccomp's can be polled. */
+static int begin(struct session *session)
+{
+	struct start_failure failure = {.text = ""};
+	bool resumes = false;
+	int error = start_receive(&session->broker, CONTROL_FD, &resumes, &failure);
+
+	if (error == 0) {
+		error = notify_check_sizes();
+	}
+	if (error == 0) {
+		notify_prefer_sync_wake_up(session->broker.listener);
+	}
+	if (error == 0 && !resumes) {
+		error = start_probe(&session->broker, CONTROL_FD, &failure);
+	}
+	if (error < 0) {
+		return refuse(error, failure.text[0] ? failure.text : strerror(-error));
+	}
+	error = watch(session);
+	if (error == 0) {
+		error = workers_start(&session->broker, &session->loop);
+	}
+	if (error < 0) {
+		return refuse(error, "the broker cannot start its threads; is a limit reached?");
+	}
+	return say_ready(session);
+}
+
+int main(int argc, char **argv)
+{
+	static struct session session;
+	struct options options = {0};
+
+	if (parse_options(&options, argc, argv) < 0) {
+		(void)fputs("usher-broker is started by usherd and by 'usher run', not by hand\n",
+			stderr);
+		return EXIT_FAILURE;
+	}
+	if (options.become && become_parse_and_drop(options.become) < 0) {
+		(void)refuse(-EPERM, "the broker cannot take on the client's identity");
+		return EXIT_FAILURE;
+	}
+	if (confine(CONTROL_FD) < 0) {
+		(void)refuse(-EPERM, "the broker cannot confine itself");
+		return EXIT_FAILURE;
+	}
+	session.child = options.child;
+	if (begin(&session) < 0) {
+		return EXIT_FAILURE;
+	}
+	look_after_child(&session);
+	uv_run(&session.loop, UV_RUN_DEFAULT);
+	return EXIT_FAILURE;
+}

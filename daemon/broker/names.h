@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of pinned objects, and the text of paths. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct broker;
+
+/*
+ * The path of what `fd` refers to, as a target of the session sees it, from the session's root. 0
+ * or a negative errno: -ENOENT for what has no path (pipes, memfds, ...; `name` then holds the
+ * kernel's word for it), -ENAMETOOLONG.
+ */
+int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity);
+
+/* Appends "/REST" to a directory's path. 0 or -ENAMETOOLONG. */
+int name_append(char *name, size_t capacity, const char *rest);
+
+/*
+ * Copies `path` without empty and "." components. False if it has a ".." or ends in ".": such a
+ * name cannot be understood as text. A trailing slash is kept.
+ */
+bool name_clean(char *clean, size_t capacity, const char *path);
+
+/* Removes trailing slashes, but for the root's. */
+void name_trim(char *name);
+
+/* Resolves "." and ".." as text: for the rest of a name that leads nowhere anyway. */
+void name_normalise(char *name);
+
+bool name_is_below(const char *name, const char *directory);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/seccomp.h of Debian 12 is older than these (Linux 6.6). */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+int notify_check_sizes(void)
+{
+	struct seccomp_notif_sizes sizes = {0};
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
+		return -errno;
+	}
+	return sizes.seccomp_notif <= sizeof(struct seccomp_notif) &&
+			       sizes.seccomp_notif_resp <= sizeof(struct seccomp_notif_resp)
+		       ? 0
+		       : -EOVERFLOW;
+}
+
+void notify_prefer_sync_wake_up(int listener)
+{
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+}
+
+int notify_receive(int listener, struct seccomp_notif *notification)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0 ? -errno : 0;
+}
+
+bool notify_is_pending(int listener, uint64_t id)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+int notify_install_fd(int listener, uint64_t id, int fd, bool cloexec, int replace)
+{
+	struct seccomp_notif_addfd request = {.id = id,
+		.srcfd = (uint32_t)fd,
+		.flags = replace >= 0 ? SECCOMP_ADDFD_FLAG_SETFD : 0,
+		.newfd = replace >= 0 ? (uint32_t)replace : 0,
+		.newfd_flags = cloexec ? O_CLOEXEC : 0};
+	int number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+
+	return number < 0 ? -errno : number;
+}
+
+static int send_response(int listener, struct seccomp_notif_resp *response)
+{
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 ? -errno : 0;
+}
+
+int notify_answer(int listener, uint64_t id, int64_t value, int error)
+{
+	struct seccomp_notif_resp response = {
+		.id = id, .val = error ? 0 : value, .error = error ? -error : 0};
+
+	return send_response(listener, &response);
+}
+
+int notify_continue(int listener, uint64_t id)
+{
+	struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+	return send_response(listener, &response);
+}

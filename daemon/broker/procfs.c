@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/procfs.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/names.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+#define PROC_ROOT_INODE 1
+#define DEPTH_MAX       16 /* of directories in /proc */
+
+bool procfs_is(int fd)
+{
+	struct statfs filesystem;
+
+	return fstatfs(fd, &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
+}
+
+static pid_t tgid_of(struct request *request)
+{
+	if (request->tgid == 0) {
+		request->tgid = target_tgid(request->tid);
+	}
+	return request->tgid;
+}
+
+/* The kernel says what is magic: it refuses to follow it when asked to. */
+static bool is_magic(int directory, const char *name)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	int fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd < 0 && errno == ELOOP;
+}
+
+enum procfs_link procfs_link_kind(struct request *request, int fd, int directory, const char *name,
+	char *text, size_t capacity)
+{
+	struct stat st;
+
+	if (!procfs_is(fd)) {
+		return PROCFS_NO_LINK;
+	}
+	if (fstat(directory, &st) == 0 && st.st_ino == PROC_ROOT_INODE) {
+		if (strcmp(name, "self") == 0) {
+			(void)snprintf(text, capacity, "%d", tgid_of(request));
+			return PROCFS_TEXT;
+		}
+		if (strcmp(name, "thread-self") == 0) {
+			(void)snprintf(
+				text, capacity, "%d/task/%d", tgid_of(request), request->tid);
+			return PROCFS_TEXT;
+		}
+	}
+	return is_magic(directory, name) ? PROCFS_MAGIC : PROCFS_NO_LINK;
+}
+
+/* How many levels `directory` lies below the root of its mount, or a negative errno. */
+static int depth_in_mount(int directory)
+{
+	cleanup_fd int at = openat(directory, ".", O_PATH | O_CLOEXEC);
+
+	for (int depth = 0; at >= 0 && depth < DEPTH_MAX; depth++) {
+		struct statx st;
+		if (statx(at, "", AT_EMPTY_PATH, STATX_INO, &st) < 0) {
+			return -errno;
+		}
+		if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+			return depth;
+		}
+		int up = openat(at, "..", O_PATH | O_CLOEXEC);
+		close(at);
+		at = up;
+	}
+	return -ELOOP;
+}
+
+/* Cuts `levels` components off the end of the first `length` bytes of `path`: what is left's
+ * length. */
+static size_t cut_levels(const char *path, size_t length, int levels)
+{
+	for (; levels > 0 && length > 0; levels--) {
+		do {
+			length--;
+		} while (length > 0 && path[length] != '/');
+	}
+	return length;
+}
+
+static bool is_thread_of(pid_t tgid, pid_t tid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
+	return access(path, F_OK) == 0;
+}
+
+/* What every user may know of any process (proc(5)); all else there gives a hold on it. */
+static bool is_harmless(const char *entry)
+{
+	static const char *const harmless[] = {"", "/stat", "/statm", "/status", "/cmdline",
+		"/comm", "/cgroup", "/limits", "/loginuid", "/sessionid", "/mountinfo", "/mounts",
+		"/mountstats", "/oom_score", "/oom_adj", "/oom_score_adj", "/sched", "/schedstat",
+		"/cpuset", "/wchan", "/net", "/task"};
+
+	if (strncmp(entry, "/task/", 6) == 0) {
+		const char *below = strchr(entry + 6, '/');
+		return !below || is_harmless(below);
+	}
+	if (strncmp(entry, "/net/", 5) == 0) {
+		return true;
+	}
+	for (size_t i = 0; i < array_length(harmless); i++) {
+		if (strcmp(entry, harmless[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum owner {
+	OWNER_CALLER,
+	OWNER_SESSION,
+	OWNER_OUTSIDE,
+};
+
+static enum owner owner_of(const struct broker *broker, struct request *request, pid_t pid)
+{
+	pid_t tgid = tgid_of(request);
+
+	if (pid == tgid || (tgid > 0 && is_thread_of(tgid, pid))) {
+		return OWNER_CALLER;
+	}
+	if (is_thread_of(getpid(), pid)) {
+		return OWNER_OUTSIDE;
+	}
+	return target_descends_from(pid, broker->first) ? OWNER_SESSION : OWNER_OUTSIDE;
+}
+
+/* Writes "PREFIX/123/REST" as "PREFIX/self/REST". */
+static void write_self(char *path, size_t prefix, size_t digits)
+{
+	static const char self[] = "self";
+	char *rest = path + prefix + 1 + digits;
+
+	memmove(path + prefix + sizeof(self), rest, strlen(rest) + 1);
+	memcpy(path + prefix + 1, self, sizeof(self) - 1);
+}
+
+/* Judges by the text below the mount's root, which is the first `prefix` bytes of `path`. */
+static int judge_below(
+	const struct broker *broker, struct request *request, char *path, size_t prefix)
+{
+	const char *below = path + prefix;
+	char *rest;
+
+	if (below[0] != '/' || !isdigit((unsigned char)below[1])) {
+		return 0;
+	}
+	long pid = strtol(below + 1, &rest, 10);
+	if ((*rest != '/' && *rest != '\0') || pid <= 0 || pid > INT32_MAX) {
+		return 0;
+	}
+	switch (owner_of(broker, request, (pid_t)pid)) {
+	case OWNER_CALLER:
+		write_self(path, prefix, (size_t)(rest - below - 1));
+		return 0;
+	case OWNER_SESSION:
+		return 0;
+	case OWNER_OUTSIDE:
+		break;
+	}
+	bool writes = request->call != CALL_OPEN ||
+		      (request->open.operations & ~(unsigned int)OPERATION_READ);
+	return is_harmless(rest) && !writes ? 0 : -EACCES;
+}
+
+int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path)
+{
+	char directory_name[NAME_ROOM];
+
+	if (!procfs_is(directory)) {
+		return 0;
+	}
+	int depth = depth_in_mount(directory);
+	if (depth < 0 ||
+		name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
+		return -EACCES;
+	}
+	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
+	return judge_below(broker, request, path, prefix);
+}
+
+int procfs_follow(
+	const struct broker *broker, struct request *request, int directory, const char *name)
+{
+	char path[NAME_ROOM];
+	int error = name_of_fd(broker, directory, path, sizeof(path));
+
+	if (error == 0) {
+		error = name_append(path, sizeof(path), name);
+	}
+	if (error == 0) {
+		error = procfs_judge(broker, request, directory, path);
+	}
+	if (error < 0) {
+		return error;
+	}
+	int fd = openat(directory, name, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}

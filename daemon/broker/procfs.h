@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc means depends on who looks: its links "self" and "thread-self" are the target's here,
+ * its magic links are followed for the target, and what a process may learn of another one is
+ * bounded by the session: of processes outside (the broker among them) it sees what every user
+ * sees, and gets no hold (environ, mem, maps, fd, root, cwd ...).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+struct broker;
+struct request;
+
+enum procfs_link {
+	PROCFS_NO_LINK, /* an ordinary link, also within /proc */
+	PROCFS_TEXT,    /* self, thread-self: `text` is what the target would read */
+	PROCFS_MAGIC,   /* leads to an object */
+};
+
+/* What the link `fd`, called `name` in `directory`, is. */
+enum procfs_link procfs_link_kind(struct request *request, int fd, int directory, const char *name,
+	char *text, size_t capacity);
+
+/* Follows a magic link for the target. An O_PATH descriptor, or a negative errno. */
+int procfs_follow(
+	const struct broker *broker, struct request *request, int directory, const char *name);
+
+bool procfs_is(int fd);
+
+/*
+ * If `path` lies in a procfs: refuses what gives a hold on processes outside the session (-EACCES),
+ * and writes the caller's own directory as "self", which is how policies name it. `directory` is a
+ * descriptor of the directory that the last component is in.
+ */
+int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One notified call on its way through the stages. Each stage fills its own part and reads those of
+ * the stages before it:
+ *
+ *   receive   notification (in the session's shared memory)
+ *   decode    call, open/connect/socket: our own copy of what the arguments point to, and the
+ *             places (directories, sockets) they refer to, pinned
+ *   resolve   place: which object that is, and its name as the target sees it
+ *   decide    verdict
+ *   act       result
+ *   answer    nothing more: the target goes on
+ */
+#pragma once
+
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "daemon/broker/identity.h"
+#include "daemon/policy/policy.h"
+#include "usher/session.h"
+
+/* A resolved name: two paths, one behind the other. */
+#define NAME_ROOM (2 * PATH_MAX)
+
+enum call {
+	CALL_OPEN,
+	CALL_CONNECT,
+	CALL_SOCKET,
+	CALL_REACH,  /* ptrace and its kin: gets hold of another process */
+	CALL_FORGET, /* changes ids, root or namespace: noted, and continued */
+	CALL_PROBE,  /* see wire.h */
+	CALL_UNKNOWN
+};
+
+struct open_request {
+	char path[PATH_MAX]; /* as the target passed it */
+	struct open_how how; /* in openat2(2)'s form, whichever call it was */
+	unsigned int operations;
+	bool only_existing; /* decide: open it if it is there, but do not create it ... */
+	struct policy_verdict verdict_if_missing; /* ... then this is the answer */
+};
+
+struct connect_request {
+	int socket; /* the target's own, ours to close */
+	struct policy_endpoint endpoint;
+	socklen_t length;
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage storage;
+		char bytes[sizeof(struct sockaddr_storage) + 1]; /* a NUL behind sun_path */
+	} address;
+	bool may_wait; /* a blocking socket */
+};
+
+struct socket_request {
+	int family, type, protocol; /* type with its flags */
+};
+
+/* What is to be done with the place that was resolved. */
+enum place_kind {
+	PLACE_NAME,   /* `name` below `directory` */
+	PLACE_OBJECT, /* `object`, which a magic link of /proc led to */
+};
+
+struct place {
+	enum place_kind kind;
+	/* Start of a relative name and root of an absolute one: decode's, O_PATH, ours to close;
+	 * -1: our own root. */
+	int start, root;
+	int directory; /* resolve's, ours to close, or one of the above */
+	bool directory_owned;
+	int object;       /* ours to close */
+	bool provisional; /* nobody has looked yet whether a link is in the name */
+	bool may_wait;    /* opening it can take for ever */
+	bool nameless; /* the object has no path: a pipe, a memfd ... that a process of the session
+			  holds */
+	bool on_virtual_device; /* a filesystem without a disk, which may be a procfs */
+	bool is_tty_alias;      /* /dev/tty: the controlling terminal of who opens it */
+	int error;              /* the name leads nowhere: positive errno */
+	const char *name;       /* below `directory`, for the kernel */
+	char name_room[NAME_ROOM];
+	char path[NAME_ROOM]; /* as the target sees it, for the policy */
+};
+
+struct request {
+	struct session_slot *slot;
+	uint64_t id;
+	pid_t tid;
+	pid_t tgid; /* 0 until somebody asks target_tgid() */
+	enum call call;
+	bool resumed; /* its first broker died in the middle of the act */
+	struct timespec received;
+	struct open_request open;
+	struct connect_request connect;
+	struct socket_request socket;
+	struct place place;
+	const struct identity *identity; /* of the calling thread: the broker's own, or the next */
+	struct identity own_identity;
+	struct policy_verdict verdict;
+	int result; /* descriptor or 0, or a negative errno */
+};

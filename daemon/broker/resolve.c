@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/names.h"
+#include "daemon/broker/procfs.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/walk.h"
+
+#define MEMORY_MAJOR  1 /* /dev/null and its kin: they never wait */
+#define TTY_AUX_MAJOR 5
+
+void resolve_release(struct request *request)
+{
+	struct place *place = &request->place;
+
+	if (place->directory_owned) {
+		close(place->directory);
+	}
+	place->directory = -1;
+	place->directory_owned = false;
+	close_fd(&place->object);
+}
+
+void resolve_note_kind(struct place *place, const struct stat *st)
+{
+	bool device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+
+	place->is_tty_alias = S_ISCHR(st->st_mode) && st->st_rdev == makedev(TTY_AUX_MAJOR, 0);
+	place->may_wait = S_ISFIFO(st->st_mode) || (device && major(st->st_rdev) != MEMORY_MAJOR);
+}
+
+/* An object of a memory filesystem without a name: whoever reaches it by /proc/PID/fd holds it
+ * already. */
+static bool is_nameless(int object, const char *kernels_word)
+{
+	struct stat st;
+
+	return kernels_word[0] != '/' || (strncmp(kernels_word, "/memfd:", 7) == 0 &&
+						 fstat(object, &st) == 0 && st.st_nlink == 0);
+}
+
+static int name_object(const struct broker *broker, struct place *place)
+{
+	int error = name_of_fd(broker, place->object, place->path, sizeof(place->path));
+
+	if (error < 0 && error != -ENOENT) {
+		return error;
+	}
+	place->nameless = is_nameless(place->object, place->path);
+	return 0;
+}
+
+/* Tells the policy's name of a place that the long way has found. */
+static int name_place(const struct broker *broker, struct request *request)
+{
+	struct place *place = &request->place;
+
+	if (place->kind == PLACE_OBJECT) {
+		return name_object(broker, place);
+	}
+	int error = name_of_fd(broker, place->directory, place->path, sizeof(place->path));
+	if (error == 0 && strcmp(place->name, ".") != 0) {
+		error = name_append(place->path, sizeof(place->path), place->name);
+	}
+	if (error < 0) {
+		return error;
+	}
+	if (place->error) {
+		name_normalise(place->path);
+	}
+	name_trim(place->path);
+	return procfs_judge(broker, request, place->directory, place->path);
+}
+
+static int resolve_long(const struct broker *broker, struct request *request, const char *path,
+	uint64_t flags, uint64_t resolve_flags)
+{
+	bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	struct walk_options options = {
+		.follow_last = !(flags & O_NOFOLLOW) && !exclusive, .resolve = resolve_flags};
+	int error = walk(broker, request, path, &options);
+
+	return error < 0 ? error : name_place(broker, request);
+}
+
+/*
+ * The name as text, from the session's root; what is given to the kernel is `place->name` below
+ * `place->directory`. False if only the long way can tell.
+ */
+static bool clean_name(const struct broker *broker, struct place *place, const char *path)
+{
+	if (!name_clean(place->name_room, sizeof(place->name_room), path)) {
+		return false;
+	}
+	bool absolute = path[0] == '/';
+	int base = absolute ? place->root : place->start;
+	place->directory = base >= 0 ? base : AT_FDCWD;
+	place->name = place->name_room;
+	if (base < 0) {
+		memcpy(place->path, place->name_room, strlen(place->name_room) + 1);
+	} else {
+		place->name += absolute;
+		if (place->name[0] == '\0' ||
+			name_of_fd(broker, base, place->path, sizeof(place->path)) < 0 ||
+			name_append(place->path, sizeof(place->path), place->name) < 0) {
+			return false;
+		}
+	}
+	name_trim(place->path);
+	return true;
+}
+
+/* One look, at names of files that exist: what may wait must not be opened by the thread that
+ * leads. */
+static bool is_simple(struct place *place)
+{
+	struct stat st;
+
+	if (fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		return true; /* the open itself will tell */
+	}
+	resolve_note_kind(place, &st);
+	place->on_virtual_device = major(st.st_dev) == 0;
+	return !S_ISLNK(st.st_mode) && !place->is_tty_alias;
+}
+
+static bool resolve_fast(
+	const struct broker *broker, struct place *place, const char *path, uint64_t resolve_flags)
+{
+	if (resolve_flags & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+		return false;
+	}
+	if (broker->root_name[0] && path[0] == '/' && place->root < 0) {
+		return false;
+	}
+	place->provisional = true;
+	return clean_name(broker, place, path) && !name_is_below(place->path, "/proc") &&
+	       is_simple(place);
+}
+
+int resolve(const struct broker *broker, struct request *request, const char *path, uint64_t flags,
+	uint64_t resolve_flags, enum resolve_way way)
+{
+	struct place *place = &request->place;
+
+	place->kind = PLACE_NAME;
+	place->error = 0;
+	place->may_wait = place->is_tty_alias = place->nameless = false;
+	place->on_virtual_device = false;
+	if (way == RESOLVE_FAST_IF_POSSIBLE && resolve_fast(broker, place, path, resolve_flags)) {
+		return 0;
+	}
+	place->provisional = false;
+	place->directory = -1;
+	return resolve_long(broker, request, path, flags, resolve_flags);
+}

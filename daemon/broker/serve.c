@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "daemon/broker/act.h"
+#include "daemon/broker/answer.h"
+#include "daemon/broker/audit.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/decide.h"
+#include "daemon/broker/decode.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/resolve.h"
+#include "daemon/broker/target.h"
+#include "daemon/broker/workers.h"
+
+#define LONG_WAYS_MAX \
+	40 /* as often as a target may swap links under us, as many as the kernel follows */
+#define CRASHES_MAX 2
+
+/* The notification is received where a successor of ours would find it. */
+static int receive(struct worker *worker)
+{
+	struct session_slot *slot = worker->slot;
+
+	memset(&slot->notification, 0, sizeof(slot->notification));
+	atomic_store_explicit(&slot->state, SLOT_RECEIVED, memory_order_relaxed);
+	slot->crashes = 0;
+	return notify_receive(worker->broker->listener, &slot->notification);
+}
+
+static void begin(struct worker *worker)
+{
+	struct request *request = &worker->request;
+
+	workers_begin(worker);
+	request->slot = worker->slot;
+	request->id = worker->slot->notification.id;
+	request->tid = (pid_t)worker->slot->notification.pid;
+	request->tgid = 0;
+	request->result = 0;
+	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
+	request->place.path[0] = '\0';
+	clock_gettime(CLOCK_MONOTONIC, &request->received);
+}
+
+/* A thread that cannot become itself again must not serve anybody: a successor will. */
+static void leave_identity(const struct broker *broker, struct request *request)
+{
+	if (request->identity != &broker->identity &&
+		identity_assume(&broker->identity, request->identity) < 0) {
+		abort();
+	}
+}
+
+/* Takes on the calling thread's rights where they can differ from ours. */
+static int enter_identity(const struct broker *broker, struct request *request)
+{
+	request->identity = &broker->identity;
+	if (!broker_knows(broker, SESSION_IDS_VARY)) {
+		return 0;
+	}
+	int error = identity_read(&request->own_identity, request->tid);
+	if (error < 0 || identity_is_same(&request->own_identity, &broker->identity)) {
+		return error;
+	}
+	request->identity = &request->own_identity;
+	error = identity_assume(request->identity, &broker->identity);
+	if (error < 0) {
+		leave_identity(broker, request);
+	}
+	return error;
+}
+
+static int resolve_request(
+	const struct broker *broker, struct request *request, enum resolve_way way)
+{
+	const struct open_request *open = &request->open;
+	const struct connect_request *connect = &request->connect;
+
+	if (request->call == CALL_OPEN) {
+		return resolve(
+			broker, request, open->path, open->how.flags, open->how.resolve, way);
+	}
+	if (request->call == CALL_CONNECT && connect->endpoint.kind == ENDPOINT_UNIX_PATH) {
+		return resolve(broker, request, connect->endpoint.path, 0, 0, RESOLVE_LONG_WAY);
+	}
+	return 0;
+}
+
+/* Arguments that are only numbers: the kernel itself does it, we remember that it was done. */
+static enum act_outcome act_forget(const struct broker *broker, struct request *request)
+{
+	uint32_t facts = SESSION_IDS_VARY;
+
+	switch (request->slot->notification.data.nr) {
+	case SYS_chroot:
+	case SYS_pivot_root:
+		facts = SESSION_ROOTS_VARY;
+		break;
+	case SYS_setns:
+	case SYS_unshare:
+	case SYS_clone:
+		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
+		break;
+	default:
+		break;
+	}
+	atomic_fetch_or(&broker->memory->facts, facts);
+	return ACT_CONTINUE;
+}
+
+static enum act_outcome refuse(struct request *request, int error)
+{
+	request->result = error;
+	return ACT_DONE;
+}
+
+static enum act_outcome act(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	if (request->verdict.action == POLICY_KILL) {
+		kill(target_tgid(request->tid), SIGKILL);
+		return refuse(request, -EPERM);
+	}
+	switch (request->call) {
+	case CALL_OPEN:
+		return act_open(broker, worker, request);
+	case CALL_CONNECT:
+		return act_connect(broker, worker, request);
+	case CALL_SOCKET:
+		return act_socket(broker, worker, request);
+	case CALL_REACH:
+		return request->verdict.action == POLICY_ALLOW ? ACT_CONTINUE
+							       : refuse(request, -EPERM);
+	case CALL_FORGET:
+		return act_forget(broker, request);
+	case CALL_PROBE:
+		return refuse(request, -EINVAL);
+	case CALL_UNKNOWN:
+		break;
+	}
+	return refuse(request, -ENOSYS);
+}
+
+static enum act_outcome resolve_decide_act(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	enum resolve_way way = RESOLVE_FAST_IF_POSSIBLE;
+
+	for (unsigned int i = 0; i < LONG_WAYS_MAX; i++) {
+		int error = resolve_request(broker, request, way);
+		if (error < 0) {
+			resolve_release(request);
+			return refuse(request, error);
+		}
+		decide(broker, request);
+		enum act_outcome outcome = act(broker, worker, request);
+		resolve_release(request);
+		if (outcome != ACT_TAKE_LONG_WAY) {
+			return outcome;
+		}
+		way = RESOLVE_LONG_WAY;
+	}
+	return refuse(request, -ELOOP);
+}
+
+static enum act_outcome decode_to_act(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	enum act_outcome outcome;
+	int error = decode(broker, request);
+
+	if (error == 0) {
+		error = enter_identity(broker, request);
+	}
+	outcome = error < 0 ? refuse(request, error) : resolve_decide_act(broker, worker, request);
+	if (error == 0) {
+		leave_identity(broker, request);
+	}
+	decode_release(request);
+	return outcome;
+}
+
+void serve(struct worker *worker)
+{
+	const struct broker *broker = worker->broker;
+	struct request *request = &worker->request;
+
+	if (receive(worker) < 0) {
+		return;
+	}
+	begin(worker);
+	enum act_outcome outcome = decode_to_act(broker, worker, request);
+	answer(broker, request, outcome);
+	audit(broker->audit, request, outcome);
+	workers_end(worker);
+}
+
+/*
+ * What can be repeated is; a connection is looked at by connecting again (act_socket.c). Only of a
+ * file that must not exist nobody can say any more who made it.
+ */
+static enum act_outcome act_again(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	uint32_t state = atomic_load(&worker->slot->state);
+
+	request->resumed = state == SLOT_ACTING;
+	if (state == SLOT_INSTALLED) {
+		notify_answer(broker->listener, request->id, worker->slot->result, 0);
+		return ACT_GONE;
+	}
+	if (++worker->slot->crashes >= CRASHES_MAX) {
+		return refuse(request, -EIO);
+	}
+	enum act_outcome outcome = decode_to_act(broker, worker, request);
+	request->resumed = false;
+	return outcome;
+}
+
+void serve_again(struct worker *worker)
+{
+	struct request *request = &worker->request;
+
+	begin(worker);
+	if (notify_is_pending(worker->broker->listener, request->id)) {
+		enum act_outcome outcome = act_again(worker->broker, worker, request);
+		answer(worker->broker, request, outcome);
+		audit(worker->broker->audit, request, outcome);
+	}
+	workers_end(worker);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/session_memory.h"
+#include "daemon/base/wire.h"
+#include "daemon/broker/audit.h"
+#include "daemon/broker/names.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/target.h"
+
+#define PROBE_TIMEOUT_MS 10000
+
+enum start_fd { START_FD_LISTENER, START_FD_MEMORY, START_FD_SNAPSHOT, START_FD_OTHERS };
+
+__attribute__((format(printf, 3, 4))) static int fail(
+	struct start_failure *failure, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+static bool protects_symlinks(void)
+{
+	char value = '1'; /* if it cannot be read: the stricter */
+	cleanup_fd int fd = open("/proc/sys/fs/protected_symlinks", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || read(fd, &value, 1) != 1 || value != '0';
+}
+
+/* The session's root is that of its first thread; where it is not ours, names are told from there.
+ */
+static int find_root(struct broker *broker, pid_t tid)
+{
+	struct statx ours, theirs;
+	char name[PATH_MAX];
+
+	broker->root_name = strdup("");
+	cleanup_fd int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int root = target_open_root(tid);
+	if (!broker->root_name || own < 0 || root < 0) {
+		return own < 0 ? -errno : root < 0 ? root : -ENOMEM;
+	}
+	if (statx(own, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &ours) < 0 ||
+		statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &theirs) < 0) {
+		return -errno;
+	}
+	if (ours.stx_ino == theirs.stx_ino && ours.stx_mnt_id == theirs.stx_mnt_id) {
+		broker->root = steal_fd(&own);
+		return 0;
+	}
+	atomic_fetch_or(&broker->memory->facts, SESSION_ROOTS_VARY);
+	int error = name_of_fd(broker, root, name, sizeof(name));
+	if (error < 0) {
+		return error;
+	}
+	broker->root = steal_fd(&root);
+	if (strcmp(name, "/") != 0) {
+		free(broker->root_name);
+		broker->root_name = strdup(name);
+	}
+	return broker->root_name ? 0 : -ENOMEM;
+}
+
+/* Where ids differ from the first moment, every call is to be looked at. */
+static int compare_identities(struct broker *broker, pid_t tid)
+{
+	struct identity *theirs = calloc(1, sizeof(*theirs));
+	int error = theirs ? identity_read(&broker->identity, gettid()) : -ENOMEM;
+
+	if (error == 0) {
+		error = identity_read(theirs, tid);
+	}
+	if (error == 0 && !identity_is_same(theirs, &broker->identity)) {
+		atomic_fetch_or(&broker->memory->facts, SESSION_IDS_VARY);
+	}
+	free(theirs);
+	return error;
+}
+
+/* Consumes what it uses of `fds`. */
+static int take_descriptors(struct broker *broker, const struct wire_start *start, int *fds,
+	struct start_failure *failure)
+{
+	size_t next = START_FD_OTHERS;
+	int log = start->flags & WIRE_START_LOG ? steal_fd(&fds[next++]) : -1;
+	int verbose = start->flags & WIRE_START_VERBOSE ? steal_fd(&fds[next++]) : -1;
+	int error = session_memory_map(fds[START_FD_MEMORY], &broker->memory);
+
+	if (error == 0) {
+		error = audit_new(
+			&broker->audit, start->session, log, verbose, &broker->memory->counters);
+	}
+	if (error < 0) {
+		return fail(failure, error, "the broker cannot use the session's memory: %s",
+			strerror(-error));
+	}
+	error = policy_from_snapshot(&broker->policy, fds[START_FD_SNAPSHOT]);
+	if (error < 0) {
+		return fail(failure, error, "the broker cannot read the policy's snapshot: %s",
+			strerror(-error));
+	}
+	broker->listener = steal_fd(&fds[START_FD_LISTENER]);
+	return 0;
+}
+
+static int know_target(struct broker *broker, pid_t tid, struct start_failure *failure)
+{
+	broker->protects_symlinks = protects_symlinks();
+	broker->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (broker->proc_fds < 0) {
+		return fail(failure, -errno, "/proc is not mounted here; the broker needs it");
+	}
+	broker->first = target_tgid(tid);
+	int error = find_root(broker, tid);
+	if (error == 0) {
+		error = compare_identities(broker, tid);
+	}
+	return error == 0
+		       ? 0
+		       : fail(failure, error,
+				 "the broker may not look at the program's process in /proc: %s; "
+				 "see 'usher doctor'",
+				 strerror(-error));
+}
+
+int start_receive(struct broker *broker, int control, bool *resumes, struct start_failure *failure)
+{
+	union {
+		struct wire_start start;
+		char room[WIRE_PACKET_MAX];
+	} *packet = calloc(1, sizeof(*packet));
+	cleanup_free void *owned = packet;
+	int fds[FDPASS_MAX];
+	size_t fd_count = 0;
+
+	if (!packet) {
+		return -ENOMEM;
+	}
+	ssize_t size = fdpass_receive(control, packet, sizeof(*packet), fds, &fd_count);
+	if (size <= 0) {
+		return fail(failure, size < 0 ? (int)size : -ECONNRESET,
+			"no START from the supervisor");
+	}
+	int error = wire_check(WIRE_PHASE_START, packet, (size_t)size, fd_count);
+	if (error < 0) {
+		fdpass_close_all(fds, fd_count);
+		return fail(failure, error,
+			"usher-broker and its supervisor are of different versions");
+	}
+	*resumes = packet->start.flags & WIRE_START_RESUME;
+	broker->session = packet->start.session;
+	error = take_descriptors(broker, &packet->start, fds, failure);
+	fdpass_close_all(fds, fd_count);
+	if (error < 0) {
+		return error;
+	}
+	atomic_fetch_add(&broker->memory->counters.broker_starts, 1);
+	error = know_target(broker, packet->start.tid, failure);
+	/* A successor cannot choose: what its targets have become is judged call by call. */
+	return *resumes ? 0 : error;
+}
+
+static int wait_for_probe(const struct broker *broker, int control, struct start_failure *failure)
+{
+	struct pollfd polled[2] = {
+		{.fd = broker->listener, .events = POLLIN}, {.fd = control, .events = POLLIN}};
+	int ready;
+
+	do {
+		ready = poll(polled, 2, PROBE_TIMEOUT_MS);
+	} while (ready < 0 && errno == EINTR);
+	if (ready == 0) {
+		return fail(failure, -ETIMEDOUT, "the probe call did not arrive within %d seconds",
+			PROBE_TIMEOUT_MS / 1000);
+	}
+	return polled[0].revents & POLLIN
+		       ? 0
+		       : fail(failure, -ECONNRESET,
+				 "the program's process ended during the hand-over");
+}
+
+static int check_memory(const struct seccomp_notif *notification, struct start_failure *failure)
+{
+	char text[sizeof(WIRE_PROBE_TEXT)] = "";
+	int error = target_read((pid_t)notification->pid, notification->data.args[2], text,
+		sizeof(WIRE_PROBE_TEXT));
+
+	if (error == -EPERM || error == -EACCES) {
+		return fail(failure, error,
+			"the broker may not read the program's memory (%s): Yama's ptrace_scope, "
+			"AppArmor or a missing CAP_SYS_PTRACE forbids it; see 'usher doctor'",
+			strerror(-error));
+	}
+	if (error == 0 && memcmp(text, WIRE_PROBE_TEXT, sizeof(text)) != 0) {
+		error = -EPROTO;
+	}
+	return error == 0 ? 0
+			  : fail(failure, error, "reading the program's memory failed: %s",
+				    strerror(-error));
+}
+
+static int check_injection(const struct broker *broker, const struct seccomp_notif *notification,
+	struct start_failure *failure)
+{
+	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int number =
+		null < 0 ? -errno
+			 : notify_install_fd(broker->listener, notification->id, null, true, -1);
+
+	if (number < 0) {
+		return fail(failure, number,
+			"this kernel does not let the broker inject a descriptor: %s (Linux 5.9 is "
+			"needed)",
+			strerror(-number));
+	}
+	int error = notify_answer(broker->listener, notification->id, number, 0);
+	return error == 0 ? 0
+			  : fail(failure, error, "answering the probe call failed: %s",
+				    strerror(-error));
+}
+
+int start_probe(struct broker *broker, int control, struct start_failure *failure)
+{
+	struct seccomp_notif notification = {0};
+	int error = wait_for_probe(broker, control, failure);
+
+	if (error < 0) {
+		return error;
+	}
+	error = notify_receive(broker->listener, &notification);
+	if (error < 0) {
+		return fail(
+			failure, error, "receiving the probe call failed: %s", strerror(-error));
+	}
+	if (notification.pid == 0) {
+		return fail(failure, -ESRCH,
+			"the program lives in a process namespace that the broker cannot see");
+	}
+	error = check_memory(&notification, failure);
+	if (error == 0) {
+		error = check_injection(broker, &notification, failure);
+	}
+	if (error < 0) {
+		(void)notify_answer(broker->listener, notification.id, 0, EPERM);
+		return error;
+	}
+	atomic_fetch_or(&broker->memory->facts, SESSION_READY);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a bare process to a broker: takes WIRE_START from the supervisor and proves, on this very
+ * target and before its program starts, that the work can be done.
+ */
+#pragma once
+
+#include "daemon/broker/broker.h"
+
+/* What did not work, for people: a sentence with its remedy. */
+struct start_failure {
+	char text[512];
+};
+
+/*
+ * Waits for START on `control` and fills `broker`. 0 or a negative errno with `failure` told;
+ * -ECONNRESET: the supervisor went away.
+ */
+int start_receive(struct broker *broker, int control, bool *resumes, struct start_failure *failure);
+
+/* Waits for the probe call (wire.h) and answers it. As start_receive(). */
+int start_probe(struct broker *broker, int control, struct start_failure *failure);

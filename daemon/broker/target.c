@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+
+#define PAGE_BYTES       4096u /* the smallest there is: crossing it is what can fail */
+#define FIRST_READ       256u  /* most paths are shorter */
+#define ANCESTORS_MAX    256u
+#define PTS_MAJOR_FIRST  136u
+#define PTS_MAJOR_LAST   143u
+#define TTY_MAJOR        4u
+#define TTY_SERIAL_MINOR 64u
+
+static int read_errno(void)
+{
+	return errno == ENOMEM ? -EFAULT : -errno;
+}
+
+int target_read(pid_t tid, uint64_t address, void *buffer, size_t size)
+{
+	struct iovec local = {.iov_base = buffer, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+	ssize_t got = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+
+	if (got < 0) {
+		return read_errno();
+	}
+	return (size_t)got == size ? 0 : -EFAULT;
+}
+
+/* What lies within the page is read at once: a partial read is only told of whole iovecs. */
+static size_t up_to_page_end(uint64_t address, size_t wanted)
+{
+	size_t room = PAGE_BYTES - (size_t)(address % PAGE_BYTES);
+
+	return room < wanted ? room : wanted;
+}
+
+int target_read_string(pid_t tid, uint64_t address, char *buffer, size_t capacity)
+{
+	size_t done = 0;
+
+	while (done < capacity) {
+		size_t wanted = done == 0 && capacity > FIRST_READ ? FIRST_READ : capacity - done;
+		size_t chunk = up_to_page_end(address + done, wanted);
+		int error = target_read(tid, address + done, buffer + done, chunk);
+
+		if (error < 0) {
+			return error;
+		}
+		if (memchr(buffer + done, '\0', chunk)) {
+			return 0;
+		}
+		done += chunk;
+	}
+	return -ENAMETOOLONG;
+}
+
+static int open_proc(pid_t tid, const char *entry, int flags)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", tid, entry);
+	int fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int target_open_cwd(pid_t tid)
+{
+	return open_proc(tid, "cwd", O_PATH | O_DIRECTORY);
+}
+
+int target_open_root(pid_t tid)
+{
+	return open_proc(tid, "root", O_PATH | O_DIRECTORY);
+}
+
+int target_open_fd(pid_t tid, int fd)
+{
+	char entry[32];
+
+	if (fd < 0) {
+		return -EBADF;
+	}
+	(void)snprintf(entry, sizeof(entry), "fd/%d", fd);
+	int opened = open_proc(tid, entry, O_PATH);
+	return opened == -ENOENT ? -EBADF : opened;
+}
+
+int target_take_fd(pid_t tid, int fd)
+{
+	/* A thread may have a table of its own; before 6.9 only that of the process can be had. */
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+
+	if (pidfd < 0 && errno == EINVAL) {
+		pid_t tgid = target_tgid(tid);
+		pidfd = tgid < 0 ? tgid : (int)syscall(SYS_pidfd_open, tgid, 0);
+	}
+	if (pidfd < 0) {
+		return -errno;
+	}
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	return copy < 0 ? -errno : copy;
+}
+
+int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM])
+{
+	cleanup_fd int fd = open_proc(tid, "status", O_RDONLY);
+
+	if (fd < 0) {
+		return fd;
+	}
+	ssize_t size = read(fd, status, TARGET_STATUS_ROOM - 1);
+	if (size < 0) {
+		return -errno;
+	}
+	status[size] = '\0';
+	return 0;
+}
+
+const char *target_status_field(const char *status, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = status; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, length) == 0 && line[length] == ':') {
+			return line + length + 1 + strspn(line + length + 1, " \t");
+		}
+	}
+	return NULL;
+}
+
+static long status_number(const char *status, const char *name, int base)
+{
+	const char *text = target_status_field(status, name);
+
+	return text ? strtol(text, NULL, base) : -1;
+}
+
+static uint64_t status_mask(const char *status, const char *name)
+{
+	const char *text = target_status_field(status, name);
+
+	return text ? strtoull(text, NULL, 16) : 0;
+}
+
+pid_t target_tgid(pid_t tid)
+{
+	char status[TARGET_STATUS_ROOM];
+	int error = target_read_status(tid, status);
+
+	if (error < 0) {
+		return error;
+	}
+	long tgid = status_number(status, "Tgid", 10);
+	return tgid > 0 ? (pid_t)tgid : -ESRCH;
+}
+
+uint64_t target_count_fds(pid_t tid)
+{
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", tid);
+	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+bool target_is_in_other_user_namespace(pid_t tid)
+{
+	struct stat theirs, ours;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", tid);
+	return stat(path, &theirs) < 0 || stat("/proc/thread-self/ns/user", &ours) < 0 ||
+	       theirs.st_ino != ours.st_ino;
+}
+
+/* Signals that `status` would handle, of those in the set named `pending`. */
+static uint64_t deliverable(const char *status, const char *pending)
+{
+	return status_mask(status, pending) &
+	       ~(status_mask(status, "SigBlk") | status_mask(status, "SigIgn"));
+}
+
+/* Does any other thread of the process leave one of `signals` unblocked? Also if that is not known.
+ */
+static bool others_may_take(pid_t tgid, pid_t tid, uint64_t signals)
+{
+	char path[64];
+	char status[TARGET_STATUS_ROOM];
+	bool may = false;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", tgid);
+	DIR *tasks = opendir(path);
+	if (!tasks) {
+		return true;
+	}
+	for (struct dirent *entry = readdir(tasks); entry && !may; entry = readdir(tasks)) {
+		pid_t other = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (other <= 0 || other == tid) {
+			continue;
+		}
+		may = target_read_status(other, status) < 0 ||
+		      (signals & ~status_mask(status, "SigBlk"));
+	}
+	closedir(tasks);
+	return may;
+}
+
+bool target_has_signal(pid_t tid)
+{
+	char status[TARGET_STATUS_ROOM];
+
+	if (target_read_status(tid, status) < 0) {
+		return false;
+	}
+	if (deliverable(status, "SigPnd")) {
+		return true; /* its own: nobody else can take it */
+	}
+	uint64_t shared = deliverable(status, "ShdPnd");
+	if (!shared) {
+		return false;
+	}
+	/* The kernel prefers the main thread; and where there is no other taker, it is this one. */
+	pid_t tgid = (pid_t)status_number(status, "Tgid", 10);
+	return tgid == tid || !others_may_take(tgid, tid, shared);
+}
+
+bool target_descends_from(pid_t pid, pid_t first)
+{
+	char status[TARGET_STATUS_ROOM];
+
+	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 0; i++) {
+		if (pid == first) {
+			return true;
+		}
+		if (target_read_status(pid, status) < 0) {
+			return false;
+		}
+		pid = (pid_t)status_number(status, "PPid", 10);
+	}
+	return false;
+}
+
+/* The seventh field of /proc/TID/stat; the second, the name, may hold anything but ends at the last
+ * ')'. */
+static int read_terminal_number(pid_t tid, unsigned int *number)
+{
+	char stat[1024];
+	int terminal;
+	cleanup_fd int fd = open_proc(tid, "stat", O_RDONLY);
+
+	if (fd < 0) {
+		return fd;
+	}
+	ssize_t size = read(fd, stat, sizeof(stat) - 1);
+	stat[size < 0 ? 0 : size] = '\0';
+	const char *rest = strrchr(stat, ')');
+	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %d", &terminal) != 1) {
+		return -ESRCH;
+	}
+	*number = (unsigned int)terminal;
+	return terminal == 0 ? -ENXIO : 0;
+}
+
+int target_terminal(pid_t tid, char *path, size_t capacity)
+{
+	unsigned int number = 0;
+	int error = read_terminal_number(tid, &number);
+
+	if (error < 0) {
+		return error;
+	}
+	/* Its encoding is that of new_encode_dev(), which gnu_dev_major() undoes. */
+	unsigned int device_major = (number >> 8) & 0xfff;
+	unsigned int device_minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+	if (device_major >= PTS_MAJOR_FIRST && device_major <= PTS_MAJOR_LAST) {
+		unsigned int index = (device_major - PTS_MAJOR_FIRST) * 256 + device_minor;
+		(void)snprintf(path, capacity, "/dev/pts/%u", index);
+		return 0;
+	}
+	if (device_major == TTY_MAJOR) {
+		bool serial = device_minor >= TTY_SERIAL_MINOR;
+		(void)snprintf(path, capacity, serial ? "/dev/ttyS%u" : "/dev/tty%u",
+			serial ? device_minor - TTY_SERIAL_MINOR : device_minor);
+		return 0;
+	}
+	return -ENXIO;
+}

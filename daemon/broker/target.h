@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The blocked thread: its memory, directories, descriptors, ids and signals, read from outside. A
+ * thread id may be that of another thread by the time we look, if the target was killed: whoever
+ * acts on what he read here asks notify_is_pending() before the act.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define TARGET_STATUS_ROOM 4096
+
+/* Copies exactly `size` bytes. 0 or a negative errno: -EFAULT as the kernel would say, -EPERM,
+ * -ESRCH. */
+int target_read(pid_t tid, uint64_t address, void *buffer, size_t size);
+
+/*
+ * Copies a string with its NUL. 0 or a negative errno: -EFAULT, -ENAMETOOLONG (no NUL within
+ * `capacity`).
+ */
+int target_read_string(pid_t tid, uint64_t address, char *buffer, size_t capacity);
+
+/* O_PATH descriptors of the thread's own working directory, root, or descriptor `fd` (-EBADF). */
+int target_open_cwd(pid_t tid);
+int target_open_root(pid_t tid);
+int target_open_fd(pid_t tid, int fd);
+
+/* A copy of the thread's descriptor `fd` itself. Ours to close; or a negative errno (-EBADF). */
+int target_take_fd(pid_t tid, int fd);
+
+/* The process that the thread belongs to, or a negative errno. */
+pid_t target_tgid(pid_t tid);
+
+/* /proc/TID/status, NUL-terminated. 0 or a negative errno. */
+int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM]);
+/* What stands behind "NAME:\t" there, or NULL. */
+const char *target_status_field(const char *status, const char *name);
+
+/* How many descriptors the thread has open: Linux 6.2 tells; 0 on older kernels. */
+uint64_t target_count_fds(pid_t tid);
+
+/* In another user namespace than ours? Also if that cannot be told. */
+bool target_is_in_other_user_namespace(pid_t tid);
+
+/*
+ * Will this thread surely handle a signal as soon as its call returns? False if another thread of
+ * its process may take it instead: an answer of -ERESTARTSYS would then reach the program.
+ */
+bool target_has_signal(pid_t tid);
+
+/* Is `pid` the process `first` or a descendant of it? */
+bool target_descends_from(pid_t pid, pid_t first);
+
+/* The path of the thread's controlling terminal below /dev, e.g. "/dev/pts/3". 0, -ENXIO or others.
+ */
+int target_terminal(pid_t tid, char *path, size_t capacity);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/workers.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/serve.h"
+#include "daemon/broker/target.h"
+
+#define WAKE_SIGNAL SIGUSR1
+#define TICK_MS     10u
+#define QUIET_TICKS 50u /* then the watchdog sleeps until there is work again */
+#define STACK_BYTES (256u * 1024u)
+
+struct workers {
+	struct broker *broker;
+	pthread_mutex_t mutex; /* of `state` of each worker, and of these two */
+	struct worker *all[SESSION_SLOTS];
+	unsigned int leaders;
+	uv_timer_t tick;
+	uv_async_t arm;
+	_Atomic bool armed;
+	unsigned int quiet;
+};
+
+static void *run(void *argument);
+
+static void interrupt_nothing(int signal)
+{
+	(void)signal; /* its arrival alone ends the call that waits */
+}
+
+static int start_thread(struct worker *worker)
+{
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+
+	if (error == 0) {
+		error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	}
+	if (error == 0) {
+		error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	}
+	if (error == 0) {
+		error = pthread_create(&worker->thread, &attributes, run, worker);
+	}
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+/* Under the mutex. */
+static int add_worker(
+	struct workers *pool, unsigned int index, enum worker_state state, bool resumes)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker) {
+		return -ENOMEM;
+	}
+	worker->pool = pool;
+	worker->broker = pool->broker;
+	worker->slot = &pool->broker->memory->slots[index];
+	worker->resumes = resumes;
+	atomic_init(&worker->state, state);
+	atomic_init(&worker->busy, resumes);
+	pthread_cond_init(&worker->promoted, NULL);
+	pool->all[index] = worker;
+	int error = start_thread(worker);
+	if (error < 0) {
+		pool->all[index] = NULL;
+		free(worker);
+	}
+	return error;
+}
+
+/* Makes a parked thread the leader, or a new one. Under the mutex. */
+static int promote(struct workers *pool)
+{
+	unsigned int free_index = SESSION_SLOTS;
+
+	for (unsigned int i = 0; i < SESSION_SLOTS; i++) {
+		struct worker *worker = pool->all[i];
+		if (worker && atomic_load(&worker->state) == WORKER_PARKED) {
+			atomic_store(&worker->state, WORKER_LEADING);
+			pthread_cond_signal(&worker->promoted);
+			pool->leaders++;
+			return 0;
+		}
+		if (!worker && free_index == SESSION_SLOTS) {
+			free_index = i;
+		}
+	}
+	if (free_index == SESSION_SLOTS ||
+		add_worker(pool, free_index, WORKER_LEADING, false) < 0) {
+		return -EAGAIN;
+	}
+	pool->leaders++;
+	return 0;
+}
+
+/* The worker leads no more; somebody always does. Under the mutex. */
+static int step_down(struct workers *pool, struct worker *worker)
+{
+	if (pool->leaders == 1) {
+		int error = promote(pool);
+		if (error < 0) {
+			return error;
+		}
+	}
+	atomic_store(&worker->state, WORKER_WAITING);
+	pool->leaders--;
+	return 0;
+}
+
+int workers_expect_to_wait(struct worker *worker)
+{
+	struct workers *pool = worker->pool;
+	int error = 0;
+
+	pthread_mutex_lock(&pool->mutex);
+	if (atomic_load(&worker->state) == WORKER_LEADING) {
+		error = step_down(pool, worker);
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	return error;
+}
+
+enum worker_interruption workers_interruption(struct worker *worker)
+{
+	return (enum worker_interruption)atomic_load(&worker->interruption);
+}
+
+enum act_outcome act_interrupted(struct worker *worker)
+{
+	return workers_interruption(worker) == INTERRUPTED_BY_SIGNAL ? ACT_GIVE_BACK : ACT_GONE;
+}
+
+void workers_begin(struct worker *worker)
+{
+	struct workers *pool = worker->pool;
+
+	atomic_store_explicit(&worker->interruption, INTERRUPTED_NOT, memory_order_relaxed);
+	atomic_fetch_add_explicit(&worker->served, 1, memory_order_relaxed);
+	/* Sequentially consistent, and so is the watchdog: one of us sees the other. */
+	atomic_store(&worker->busy, true);
+	if (!atomic_load(&pool->armed) && !atomic_exchange(&pool->armed, true)) {
+		uv_async_send(&pool->arm);
+	}
+}
+
+/* Waits to lead again, if it does not. */
+void workers_end(struct worker *worker)
+{
+	struct workers *pool = worker->pool;
+
+	atomic_store(&worker->busy, false);
+	if (atomic_load(&worker->state) == WORKER_LEADING) {
+		return;
+	}
+	pthread_mutex_lock(&pool->mutex);
+	if (atomic_load(&worker->state) != WORKER_LEADING) {
+		atomic_store(&worker->state, WORKER_PARKED);
+	}
+	while (atomic_load(&worker->state) != WORKER_LEADING) {
+		pthread_cond_wait(&worker->promoted, &pool->mutex);
+	}
+	pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *run(void *argument)
+{
+	struct worker *worker = argument;
+
+	/* A umask of its own, see act_file.c. */
+	if (unshare(CLONE_FS) < 0) {
+		abort();
+	}
+	if (worker->resumes) {
+		serve_again(worker);
+	}
+	for (;;) {
+		serve(worker);
+	}
+	return NULL;
+}
+
+/* Looks after one that waits: does its target still? Under the mutex. */
+static void look_after(struct workers *pool, struct worker *worker)
+{
+	const struct seccomp_notif *notification = &worker->slot->notification;
+	enum worker_interruption interruption = INTERRUPTED_NOT;
+
+	if (!atomic_load(&worker->busy)) {
+		return;
+	}
+	if (!notify_is_pending(pool->broker->listener, notification->id)) {
+		interruption = INTERRUPTED_BY_DEATH;
+	} else if (target_has_signal((pid_t)notification->pid)) {
+		interruption = INTERRUPTED_BY_SIGNAL;
+	}
+	if (interruption != INTERRUPTED_NOT) {
+		atomic_store(&worker->interruption, interruption);
+		pthread_kill(worker->thread, WAKE_SIGNAL);
+	}
+}
+
+/* True if there was something to watch. Under the mutex. */
+static bool watch(struct workers *pool, struct worker *worker)
+{
+	uint32_t state = atomic_load(&worker->state);
+	uint32_t served = atomic_load(&worker->served);
+	bool moved = served != worker->seen;
+
+	worker->seen = served;
+	if (state == WORKER_WAITING) {
+		look_after(pool, worker);
+		return true;
+	}
+	if (state == WORKER_LEADING && atomic_load(&worker->busy)) {
+		if (!moved) {
+			(void)step_down(pool, worker);
+		}
+		return true;
+	}
+	return moved;
+}
+
+static bool somebody_is_busy(const struct workers *pool)
+{
+	for (unsigned int i = 0; i < SESSION_SLOTS; i++) {
+		if (pool->all[i] && atomic_load(&pool->all[i]->busy)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct workers *pool = container_of(timer, struct workers, tick);
+	bool active = false;
+
+	pthread_mutex_lock(&pool->mutex);
+	for (unsigned int i = 0; i < SESSION_SLOTS; i++) {
+		if (pool->all[i] && watch(pool, pool->all[i])) {
+			active = true;
+		}
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	pool->quiet = active ? 0 : pool->quiet + 1;
+	if (pool->quiet < QUIET_TICKS) {
+		return;
+	}
+	atomic_store(&pool->armed, false);
+	if (somebody_is_busy(pool)) {
+		atomic_store(&pool->armed, true);
+		return;
+	}
+	uv_timer_stop(timer);
+}
+
+static void on_arm(uv_async_t *async)
+{
+	struct workers *pool = container_of(async, struct workers, arm);
+
+	pool->quiet = 0;
+	uv_timer_start(&pool->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* What a dead broker has received is served first, each by a thread of its own: any of it may wait.
+ */
+static int start_all(struct workers *pool)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < SESSION_SLOTS && error == 0; i++) {
+		if (pool->broker->memory->slots[i].notification.id != 0) {
+			error = add_worker(pool, i, WORKER_WAITING, true);
+		}
+	}
+	return error < 0 ? error : promote(pool);
+}
+
+int workers_start(struct broker *broker, struct uv_loop_s *loop)
+{
+	struct sigaction action = {.sa_handler = interrupt_nothing}; /* without SA_RESTART */
+	struct workers *pool = calloc(1, sizeof(*pool));
+
+	if (!pool) {
+		return -ENOMEM;
+	}
+	pool->broker = broker;
+	broker->workers = pool;
+	sigemptyset(&action.sa_mask);
+	sigaction(WAKE_SIGNAL, &action, NULL);
+	pthread_mutex_init(&pool->mutex, NULL);
+	int error = uv_timer_init(loop, &pool->tick);
+	if (error == 0) {
+		error = uv_async_init(loop, &pool->arm, on_arm);
+	}
+	if (error < 0) {
+		return error;
+	}
+	pthread_mutex_lock(&pool->mutex);
+	error = start_all(pool);
+	pthread_mutex_unlock(&pool->mutex);
+	return error;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leader and followers. One thread, the leader, sleeps in RECV and serves what it receives itself,
+ * without handing it over. Before it does what may wait for ever (a FIFO, a connection) it makes
+ * another thread the leader; and a watchdog in the main thread does so for it if it stays away
+ * longer than anybody expected (a disk, FUSE, a network file system). A thread that waits is woken
+ * by a signal when its target went away or has a signal to handle.
+ *
+ *   LEADING --expect_to_wait, watchdog--> WAITING --served--> PARKED --promoted--> LEADING
+ *
+ * Each thread has a slot of the session's memory, so there are never more than SESSION_SLOTS.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/broker/act.h"
+#include "daemon/broker/request.h"
+
+struct broker;
+struct uv_loop_s;
+struct workers;
+
+enum worker_state {
+	WORKER_PARKED,
+	WORKER_LEADING,
+	WORKER_WAITING,
+};
+
+enum worker_interruption {
+	INTERRUPTED_NOT,
+	INTERRUPTED_BY_SIGNAL, /* the target has a signal to handle */
+	INTERRUPTED_BY_DEATH,  /* the target does not wait any more */
+};
+
+struct worker {
+	struct workers *pool;
+	const struct broker *broker;
+	pthread_t thread;
+	pthread_cond_t promoted;
+	_Atomic uint32_t state;        /* enum worker_state; written under the pool's mutex */
+	_Atomic uint32_t interruption; /* enum worker_interruption */
+	_Atomic bool busy;             /* has a notification */
+	_Atomic uint32_t served;       /* counts notifications */
+	uint32_t seen;                 /* the watchdog's last look at `served` */
+	bool resumes;                  /* begins with what its slot holds */
+	struct session_slot *slot;
+	struct request request;
+};
+
+/*
+ * Starts the watchdog on `loop`, a thread for each slot that a dead broker left in use, and the
+ * first leader. 0 or a negative errno.
+ */
+int workers_start(struct broker *broker, struct uv_loop_s *loop);
+
+/* The calling worker is about to wait: another leads from now on. 0, or -EAGAIN: no thread is left.
+ */
+int workers_expect_to_wait(struct worker *worker);
+
+/* Why a waiting call of ours ended with EINTR: INTERRUPTED_NOT means that it should be done again.
+ */
+enum worker_interruption workers_interruption(struct worker *worker);
+
+/* Called by a worker as soon as it has received a notification, and when it has answered it. */
+void workers_begin(struct worker *worker);
+void workers_end(struct worker *worker);
