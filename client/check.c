@@ -202,7 +202,8 @@ static enum check_exit check_all(char **names, const struct check_options *optio
 		policy_file_finish(&check.file);
 	}
 	if (options->json) {
-		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
+		puts(json_object_to_json_string_ext(
+			array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	}
 	json_object_put(array);
 	return result;

@@ -14,6 +14,7 @@
 #include "client/commands.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/rule.h"
 #include "daemon/policy/syscall_decide.h"
 
 enum { EXIT_ANSWERED = 0 };
@@ -137,19 +138,31 @@ static void print_verdict(const struct explain_answer *answer)
 		replacement ? " " : "", replacement ? replacement : "");
 }
 
+#define RULE_WIDTH 100
+
+/* A long rule is cut down to its key and the subject that matched, which is where it is. */
+static void print_rule_at(const struct policy_rule *rule, const struct policy_subject *subject)
+{
+	const struct policy_origin *origin = &rule->origin;
+	unsigned int line = subject ? subject->line : origin->line;
+	size_t key = strcspn(origin->text, "=");
+
+	if (!origin->file || !*origin->file) {
+		printf("  rule      %s\n", origin->text);
+	} else if (!subject || strlen(origin->text) <= RULE_WIDTH) {
+		printf("  rule      %s:%u: %s\n", origin->file, line, origin->text);
+	} else {
+		printf("  rule      %s:%u: %.*s= ... %s ...\n", origin->file, line, (int)key,
+			origin->text, subject->text);
+	}
+}
+
 static void print_rule(const struct explain_answer *answer)
 {
-	const struct policy_origin *origin;
-
 	if (answer->is_own) {
 		printf("  rule      %s\n", own_refusal);
-		return;
-	}
-	origin = &answer->verdict.rule->origin;
-	if (origin->file) {
-		printf("  rule      %s:%u: %s\n", origin->file, origin->line, origin->text);
 	} else {
-		printf("  rule      %s\n", origin->text);
+		print_rule_at(answer->verdict.rule, answer->verdict.subject);
 	}
 }
 
@@ -177,7 +190,7 @@ static void print_mechanisms(const struct explain_question *question)
 	}
 }
 
-/* For a call by name: the rules that look at its arguments. */
+/* For a call by name: what else could be said of it, depending on its arguments. */
 static void print_conditions(const struct explain_question *question, const struct policy *policy)
 {
 	size_t count;
@@ -190,7 +203,7 @@ static void print_conditions(const struct explain_question *question, const stru
 			if (subject->syscall.comparison_count &&
 				syscall_subject_names(&subject->syscall, question->calls[0].nr)) {
 				printf("  depends   %s:%u: %s\n", rules[i].origin.file,
-					rules[i].origin.line, rules[i].origin.text);
+					subject->line, subject->text);
 			}
 		}
 	}
@@ -234,8 +247,10 @@ static void print_json(const struct explain_question *question, const struct exp
 	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_path(verdict));
 	json_object_object_add(
 		object, "rule", answer->is_own ? NULL : rule_to_json(&verdict->rule->origin));
+	add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);
 	json_object_object_add(object, "enforced", calls);
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	puts(json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
