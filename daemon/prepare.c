@@ -16,8 +16,9 @@
 
 /* The values of a client's variables, as the system knows them. */
 struct values {
-	char uid[16], runtime[48];
+	char uid[16];
 	char *home; /* NULL if the user database does not have the uid */
+	char *temporary, *runtime;
 };
 
 static __attribute__((format(printf, 3, 4))) int fail(
@@ -33,6 +34,21 @@ static __attribute__((format(printf, 3, 4))) int fail(
 	return error;
 }
 
+static void finish_values(struct values *values)
+{
+	free(values->home);
+	free(values->temporary);
+	free(values->runtime);
+}
+
+/* Patterns are held against resolved names, so a directory that is there is given by its own. */
+static char *resolve(const char *directory)
+{
+	char *resolved = realpath(directory, NULL);
+
+	return resolved ? resolved : strdup(directory);
+}
+
 static int find_user(struct preparation *preparation, struct values *values)
 {
 	struct passwd entry, *found = NULL;
@@ -42,14 +58,23 @@ static int find_user(struct preparation *preparation, struct values *values)
 	if (!buffer) {
 		return -ENOMEM;
 	}
-	snprintf(values->uid, sizeof(values->uid), "%u", preparation->uid);
-	snprintf(values->runtime, sizeof(values->runtime), "/run/user/%u", preparation->uid);
 	if (getpwuid_r(preparation->uid, &entry, buffer, room, &found) != 0 || !found) {
 		return 0;
 	}
 	preparation->user = strdup(entry.pw_name);
-	values->home = strdup(entry.pw_dir);
+	values->home = resolve(entry.pw_dir);
 	return preparation->user && values->home ? 0 : -ENOMEM;
+}
+
+static int find_values(struct preparation *preparation, struct values *values)
+{
+	char runtime[48];
+
+	snprintf(values->uid, sizeof(values->uid), "%u", preparation->uid);
+	snprintf(runtime, sizeof(runtime), "/run/user/%u", preparation->uid);
+	values->temporary = resolve("/tmp");
+	values->runtime = resolve(runtime);
+	return values->temporary && values->runtime ? find_user(preparation, values) : -ENOMEM;
 }
 
 /* The whole report for the log, and its first mistake for the client. */
@@ -84,7 +109,7 @@ static int load_policy(
 						 .user = preparation->user,
 						 .uid = values->uid,
 						 .cwd = preparation->directory,
-						 .tmpdir = "/tmp",
+						 .tmpdir = values->temporary,
 						 .xdg_runtime_dir = values->runtime,
 						 .sets = (const char *const *)preparation->sets,
 						 .set_count = preparation->set_count},
@@ -130,9 +155,9 @@ static int make(struct preparation *preparation, const struct values *values)
 static void work(uv_work_t *work)
 {
 	struct preparation *preparation = container_of(work, struct preparation, work);
-	struct values values = {.home = NULL};
+	struct values values = {0};
 
-	preparation->error = find_user(preparation, &values);
+	preparation->error = find_values(preparation, &values);
 	if (preparation->error == 0) {
 		preparation->error = make(preparation, &values);
 	}
@@ -140,7 +165,7 @@ static void work(uv_work_t *work)
 		fail(preparation, 0, "policy '%s' cannot be used: %s", preparation->policy,
 			strerror(-preparation->error));
 	}
-	free(values.home);
+	finish_values(&values);
 }
 
 static void after_work(uv_work_t *work, int status)

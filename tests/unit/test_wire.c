@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire_check against a second account of include/usher/wire.h: each type in each phase, with each
+ * size around the right one and each number of descriptors; then the strings of HELLO.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/wire.h"
+
+#define FDS_TRIED 6
+
+/* A right packet of each type, and the phases in which it is legal. */
+struct sample {
+	enum wire_type type;
+	size_t size, fds;
+	bool legal[WIRE_PHASES];
+	uint32_t flags;
+};
+
+static const struct sample samples[] = {
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 0, {[WIRE_PHASE_HELLO] = true}, 0},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1, {[WIRE_PHASE_HELLO] = true}, WIRE_HELLO_LOG},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1, {[WIRE_PHASE_HELLO] = true},
+		WIRE_HELLO_VERBOSE},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 2, {[WIRE_PHASE_HELLO] = true},
+		WIRE_HELLO_LOG | WIRE_HELLO_VERBOSE},
+	{WIRE_FILTER, sizeof(struct wire_filter) + 3 * sizeof(struct sock_filter), 0,
+		{[WIRE_PHASE_FILTER] = true}, 0},
+	{WIRE_LISTENER, sizeof(struct wire_listener), 1, {[WIRE_PHASE_LISTENER] = true}, 0},
+	{WIRE_READY, sizeof(struct wire_ready), 0, {[WIRE_PHASE_READY] = true}, 0},
+	{WIRE_REFUSED, sizeof(struct wire_refused) + 4, 0,
+		{[WIRE_PHASE_FILTER] = true,
+			[WIRE_PHASE_READY] = true,
+			[WIRE_PHASE_LISTENER] = true,
+			[WIRE_PHASE_SERVING] = true},
+		0},
+	{WIRE_START, sizeof(struct wire_start), 3, {[WIRE_PHASE_START] = true}, 0},
+	{WIRE_START, sizeof(struct wire_start), 5, {[WIRE_PHASE_START] = true},
+		WIRE_START_LOG | WIRE_START_VERBOSE | WIRE_START_RESUME},
+	{WIRE_CHILD, sizeof(struct wire_child), 0,
+		{[WIRE_PHASE_READY] = true, [WIRE_PHASE_SERVING] = true}, 0},
+};
+#define SAMPLES (sizeof(samples) / sizeof(samples[0]))
+
+union packet {
+	struct wire_header header;
+	struct wire_hello hello;
+	struct wire_filter filter;
+	struct wire_refused refused;
+	struct wire_start start;
+	char bytes[256];
+};
+
+static union packet make(const struct sample *sample)
+{
+	union packet packet = {.header = wire_header_make(sample->type, sample->size)};
+
+	switch (sample->type) {
+	case WIRE_HELLO:
+		packet.hello.flags = sample->flags;
+		packet.hello.tail_size = 5;
+		memcpy(packet.bytes + sizeof(packet.hello), "p\0ls", 5);
+		break;
+	case WIRE_FILTER:
+		packet.filter.count = 3;
+		break;
+	case WIRE_REFUSED:
+		packet.refused.text_size = 4;
+		memcpy(packet.bytes + sizeof(packet.refused), "why", 4);
+		break;
+	case WIRE_START:
+		packet.start.flags = sample->flags;
+		break;
+	default:
+		break;
+	}
+	return packet;
+}
+
+static void passes_in_its_phases_only(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		union packet packet = make(&samples[i]);
+		for (enum wire_phase phase = 0; phase < WIRE_PHASES; phase++) {
+			int expected = samples[i].legal[phase] ? 0 : -EPROTO;
+			assert_int_equal(
+				wire_check(phase, &packet, samples[i].size, samples[i].fds),
+				expected);
+		}
+		assert_int_equal(wire_type_of(&packet), samples[i].type);
+	}
+}
+
+static void passes_with_its_descriptors_only(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		union packet packet = make(&samples[i]);
+		for (enum wire_phase phase = 0; phase < WIRE_PHASES; phase++) {
+			for (size_t fds = 0; fds < FDS_TRIED; fds++) {
+				bool right = samples[i].legal[phase] && fds == samples[i].fds;
+				assert_int_equal(wire_check(phase, &packet, samples[i].size, fds),
+					right ? 0 : -EPROTO);
+			}
+		}
+	}
+}
+
+/* Received with another size than it states, and stating another than its type has. */
+static void passes_with_its_size_only(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		for (enum wire_phase phase = 0; phase < WIRE_PHASES; phase++) {
+			for (size_t size = 0; size < sizeof(union packet); size++) {
+				union packet packet = make(&samples[i]);
+				bool right = samples[i].legal[phase] && size == samples[i].size;
+				int expected = right ? 0 : -EPROTO;
+
+				assert_int_equal(
+					wire_check(phase, &packet, size, samples[i].fds), expected);
+				packet.header.size = (uint32_t)size;
+				assert_int_equal(
+					wire_check(phase, &packet, size, samples[i].fds), expected);
+			}
+		}
+	}
+}
+
+static int check_first(const union packet *packet)
+{
+	return wire_check(WIRE_PHASE_HELLO, packet, samples[0].size, 0);
+}
+
+static void refuses_a_wrong_header(void **state)
+{
+	union packet packet = make(&samples[0]);
+
+	(void)state;
+	assert_int_equal(check_first(&packet), 0);
+	packet.header.magic++;
+	assert_int_equal(check_first(&packet), -EPROTO);
+	packet = make(&samples[0]);
+	packet.header.reserved = 1;
+	assert_int_equal(check_first(&packet), -EPROTO);
+	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
+		packet = make(&samples[0]);
+		packet.header.type = (uint16_t)type;
+		assert_int_equal(check_first(&packet), type == WIRE_HELLO ? 0 : -EPROTO);
+	}
+}
+
+static void tells_another_version(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		union packet packet = make(&samples[i]);
+		packet.header.version++;
+		assert_int_equal(
+			wire_check(WIRE_PHASE_HELLO, &packet, samples[i].size, samples[i].fds),
+			-EPROTONOSUPPORT);
+	}
+}
+
+static void refuses_texts_without_an_end(void **state)
+{
+	union packet hello = make(&samples[0]);
+	const struct sample *refused_sample = &samples[7];
+	union packet refused = make(refused_sample);
+
+	(void)state;
+	hello.bytes[samples[0].size - 1] = 'x';
+	assert_int_equal(check_first(&hello), -EPROTO);
+	refused.bytes[refused_sample->size - 1] = 'x';
+	assert_int_equal(wire_check(WIRE_PHASE_READY, &refused, refused_sample->size, 0), -EPROTO);
+}
+
+static void refuses_lengths_out_of_bounds(void **state)
+{
+	static const struct {
+		uint32_t count;
+		int expected;
+	} counts[] = {{0, -EPROTO}, {1, 0}, {WIRE_FILTER_MAX, 0}, {WIRE_FILTER_MAX + 1, -EPROTO},
+		{UINT32_MAX, -EPROTO}, {UINT32_MAX / 8 + 1, -EPROTO}};
+	char *packet = calloc(1, WIRE_PACKET_MAX);
+
+	(void)state;
+	assert_non_null(packet);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		size_t size = sizeof(struct wire_filter) +
+			      (size_t)counts[i].count * sizeof(struct sock_filter);
+		if (counts[i].expected != 0) {
+			size = (uint32_t)size; /* what an overflow would make of it */
+		}
+		struct wire_filter filter = {
+			.header = wire_header_make(WIRE_FILTER, size), .count = counts[i].count};
+		memcpy(packet, &filter, sizeof(filter));
+		assert_int_equal(
+			wire_check(WIRE_PHASE_FILTER, packet, size, 0), counts[i].expected);
+	}
+	free(packet);
+}
+
+static void refused_is_what_it_was_made_of(void **state)
+{
+	char packet[sizeof(struct wire_refused) + WIRE_TEXT_MAX];
+	char long_text[2 * WIRE_TEXT_MAX];
+
+	(void)state;
+	size_t size = wire_refused_make(packet, -EACCES, "not you");
+	const struct wire_refused *refused = (const void *)packet;
+	assert_int_equal(wire_check(WIRE_PHASE_READY, packet, size, 0), 0);
+	assert_int_equal(refused->error, -EACCES);
+	assert_string_equal(packet + sizeof(*refused), "not you");
+	memset(long_text, 'x', sizeof(long_text));
+	long_text[sizeof(long_text) - 1] = '\0';
+	size = wire_refused_make(packet, -EPERM, long_text);
+	assert_int_equal(size, sizeof(packet));
+	assert_int_equal(wire_check(WIRE_PHASE_READY, packet, size, 0), 0);
+	assert_int_equal(strlen(packet + sizeof(*refused)), WIRE_TEXT_MAX - 1);
+}
+
+/* Reads a HELLO with this tail and number of sets. */
+static int read_hello(
+	const char *tail, size_t length, uint32_t sets, struct wire_hello_strings *strings)
+{
+	static union packet packet;
+	size_t size = sizeof(struct wire_hello) + length;
+
+	memset(&packet, 0, sizeof(packet));
+	packet.hello.header = wire_header_make(WIRE_HELLO, size);
+	packet.hello.set_count = sets;
+	packet.hello.tail_size = (uint32_t)length;
+	memcpy(packet.bytes + sizeof(packet.hello), tail, length);
+	assert_int_equal(wire_check(WIRE_PHASE_HELLO, &packet, size, 0), 0);
+	return wire_hello_read(&packet, strings);
+}
+
+static void hello_gives_its_strings(void **state)
+{
+	static const char tail[] = "web\0nginx -g\0PORT=80\0EMPTY=";
+	struct wire_hello_strings strings;
+
+	(void)state;
+	assert_int_equal(read_hello(tail, sizeof(tail), 2, &strings), 0);
+	assert_string_equal(strings.policy, "web");
+	assert_string_equal(strings.command, "nginx -g");
+	assert_int_equal(strings.set_count, 2);
+	assert_string_equal(strings.sets[0], "PORT=80");
+	assert_string_equal(strings.sets[1], "EMPTY=");
+}
+
+static void hello_with_wrong_strings_is_refused(void **state)
+{
+	static const struct {
+		const char *tail;
+		size_t length;
+		uint32_t sets;
+	} wrong[] = {
+		{"p", 2, 0},                    /* no command */
+		{"p\0c\0more", 9, 0},           /* one string too many */
+		{"p\0c", 4, 1},                 /* one set too few */
+		{"p\0c\0A=1", 8, 2},            /* the same */
+		{"p\0c\0A=1\0B=2", 12, 1},      /* one too many */
+		{"p\0c\0NAME", 9, 1},           /* no '=' */
+		{"p\0c", 4, WIRE_SETS_MAX + 1}, /* more than there is room for */
+		{"p\0c", 4, UINT32_MAX},
+	};
+	struct wire_hello_strings strings;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(
+			read_hello(wrong[i].tail, wrong[i].length, wrong[i].sets, &strings),
+			-EPROTO);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passes_in_its_phases_only),
+		cmocka_unit_test(passes_with_its_descriptors_only),
+		cmocka_unit_test(passes_with_its_size_only),
+		cmocka_unit_test(refuses_a_wrong_header),
+		cmocka_unit_test(tells_another_version),
+		cmocka_unit_test(refuses_texts_without_an_end),
+		cmocka_unit_test(refuses_lengths_out_of_bounds),
+		cmocka_unit_test(refused_is_what_it_was_made_of),
+		cmocka_unit_test(hello_gives_its_strings),
+		cmocka_unit_test(hello_with_wrong_strings_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
