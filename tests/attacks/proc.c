@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc says of whoever asks must be said of the program, and nothing of its broker can be
+ * had. Here "reached" means that something of another process was got: natively nothing of the
+ * kind exists, so that run.py expects the program's own answer in both runs (the twin), and has the
+ * broker looked for under usher only.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/attacks/attack.h"
+
+#define MARK "ATTACK_MARK=1"
+
+static const char *const roads[] = {
+	"/proc/self/environ",
+	"/proc/thread-self/environ",
+	"/dev/fd/../environ",
+	"/proc/self/task/../environ",
+	"/proc/self/root/proc/self/environ",
+	"/proc/self/cwd/proc-self/environ",
+	"proc-self/environ",
+	"proc-thread/environ",
+	"proc-fd/../environ",
+	"/proc/../proc/./self//environ",
+	"/proc/1/../self/environ",
+	"/../proc/self/environ",
+};
+
+/* 0: the program's own. -ESTALE: another's. */
+static long look(int fd)
+{
+	static char content[1 << 16];
+	size_t used = 0;
+	ssize_t got;
+
+	if (fd < 0) {
+		return fd;
+	}
+	while (used < sizeof(content) &&
+		(got = read(fd, content + used, sizeof(content) - used)) > 0) {
+		used += (size_t)got;
+	}
+	close(fd);
+	return memmem(content, used, MARK, strlen(MARK)) ? 0 : -ESTALE;
+}
+
+static long numbered(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static long numbered(const char *format, ...)
+{
+	char path[128];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(path, sizeof(path), format, arguments);
+	va_end(arguments);
+	return look(raw_open(path, O_RDONLY, 0));
+}
+
+static long first_failure(const long *results, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (results[i]) {
+			printf("road %zu\n", i);
+			return results[i];
+		}
+	}
+	return 0;
+}
+
+/* Every road leads to the program's own environment; any other answer is the failure. */
+static long environment(const struct world *world)
+{
+	long results[sizeof(roads) / sizeof(roads[0]) + 6];
+	size_t count = 0;
+	int proc = raw_open("/proc", O_RDONLY | O_DIRECTORY, 0);
+	int self = raw_open("/proc/self", O_PATH | O_DIRECTORY, 0);
+
+	(void)world;
+	prepare(proc >= 0 && self >= 0);
+	prepare(!symlink("/proc/self", "proc-self") && !symlink("/proc/self/fd", "proc-fd") &&
+		!symlink("/proc/thread-self", "proc-thread"));
+	for (; count < sizeof(roads) / sizeof(roads[0]); count++) {
+		results[count] = look(raw_open(roads[count], O_RDONLY, 0));
+	}
+	results[count++] = numbered("/proc/%d/environ", getpid());
+	results[count++] = numbered("/proc/self/task/%d/environ", gettid());
+	results[count++] = look(raw_openat(proc, "self/environ", O_RDONLY, 0));
+	results[count++] = look(raw_openat(self, "environ", O_RDONLY, 0));
+	results[count++] = look(raw_openat2(proc, "/self/environ", O_RDONLY, 0, RESOLVE_IN_ROOT));
+	results[count++] = look(raw_openat2(proc, "self/environ", O_RDONLY, 0, 0));
+	return first_failure(results, count);
+}
+
+static pid_t find_broker(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	prepare(proc);
+	while ((entry = readdir(proc))) {
+		char path[300], name[32] = "";
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		fd = raw_open(path, O_RDONLY, 0);
+		if (fd >= 0) {
+			(void)!read(fd, name, sizeof(name) - 1);
+			close(fd);
+		}
+		if (!strcmp(name, "usher-broker\n")) {
+			found = atoi(entry->d_name);
+		}
+	}
+	closedir(proc);
+	return found;
+}
+
+/* Any of these of the broker is a hold on it. For the twin, the program's own. */
+static long broker(const struct world *world)
+{
+	static const char *const files[] = {
+		"environ", "mem", "maps", "fd/3", "root/etc/passwd", "cwd/.", "auxv", "syscall"};
+	pid_t pid = world->twin ? getpid() : find_broker();
+	long refused = -EALREADY;
+	char path[64];
+
+	if (!pid) {
+		attack_impossible("no broker to be seen");
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		fd = raw_open(path, O_RDONLY | O_NONBLOCK, 0);
+		if (fd >= 0 && !world->twin) {
+			printf("got %s\n", path);
+			return 0;
+		}
+		refused = fd < 0 ? fd : 0;
+		close(fd);
+	}
+	return world->twin ? 0 : refused;
+}
+
+const struct attack attacks_proc[] = {
+	{"proc-environment", environment},
+	{"proc-broker", broker},
+	{NULL, NULL},
+};

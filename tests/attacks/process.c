@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hold on a process that is not confined: by ptrace, by its memory, by its descriptors. The twin
+ * does the same to a child of its own, which is part of the session.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "tests/attacks/attack.h"
+
+#define PIDFD_NONBLOCKING 0
+
+struct victim {
+	pid_t pid;
+	char *memory;
+	int fd;
+	bool own;
+};
+
+static char own_memory[64] = "allowed\n";
+
+static struct victim victim_find(const struct world *world)
+{
+	struct victim victim = {
+		world->outsider, (char *)world->outsider_memory, world->outsider_fd, false};
+
+	if (world->twin) {
+		victim = (struct victim){0, own_memory, raw_open("dirA/file", O_RDWR, 0), true};
+		victim.pid = fork();
+		if (victim.pid == 0) {
+			pause();
+			_exit(0);
+		}
+	}
+	prepare(victim.pid > 0 && victim.fd >= 0);
+	return victim;
+}
+
+static long victim_leave(const struct victim *victim, long result)
+{
+	if (victim->own) {
+		kill(victim->pid, SIGKILL);
+		waitpid(victim->pid, NULL, 0);
+	}
+	return result < 0 ? result : 0;
+}
+
+static long trace(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	long result = raw_result(ptrace(PTRACE_SEIZE, victim.pid, NULL, NULL));
+
+	return victim_leave(&victim, result);
+}
+
+static long attach(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	long result = raw_result(ptrace(PTRACE_ATTACH, victim.pid, NULL, NULL));
+
+	if (!result) {
+		waitpid(victim.pid, NULL, __WALL);
+		ptrace(PTRACE_DETACH, victim.pid, NULL, NULL);
+	}
+	return victim_leave(&victim, result);
+}
+
+static long read_memory(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	char content[64] = "";
+	struct iovec here = {content, sizeof(content)}, there = {victim.memory, sizeof(content)};
+
+	return victim_leave(&victim, raw(SYS_process_vm_readv, victim.pid, &here, 1, &there, 1, 0));
+}
+
+static long write_memory(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	char content[] = "overwritten\n";
+	struct iovec here = {content, sizeof(content)}, there = {victim.memory, sizeof(content)};
+
+	return victim_leave(
+		&victim, raw(SYS_process_vm_writev, victim.pid, &here, 1, &there, 1, 0));
+}
+
+static long take_descriptor(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	int pidfd = (int)raw(SYS_pidfd_open, victim.pid, PIDFD_NONBLOCKING);
+	long result = pidfd;
+
+	if (pidfd >= 0) {
+		result = world_check(world, (int)raw(SYS_pidfd_getfd, pidfd, victim.fd, 0));
+	}
+	return victim_leave(&victim, result);
+}
+
+/* Its descriptor by /proc: what is denied by name is denied here too. */
+static long open_descriptor(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", victim.pid, victim.fd);
+	return victim_leave(&victim, world_check(world, raw_open(path, O_RDONLY, 0)));
+}
+
+static long open_by_directory(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	char path[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd/%s", victim.pid, world_file(world));
+	return victim_leave(&victim, world_check(world, raw_open(path, O_RDONLY, 0)));
+}
+
+static long open_memory(const struct world *world)
+{
+	struct victim victim = victim_find(world);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", victim.pid);
+	return victim_leave(&victim, raw_open(path, O_RDWR, 0));
+}
+
+const struct attack attacks_process[] = {
+	{"process-ptrace-seize", trace},
+	{"process-ptrace-attach", attach},
+	{"process-vm-readv", read_memory},
+	{"process-vm-writev", write_memory},
+	{"process-pidfd_getfd", take_descriptor},
+	{"process-proc-fd", open_descriptor},
+	{"process-proc-cwd", open_by_directory},
+	{"process-proc-mem", open_memory},
+	{NULL, NULL},
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Races over a connection: the address is rewritten, or the descriptor replaced, while the call is
+ * under way. Datagram sockets are used, which can be connected as often as one likes.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "tests/attacks/attack.h"
+#include "tests/common/address.h"
+
+#define NUMBER 100 /* the descriptor that is replaced */
+
+static const int denied[] = {EHOSTUNREACH, 0};
+/* A stream socket that is connected already, or is still at it. */
+static const int denied_or_connected[] = {
+	EHOSTUNREACH, EISCONN, EALREADY, EINPROGRESS, ECONNABORTED, 0};
+
+struct address_state {
+	struct address address;
+	volatile uint16_t *port;
+	volatile char *letter;
+	uint16_t one, other;
+	int socket, replacement;
+};
+
+static void flip_port(void *pointer)
+{
+	struct address_state *state = pointer;
+
+	*state->port = htons(state->other);
+	*state->port = htons(state->one);
+}
+
+static long connect_and_look(void *pointer, const struct world *world)
+{
+	struct address_state *state = pointer;
+	struct sockaddr_in6 peer = {0};
+	socklen_t length = sizeof(peer);
+	long result =
+		raw(SYS_connect, state->socket, &state->address.storage, state->address.length);
+
+	if (result) {
+		return result;
+	}
+	if (getpeername(state->socket, (struct sockaddr *)&peer, &length)) {
+		return -ESTALE;
+	}
+	return ntohs(peer.sin6_port) == world_port(world) ? 0 : -ESTALE;
+}
+
+static long race_port(const struct world *world, int family)
+{
+	struct address_state state = {.one = world->allowed_port, .other = world->denied_port};
+	struct race race = {flip_port, connect_and_look, &state};
+
+	state.address = family == AF_INET ? address_ip4("127.0.0.1", state.one)
+					  : address_ip6("::1", state.one);
+	state.port = &((struct sockaddr_in *)&state.address.storage)->sin_port;
+	state.socket = socket(family, SOCK_DGRAM, 0);
+	prepare(state.socket >= 0);
+	return race_run(&race, world, denied);
+}
+
+static long port(const struct world *world)
+{
+	return race_port(world, AF_INET);
+}
+
+static long port6(const struct world *world)
+{
+	return race_port(world, AF_INET6);
+}
+
+static void flip_letter(void *pointer)
+{
+	struct address_state *state = pointer;
+
+	*state->letter = 'S';
+	*state->letter = 'A';
+}
+
+static long connect_path(void *pointer, const struct world *world)
+{
+	struct address_state *state = pointer;
+	struct sockaddr_un peer = {0};
+	socklen_t length = sizeof(peer);
+	long result =
+		raw(SYS_connect, state->socket, &state->address.storage, state->address.length);
+
+	if (result) {
+		return result;
+	}
+	if (getpeername(state->socket, (struct sockaddr *)&peer, &length)) {
+		return -ESTALE;
+	}
+	return strstr(peer.sun_path, world_directory(world)) ? 0 : -ESTALE;
+}
+
+/* A path that is bound under the very name by which it is reached, so that the peer's name tells.
+ */
+static long path(const struct world *world)
+{
+	struct address_state state = {0};
+	struct race race = {flip_letter, connect_path, &state};
+
+	prepare(address_parse_unix(&state.address, "dirA/datagram"));
+	state.letter = ((struct sockaddr_un *)&state.address.storage)->sun_path + 3;
+	state.socket = socket(AF_UNIX, SOCK_DGRAM, 0);
+	prepare(state.socket >= 0);
+	return race_run(&race, world, denied);
+}
+
+/* To one port, by tcp allowed and by udp denied, while the number means one socket or the other. */
+static void flip_descriptor(void *pointer)
+{
+	struct address_state *state = pointer;
+
+	dup2(state->socket, NUMBER);
+	dup2(state->replacement, NUMBER);
+}
+
+static long connect_replaced(void *pointer, const struct world *world)
+{
+	struct address_state *state = pointer;
+	struct sockaddr_in peer = {0};
+	socklen_t length = sizeof(peer);
+	long result = raw(SYS_connect, NUMBER, &state->address.storage, state->address.length);
+
+	if (!getpeername(state->socket, (struct sockaddr *)&peer, &length)) {
+		return ntohs(peer.sin_port) ==
+				       (world->twin ? world->allowed_port : world->stream_port)
+			       ? 0
+			       : -ESTALE;
+	}
+	return result < 0 ? result : -ESTALE;
+}
+
+static long descriptor(const struct world *world)
+{
+	uint16_t to = world->twin ? world->allowed_port : world->stream_port;
+	struct address_state state = {.address = address_ip4("127.0.0.1", to)};
+	struct race race = {flip_descriptor, connect_replaced, &state};
+
+	state.socket = socket(AF_INET, SOCK_DGRAM, 0);
+	state.replacement = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	prepare(dup2(state.replacement, NUMBER) == NUMBER);
+	return race_run(&race, world, denied_or_connected);
+}
+
+const struct attack attacks_race_address[] = {
+	{"race-port", port},
+	{"race-port6", port6},
+	{"race-unix-path", path},
+	{"race-descriptor", descriptor},
+	{NULL, NULL},
+};

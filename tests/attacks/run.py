@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes every attack natively, where it must succeed, and under a policy, where it must not.
+
+Of each attack four things are tested: that it works natively (else it shows nothing), that under
+usher it is refused with the errno of the policy, that nothing has happened in spite of it, and that
+its twin, which goes the same road to what is allowed, gets there. Patterns given as arguments choose
+attacks; --seconds N is how long each race lasts.
+"""
+import argparse
+import fnmatch
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.path.abspath(os.environ.get('USHER_BUILD', 'build'))
+SOURCE = os.environ.get('USHER_SOURCE', os.path.join(os.path.dirname(__file__), '../..'))
+MODE = os.environ.get('USHER_TEST_MODE', 'embedded')
+PROGRAM = os.path.join(BUILD, 'tests/attacks/attack')
+OUTSIDER = os.path.join(BUILD, 'tests/attacks/outsider')
+USHER = os.path.join(BUILD, 'client/usher')
+POLICY = 'attacks'
+
+# How an attack whose name begins so may be refused; the first that fits counts.
+REFUSALS = (
+    ('foreign-handle', {'EPERM'}),
+    ('foreign-wide-number', {'ENOSYS', 'EACCES'}),
+    ('foreign-', {'ENOSYS'}),
+    ('address-', {'EHOSTUNREACH'}),
+    ('race-port', {'EHOSTUNREACH'}),
+    ('race-unix', {'EHOSTUNREACH'}),
+    ('race-descriptor', {'EHOSTUNREACH'}),
+    ('namespace-', {'EACCES', 'EPERM'}),
+    ('process-proc', {'EACCES'}),
+    ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
+    ('proc-broker', {'EACCES', 'ENOENT'}),
+    ('', {'EACCES'}),
+)
+# Natively there is no broker to be had, and every road to /proc/self is one's own.
+NO_CONTROL = {'proc-broker'}
+ALWAYS_OWN = {'proc-environment'}
+# Doors that a kernel may lack: then the control is that it says so.
+MAYBE_ABSENT = {'foreign-x32-open'}
+
+
+class World:
+    """The directory, the listening sockets and the process outside that an attack is made on."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.listeners = {}
+        for name, content in (('dirA', 'allowed\n'), ('dirS', 'secret\n'), ('dirR', 'readable\n')):
+            os.makedirs(os.path.join(directory, name))
+            with open(os.path.join(directory, name, 'file'), 'w') as file:
+                file.write(content)
+        os.mkdir(os.path.join(directory, 'dirM'))
+        for path in ('dirM/target', 'dirA/other'):
+            with open(os.path.join(directory, path), 'w') as file:
+                file.write('allowed\n')
+        self.ports = {'denied_port': self.port('denied', range(23400, 23500)),
+                      'local_port': self.port('local', range(23500, 23600)),
+                      'stream_port': self.port('stream', range(23600, 23700)),
+                      'allowed_port': self.port('allowed', range(23700, 23800))}
+        self.unix()
+        self.outsider = subprocess.Popen([OUTSIDER, 'dirS/file'], cwd=directory,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.ports['outsider'] = self.outsider.stdout.readline().decode().strip()
+        self.before = self.state()
+
+    def listen(self, name, family, kind, address):
+        """Binds a socket, and remembers it under the name of what may be reached by it."""
+        bound = socket.socket(family, kind)
+        try:
+            bound.bind(address)
+            if kind == socket.SOCK_STREAM:
+                bound.listen(64)
+        except OSError:
+            bound.close()
+            raise
+        bound.setblocking(False)
+        self.listeners.setdefault(name, []).append(bound)
+
+    def port(self, name, ports):
+        """A port that is free for tcp on both loopback addresses."""
+        for port in ports:
+            try:
+                self.listen(name, socket.AF_INET, socket.SOCK_STREAM, ('127.0.0.1', port))
+                self.listen(name, socket.AF_INET6, socket.SOCK_STREAM, ('::1', port))
+                return port
+            except OSError:
+                for bound in self.listeners.pop(name, []):
+                    bound.close()
+        raise RuntimeError('no free port for ' + name)
+
+    def unix(self):
+        """Unix sockets; they are bound under relative names, which are short."""
+        here = os.getcwd()
+        os.chdir(self.directory)
+        for name, path in (('allowed', 'dirA'), ('denied', 'dirS')):
+            self.listen(name, socket.AF_UNIX, socket.SOCK_STREAM, path + '/socket')
+            self.listen(name, socket.AF_UNIX, socket.SOCK_DGRAM, path + '/datagram')
+        for name, word in (('allowed', 'open'), ('denied', 'secret')):
+            self.listen(name, socket.AF_UNIX, socket.SOCK_STREAM,
+                        '\0usher-%s-%d' % (word, self.ports['allowed_port']))
+        os.chdir(here)
+
+    def state(self):
+        """What an attack could have changed: names, modes and contents of what is denied."""
+        found = {}
+        for name in ('dirS', 'dirR'):
+            for entry in os.scandir(os.path.join(self.directory, name)):
+                status = entry.stat(follow_symlinks=False)
+                content = None
+                if stat.S_ISREG(status.st_mode):
+                    with open(entry.path, 'rb') as file:
+                        content = file.read()
+                found[name + '/' + entry.name] = (status.st_mode, content)
+        return found
+
+    def connections(self):
+        """How many connections have come where none may come."""
+        count = 0
+        for name in ('denied', 'local'):
+            for bound in self.listeners[name]:
+                while bound.type == socket.SOCK_STREAM:
+                    try:
+                        bound.accept()[0].close()
+                        count += 1
+                    except OSError:
+                        break
+        return count
+
+    def finish(self):
+        """Ends everything; returns what has happened that should not have, in words."""
+        events = []
+        after = self.state()
+        for path in sorted(set(self.before) | set(after)):
+            if self.before.get(path) != after.get(path):
+                events.append('%s: %r became %r' % (path, self.before.get(path), after.get(path)))
+        count = self.connections()
+        if count:
+            events.append('%d connections where none may come' % count)
+        words, _ = self.outsider.communicate()
+        if words != b'secret\n':
+            events.append('the process outside was changed: %r' % words)
+        for bound in sum(self.listeners.values(), []):
+            bound.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return events
+
+
+class Suite:
+    """Prints TAP."""
+
+    def __init__(self):
+        self.number = 0
+        self.failed = 0
+
+    def test(self, passed, name, *details):
+        self.number += 1
+        self.failed += not passed
+        print('%sok %d - %s' % ('' if passed else 'not ', self.number, name))
+        if not passed:
+            for detail in details:
+                print('#   %s' % detail)
+        sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.number += 1
+        print('ok %d - %s # SKIP %s' % (self.number, name, why))
+
+
+def policies_directory():
+    return os.environ.get('USHER_TEST_POLICIES') or tempfile.gettempdir()
+
+
+def write_policy(directory):
+    """Writes the policy for this world; returns what --policy is to say."""
+    with open(os.path.join(SOURCE, 'tests/attacks/attacks.ini')) as template:
+        text = template.read().replace('@DIRECTORY@', directory)
+    path = os.path.join(policies_directory(), POLICY + '.ini')
+    with open(path, 'w') as file:
+        file.write(text)
+    return POLICY if 'USHER_TEST_POLICIES' in os.environ else path
+
+
+def attack(name, options, under_usher, twin):
+    """(what it printed last, everything it printed, what happened) of one attack on a new world."""
+    directory = os.path.join(os.path.realpath(os.environ.get('TMPDIR', tempfile.gettempdir())),
+                             'attacks-%d' % os.getpid())
+    shutil.rmtree(directory, ignore_errors=True)
+    world = World(directory)
+    command = [PROGRAM, name, 'twin=%d' % twin, 'seconds=%g' % options.seconds]
+    command += ['%s=%s' % pair for pair in world.ports.items()]
+    if under_usher:
+        command = [USHER, 'run', '--' + MODE, '--policy', write_policy(directory), '--'] + command
+    environment = dict(os.environ, ATTACK_MARK='1')
+    try:
+        done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=30 + options.seconds)
+        output = done.stdout.decode('utf-8', 'replace')
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b'').decode('utf-8', 'replace') + 'hung\n'
+    events = world.finish()
+    lines = output.splitlines()
+    return lines[-1] if lines else 'said nothing', output.replace('\n', '; '), events
+
+
+def refusals(name):
+    return next(errors for prefix, errors in REFUSALS if name.startswith(prefix))
+
+
+def control(suite, name, options):
+    """That the attack works natively. False if it cannot be made here at all."""
+    last, output, _ = attack(name, options, False, False)
+    if last.startswith('impossible'):
+        suite.skip(name + ' natively: reached', last)
+        return False
+    if name in MAYBE_ABSENT:
+        suite.test(last in ('reached', 'refused ENOSYS'),
+                   name + ' natively: reached, or no such door', output)
+    else:
+        suite.test(last == 'reached', name + ' natively: reached', output)
+    return True
+
+
+def judge(suite, name, options):
+    if name in ALWAYS_OWN:
+        for under_usher in (False,) if options.controls else (False, True):
+            last, output, _ = attack(name, options, under_usher, False)
+            suite.test(last == 'reached', '%s %s: its own by every road' % (
+                name, 'under usher' if under_usher else 'natively'), output)
+        return
+    if name not in NO_CONTROL and not control(suite, name, options):
+        return
+    if options.controls and not name.startswith('foreign-'):
+        last, output, _ = attack(name, options, False, True)
+        suite.test(last == 'reached', name + ' twin natively: reached', output)
+    if options.controls:
+        return
+    last, output, events = attack(name, options, True, False)
+    if last.startswith('impossible'):
+        suite.skip(name + ': refused', last)
+    else:
+        words = last.split()
+        suite.test(words[0] == 'refused' and words[-1] in refusals(name), '%s: refused with %s' % (
+            name, ' or '.join(sorted(refusals(name)))), output)
+        suite.test(not events, name + ': nothing has happened', *events)
+    if not name.startswith('foreign-'):
+        last, output, _ = attack(name, options, True, True)
+        suite.test(last == 'reached', name + ' twin: reached', output)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--seconds', type=float, default=3)
+    parser.add_argument('--controls', action='store_true', help='natively only')
+    parser.add_argument('patterns', nargs='*')
+    options = parser.parse_args()
+    names = subprocess.run([PROGRAM], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    suite = Suite()
+    for name in names:
+        if not options.patterns or any(fnmatch.fnmatch(name, p) for p in options.patterns):
+            judge(suite, name, options)
+    print('1..%d' % suite.number)
+    return 1 if suite.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
