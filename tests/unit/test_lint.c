@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Warnings: each with a twin beside it that is meant and is not warned of.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "tests/unit/policy_text.h"
+
+static const struct {
+	const char *text, *expected;
+} warnings[] = {
+	/* Rules that earlier ones cover. */
+	{"[files]\nallow read = /usr/**\ndeny read = /usr/lib/x /etc\n",
+		"t.ini:3:13: warning: '/usr/lib/x' never matches: the rule at t.ini:2 is tried "
+		"before and covers it\n"},
+	{"[files]\nallow read = /usr/**\ndeny read write = /usr/lib/x\n", ""},
+	{"[files]\nallow read = /usr/**\ndeny write = /usr/**\nkill read write = /usr/lib/**\n",
+		"t.ini:4:19: warning: '/usr/lib/**' never matches: the rule at t.ini:3 is tried "
+		"before and covers it\n"},
+	{"[files]\ndeny read = /usr/lib/x\nallow read = /usr/**\n", ""},
+	{"[files]\nallow read = /a/*.c\ndeny read = /a/x.c /a/b/x.c\n",
+		"t.ini:3:13: warning: '/a/x.c' never matches: the rule at t.ini:2 is tried before "
+		"and covers it\n"},
+	{"[sockets]\ndefault = deny\nallow = inet/stream inet6\ndeny = inet/stream/tcp "
+	 "inet/dgram\n",
+		"t.ini:4:8: warning: 'inet/stream/tcp' never matches: the rule at t.ini:3 is tried "
+		"before and covers it\n"},
+	{"[syscalls]\ndeny = ptrace\nkill = ptrace(arg0 == 1) bpf\n",
+		"t.ini:3:8: warning: 'ptrace(arg0 == 1)' never matches: the rule at t.ini:2 is "
+		"tried before and covers it\n"},
+	{"[syscalls]\ndeny = ptrace(arg0 == 1)\nkill = ptrace ptrace(arg0 == 2)\n", ""},
+
+	/* Connections for which no socket can be had. */
+	{"[sockets]\ndefault = deny\nallow = inet/stream unix/stream\n[network]\ndefault = deny\n"
+	 "allow connect = tcp 127.0.0.1:80 udp *:53 tcp [::1]:80 unix @x\n"
+	 "deny connect = udp *:54\n",
+		"t.ini:4:2: warning: bind is not mediated yet\n"
+		"t.ini:6:34: warning: 'udp *:53' is never reached: [sockets] lets no such socket "
+		"through\n"
+		"t.ini:6:43: warning: 'tcp [::1]:80' is never reached: [sockets] lets no such "
+		"socket through\n"},
+
+	/* What starts processes. */
+	{"[sockets]\ndefault = deny\nallow = unix/stream\n[network]\ndefault = deny\n"
+	 "deny connect = unix /run/dbus/**\n"
+	 "allow connect = unix /run/dbus/** unix /run/docker.sock\n",
+		"t.ini:4:2: warning: bind is not mediated yet\n"
+		"t.ini:7:17: warning: 'unix /run/dbus/**' never matches: the rule at t.ini:6 is "
+		"tried before and covers it\n"
+		"t.ini:7:35: warning: this allows connections to docker (/run/docker.sock): what "
+		"it "
+		"starts is not confined\n"},
+	{"[sockets]\ndefault = deny\nallow = inet/stream\n[network]\ndefault = allow\n",
+		"t.ini:4:2: warning: bind is not mediated yet\n"},
+
+	/* What runs later. */
+	{"[files]\nallow read create = ${HOME}/.bashrc\n", ""},
+	{"[files]\nallow write = ${HOME}/.bashrc ${CWD}/.git/hooks/**\n",
+		"t.ini:2:15: warning: this allows writing to files that shells read when they "
+		"start "
+		"(/home/user/.bashrc), which run later and unconfined\n"
+		"t.ini:2:31: warning: this allows writing to hooks and settings of git "
+		"(/work/.git/hooks/pre-commit), which run later and unconfined\n"},
+	{"[files]\ndeny write = ${HOME}/.*\nallow write = ${HOME}/*\n", ""},
+	{"[files]\nallow write = /etc/cron.d/** /var/spool/cron/**\n",
+		"t.ini:2:15: warning: this allows writing to tables of cron (/etc/cron.d/a), which "
+		"run later and unconfined\n"},
+
+	/* What is for later, and what is left unsaid. */
+	{"[files]\nallow all = /x\ndeny all = /y\n",
+		"t.ini:2:7: warning: 'all' stands for read, write and create: remove, metadata, "
+		"execute and stat are not mediated yet\n"},
+	{"[sockets]\nallow = inet/stream\n",
+		"t.ini:1:2: warning: the section has no default, which means deny EAFNOSUPPORT\n"},
+	{"[network]\ndeny connect = unix /** unix @*\ndeny all = tcp 0.0.0.0:80\n",
+		"t.ini:1:2: warning: bind, and datagrams that are sent without connect, are not "
+		"mediated yet; [sockets] can refuse datagram sockets as a whole\n"
+		"t.ini:1:2: warning: the section has no default, which means deny ECONNREFUSED\n"
+		"t.ini:3:6: warning: 'all' stands for connect: bind is not mediated yet\n"
+		"t.ini:3:12: warning: 'tcp 0.0.0.0:80' never matches: the kernel connects it to "
+		"loopback, say 127.0.0.1\n"},
+};
+
+static void warns_of_what_is_not_meant(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_length(warnings); i++) {
+		policy_text_expect(warnings[i].text, POLICY_LOAD_LINT, warnings[i].expected);
+	}
+}
+
+static void warns_only_when_asked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_length(warnings); i++) {
+		policy_text_expect(warnings[i].text, 0, "");
+	}
+}
+
+static void warns_in_the_file_that_is_meant(void **state)
+{
+	(void)state;
+	policy_text_write("i.ini", "[files]\nallow read = /a\n");
+	policy_text_expect("[files]\nallow read = /**\n[policy]\ninclude = i.ini\n",
+		POLICY_LOAD_LINT,
+		"i.ini:2:14: warning: '/a' never matches: the rule at t.ini:2 is tried before and "
+		"covers it\n");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(warns_of_what_is_not_meant),
+		cmocka_unit_test(warns_only_when_asked),
+		cmocka_unit_test(warns_in_the_file_that_is_meant),
+	};
+
+	policy_text_enter();
+	return cmocka_run_group_tests_name("lint", tests, NULL, NULL);
+}
