@@ -34,8 +34,9 @@ RUN_SECONDS = 120
 STARTS = 5
 
 # name -> (policy, what the floor notifies, arguments of the bench program, iterations)
-SINGLE = ('clock,open,open_relative,open_link,open_missing,open_denied,create,connect_tcp,'
-          'connect_udp,connect_unix,connect_denied,getppid,read,stat,chdir,setuid')
+SINGLE = ('clock,open,open_relative,open_link,open_merged_usr,open_missing,open_denied,create,'
+          'connect_tcp,connect_udp,connect_unix,connect_denied,getppid,read,stat,chdir,setuid,'
+          'open_after_setuid')
 TOGETHER = 'open,open_missing,connect_udp'
 WORKLOADS = {
     'single': ('bench', 'openat,connect', ['--cases', SINGLE], 2000),
@@ -162,20 +163,24 @@ class Bench:
                          'p999_ns': times[-1]}
 
     def round(self, number, placement):
+        """All setups of a workload follow each other: they are what is compared."""
         self.enter(placement)
         turn = number % len(self.options.only)
-        for setup in self.options.only[turn:] + self.options.only[:turn]:
-            for workload in self.options.workload:
-                if setup in self.failed:
-                    break
-                try:
-                    results = self.measure(setup, placement, workload)
-                except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-                    self.fail(setup, str(error))
-                    break
-                for name, figures in results:
+        order = self.options.only[turn:] + self.options.only[:turn]
+        for workload in self.options.workload:
+            for setup in order:
+                for name, figures in self.try_to_measure(setup, placement, workload):
                     yield {'round': number, 'placement': placement, 'setup': setup, 'name': name,
                            'figures': figures}
+
+    def try_to_measure(self, setup, placement, workload):
+        if setup in self.failed:
+            return []
+        try:
+            return self.measure(setup, placement, workload)
+        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+            self.fail(setup, str(error))
+            return []
 
     def finish(self):
         os.sched_setaffinity(0, self.all_processors)
