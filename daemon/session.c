@@ -134,6 +134,18 @@ static size_t collect_descriptors(const struct session *session, uint32_t *flags
 
 static const struct child_events child_events;
 
+/*
+ * By which thread a broker gets to know the targets. After the first exec the filtered thread has
+ * the number of its process; 0 if the client has ended and only its descendants are left.
+ */
+static pid_t thread_to_name(const struct session *session)
+{
+	if (session->state == SESSION_STARTING) {
+		return session->tid;
+	}
+	return peer_is_running(&session->peer) ? session->peer.pid : 0;
+}
+
 static int start_child(struct session *session)
 {
 	struct context *context = session->context;
@@ -145,7 +157,7 @@ static int start_child(struct session *session)
 	struct wire_start start = {.header = wire_header_make(WIRE_START, sizeof(start)),
 		.session = session->id,
 		.flags = session->state == SESSION_STARTING ? 0 : WIRE_START_RESUME,
-		.tid = session->tid};
+		.tid = thread_to_name(session)};
 	int fds[WIRE_FDS_MAX];
 
 	int result = child_start(&session->child, context->loop, &options);
