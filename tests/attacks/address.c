@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "tests/attacks/attack.h"
@@ -151,6 +152,40 @@ static long multipath(const struct world *world)
 	return connect_by(AF_INET, SOCK_STREAM, IPPROTO_MPTCP, &address);
 }
 
+/* TCP fast open connects in the course of sending. */
+static long fast_open(const struct world *world)
+{
+	struct address address = address_ip4("127.0.0.1", world_port(world));
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	long result = raw(SYS_sendto, fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, &address.storage,
+		address.length);
+
+	return result == -EINPROGRESS ? 0 : result;
+}
+
+static long fast_open_message(const struct world *world)
+{
+	struct address address = address_ip4("127.0.0.1", world_port(world));
+	struct iovec data = {(char[]){"x"}, 1};
+	struct msghdr message = {.msg_name = &address.storage,
+		.msg_namelen = address.length,
+		.msg_iov = &data,
+		.msg_iovlen = 1};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return raw(SYS_sendmsg, fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL);
+}
+
+/* The connection is made at the first write, to what connect was told. */
+static long fast_open_connect(const struct world *world)
+{
+	struct address address = address_ip4("127.0.0.1", world_port(world));
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	prepare(!setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one)));
+	return raw(SYS_connect, fd, &address.storage, address.length);
+}
+
 /* Connected to what is allowed, disconnected, connected to what is not. */
 static long disconnected(const struct world *world)
 {
@@ -226,6 +261,37 @@ static long unix_unterminated(const struct world *world)
 	return connect_by(AF_UNIX, SOCK_STREAM, 0, &address);
 }
 
+/* Sockets of a kind that is denied altogether; the twin asks for another type. */
+static long kind(const struct world *world)
+{
+	return raw(SYS_socket, AF_UNIX, world->twin ? SOCK_STREAM : SOCK_SEQPACKET, 0);
+}
+
+static long kind_flags(const struct world *world)
+{
+	return raw(SYS_socket, AF_UNIX,
+		(world->twin ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static long kind_upper_half(const struct world *world)
+{
+	return raw(SYS_socket, (1ul << 32) | AF_UNIX,
+		(1ul << 32) | (world->twin ? SOCK_STREAM : SOCK_SEQPACKET), 1ul << 32);
+}
+
+static long kind_pair(const struct world *world)
+{
+	int pair[2];
+
+	return raw(SYS_socketpair, AF_UNIX, world->twin ? SOCK_STREAM : SOCK_SEQPACKET, 0, pair);
+}
+
+/* The family's own number for a protocol. */
+static long kind_protocol(const struct world *world)
+{
+	return raw(SYS_socket, AF_UNIX, world->twin ? SOCK_STREAM : SOCK_SEQPACKET, PF_UNIX);
+}
+
 static long unix_abstract(const struct world *world)
 {
 	char name[64];
@@ -251,6 +317,9 @@ const struct attack attacks_address[] = {
 	{"address-datagram", datagram},
 	{"address-udplite", udp_lite},
 	{"address-mptcp", multipath},
+	{"address-fastopen-sendto", fast_open},
+	{"address-fastopen-sendmsg", fast_open_message},
+	{"address-fastopen-connect", fast_open_connect},
 	{"address-disconnected", disconnected},
 	{"address-non-blocking", non_blocking},
 	{"address-unix", unix_path},
@@ -260,5 +329,10 @@ const struct attack attacks_address[] = {
 	{"address-unix-descriptor", unix_descriptor},
 	{"address-unix-unterminated", unix_unterminated},
 	{"address-unix-abstract", unix_abstract},
+	{"socket-kind", kind},
+	{"socket-kind-flags", kind_flags},
+	{"socket-kind-upper-half", kind_upper_half},
+	{"socket-kind-pair", kind_pair},
+	{"socket-kind-protocol", kind_protocol},
 	{NULL, NULL},
 };

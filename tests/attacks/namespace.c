@@ -117,6 +117,21 @@ static long bind_everything(const struct world *world)
 	return result ? result : read_only(world, path);
 }
 
+/* Another file system over it: the file is another one, its content is the same. */
+static long overlay(const struct world *world)
+{
+	char options[4096];
+	long result = enter(CLONE_NEWNS);
+
+	if (!result) {
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		snprintf(options, sizeof(options), "lowerdir=%s/%s:%s/dirM", world->directory,
+			world_directory(world), world->directory);
+		result = raw(SYS_mount, "overlay", "dirM", "overlay", 0, options);
+	}
+	return result ? result : read_only(world, "dirM/file");
+}
+
 const struct attack attacks_namespace[] = {
 	{"namespace-chroot", change_root},
 	{"namespace-outside-root", outside_root},
@@ -125,5 +140,6 @@ const struct attack attacks_namespace[] = {
 	{"namespace-bind-everything", bind_everything},
 	{"namespace-open-tree", tree_directory},
 	{"namespace-move-mount", tree_moved},
+	{"namespace-overlay", overlay},
 	{NULL, NULL},
 };

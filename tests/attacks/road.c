@@ -109,11 +109,6 @@ static long proc_thread_root(const struct world *world)
 		world, "/proc/thread-self/root/proc/self/root%s", world_file_absolute(world));
 }
 
-static long proc_parent_root(const struct world *world)
-{
-	return open_format(world, "/proc/%d/root%s", getppid(), world_file_absolute(world));
-}
-
 static int path_descriptor(const char *path)
 {
 	int fd = raw_open(path, O_PATH | O_CLOEXEC, 0);
@@ -169,21 +164,47 @@ static long reopen_openat2(const struct world *world)
 	return world_check(world, raw_openat2(AT_FDCWD, name, O_RDONLY, 0, 0));
 }
 
-/* Another process of the session holds the descriptor. */
-static long reopen_child(const struct world *world)
+static pid_t child_make(void)
 {
-	int fd = path_descriptor(world_file(world));
 	pid_t pid = fork();
-	long result;
 
 	if (pid == 0) {
 		pause();
 		_exit(0);
 	}
-	result = open_format(world, "/proc/%d/fd/%d", pid, fd);
+	prepare(pid > 0);
+	return pid;
+}
+
+static long child_end(pid_t pid, long result)
+{
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	return result;
+}
+
+/* Another process of the session holds the descriptor. */
+static long reopen_child(const struct world *world)
+{
+	int fd = path_descriptor(world_file(world));
+	pid_t pid = child_make();
+
+	return child_end(pid, open_format(world, "/proc/%d/fd/%d", pid, fd));
+}
+
+static long proc_child_root(const struct world *world)
+{
+	pid_t pid = child_make();
+
+	return child_end(
+		pid, open_format(world, "/proc/%d/root%s", pid, world_file_absolute(world)));
+}
+
+static long proc_child_cwd(const struct world *world)
+{
+	pid_t pid = child_make();
+
+	return child_end(pid, open_format(world, "/proc/%d/cwd/%s", pid, world_file(world)));
 }
 
 static long dirfd_path(const struct world *world)
@@ -284,7 +305,8 @@ const struct attack attacks_road[] = {
 	{"road-proc-cwd", proc_cwd},
 	{"road-proc-root", proc_root},
 	{"road-proc-thread-root", proc_thread_root},
-	{"road-proc-parent-root", proc_parent_root},
+	{"road-proc-child-root", proc_child_root},
+	{"road-proc-child-cwd", proc_child_cwd},
 	{"road-reopen-self", reopen_self},
 	{"road-reopen-dev-fd", reopen_dev},
 	{"road-reopen-thread-self", reopen_thread},

@@ -256,6 +256,25 @@ static void run_spawn(struct scene *scene)
 	tree_tell_changes(scene);
 }
 
+/* A program that its user may run and not read: nobody of this user can look into it either. */
+static void run_unreadable(struct scene *scene)
+{
+	int status = -1;
+	pid_t pid;
+
+	prepare(scene, !system("cp /bin/cat program && chmod 0111 program"));
+	pid = fork();
+	if (pid == 0) {
+		dup2(raw_open("out", O_WRONLY | O_CREAT, 0644), 1);
+		execl("./program", "program", "regular", NULL);
+		_exit(99);
+	}
+	waitpid(pid, &status, 0);
+	unlink("program");
+	tell(scene, "status=%x", (unsigned int)status);
+	tree_tell_changes(scene);
+}
+
 static int clone_child(void *pointer)
 {
 	int *result = pointer;
@@ -320,6 +339,7 @@ static const struct thread_case threads_cases[] = {
 	{"fifo/killed", run_fifo_killed},
 	{"process/vfork", run_vfork},
 	{"process/spawn", run_spawn},
+	{"process/unreadable-program", run_unreadable},
 	{"process/clone-shared", run_clone_shared},
 	{"process/pid-namespace", run_namespaces},
 };

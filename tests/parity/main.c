@@ -89,22 +89,23 @@ static _Noreturn void run_child(
 /* Waits for the child and whatever it started; tells how it ended if not by itself. */
 static void await_child(struct runner *runner, pid_t pid)
 {
-	struct observation observation = {runner->text, TEXT_SIZE, strlen(runner->text)};
+	struct observation observation = {runner->text, TEXT_SIZE, 0};
 	cleanup_fd int pidfd = (int)raw(SYS_pidfd_open, pid, 0);
 	struct pollfd poller = {.fd = pidfd, .events = POLLIN};
 	int status;
+	bool late = poll(&poller, 1, CASE_SECONDS * 1000) == 0;
 
-	if (poll(&poller, 1, CASE_SECONDS * 1000) == 0) {
+	if (late) {
 		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
+	}
+	waitpid(pid, &status, 0);
+	observation.used = strlen(runner->text);
+	if (late) {
 		observe(&observation, " STILL RUNNING after %d s", CASE_SECONDS);
-	} else {
-		waitpid(pid, &status, 0);
-		if (WIFSIGNALED(status)) {
-			observe(&observation, " killed by signal %d", WTERMSIG(status));
-		} else if (WEXITSTATUS(status)) {
-			observe(&observation, " exit %d", WEXITSTATUS(status));
-		}
+	} else if (WIFSIGNALED(status)) {
+		observe(&observation, " killed by signal %d", WTERMSIG(status));
+	} else if (WEXITSTATUS(status)) {
+		observe(&observation, " exit %d", WEXITSTATUS(status));
 	}
 	kill(-pid, SIGKILL);
 }
