@@ -13,12 +13,15 @@
 #include "daemon/policy/address.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
+#include "daemon/policy/socket_subject.h"
 
 /* What a section is asked. */
 struct question {
 	enum policy_section section;
 	unsigned int operations;
-	bool (*matches)(const struct policy_subject *subject, const void *request);
+	/* The verdict on one operation; 0 where the section has none. The section is there. */
+	struct policy_verdict (*ask)(
+		const struct policy *policy, unsigned int operation, const void *request);
 	const void *request;
 };
 
@@ -46,65 +49,30 @@ static struct policy_verdict verdict_of(
 	};
 }
 
-static const struct policy_subject *find_subject(
-	const struct policy_rule *rule, const struct question *question)
+static struct policy_verdict verdict_of_default(const struct policy_section_rules *section)
 {
-	for (size_t i = 0; i < rule->subject_count; i++) {
-		if (question->matches(&rule->subjects[i], question->request)) {
-			return &rule->subjects[i];
-		}
-	}
-	return NULL;
-}
-
-/*
- * The rule for one operation (or, for sockets, for none); `*alsop` are all operations asked for
- * that get their answer from the same rule.
- */
-static struct policy_verdict decide_first(const struct policy *policy,
-	const struct question *question, unsigned int operations, unsigned int *alsop)
-{
-	const struct policy_section_rules *section = &policy->sections[question->section];
-	unsigned int operation = operations & -operations;
-
-	*alsop = operations;
-	for (size_t i = 0; i + 1 < section->count; i++) {
-		const struct policy_rule *rule = &section->rules[i];
-		const struct policy_subject *subject;
-
-		if (operations != 0 && (rule->operations & *alsop) == 0) {
-			continue;
-		}
-		subject = find_subject(rule, question);
-		if (subject && (operations == 0 || (rule->operations & operation) != 0)) {
-			*alsop &= rule->operations;
-			return verdict_of(rule, subject);
-		}
-		if (subject) {
-			*alsop &= ~rule->operations; /* these have their answer already */
-		}
-	}
 	return verdict_of(&section->rules[section->count - 1], NULL);
 }
 
-/*
- * An injection stands for all operations asked for, or for none: a descriptor of the other file
- * with rights that were granted on the first would be nobody's rule.
- */
-static void merge_allowed(struct policy_verdict *verdict, const struct policy_verdict *next)
+/* Tries the rules one by one: sections whose subjects are no paths have few. */
+static struct policy_verdict try_rules(const struct policy_section_rules *section,
+	unsigned int operation,
+	bool (*matches)(const struct policy_subject *subject, const void *request),
+	const void *request)
 {
-	bool injects = verdict->action == POLICY_INJECT || next->action == POLICY_INJECT;
+	for (size_t i = 0; i + 1 < section->count; i++) {
+		const struct policy_rule *rule = &section->rules[i];
 
-	if (injects && verdict->subject != next->subject) {
-		if (next->action == POLICY_INJECT && verdict->action != POLICY_INJECT) {
-			*verdict = *next;
+		if (operation != 0 && (rule->operations & operation) == 0) {
+			continue;
 		}
-		verdict->action = POLICY_DENY;
-		verdict->error = EACCES;
-		verdict->log = true;
-	} else if (next->log && !verdict->log) {
-		*verdict = *next;
+		for (size_t k = 0; k < rule->subject_count; k++) {
+			if (matches(&rule->subjects[k], request)) {
+				return verdict_of(rule, &rule->subjects[k]);
+			}
+		}
 	}
+	return verdict_of_default(section);
 }
 
 static bool is_refusal(const struct policy_verdict *verdict)
@@ -112,52 +80,88 @@ static bool is_refusal(const struct policy_verdict *verdict)
 	return verdict->action == POLICY_DENY || verdict->action == POLICY_KILL;
 }
 
+/*
+ * Both allow or inject. An injection stands for all operations asked for, or for none: a descriptor
+ * of the other file with rights that were granted on the first would be nobody's rule.
+ */
+static bool is_mixture(const struct policy_verdict *verdict, const struct policy_verdict *next)
+{
+	bool injects = verdict->action == POLICY_INJECT || next->action == POLICY_INJECT;
+
+	return injects && verdict->subject != next->subject;
+}
+
+/* The refusal of a mixture is told by the rule that injects. */
+static struct policy_verdict refuse_mixture(
+	const struct policy_verdict *verdict, const struct policy_verdict *next)
+{
+	struct policy_verdict refusal = verdict->action == POLICY_INJECT ? *verdict : *next;
+
+	refusal.action = POLICY_DENY;
+	refusal.error = EACCES;
+	refusal.log = true;
+	return refusal;
+}
+
 static struct policy_verdict decide(const struct policy *policy, const struct question *question)
 {
-	unsigned int rest = question->operations, also;
-	struct policy_verdict verdict, next, mixed;
-	bool is_mixed = false;
+	unsigned int rest = question->operations;
+	struct policy_verdict verdict, next, mixture;
+	bool mixed = false;
 
 	if (!policy->sections[question->section].present) {
 		return verdict_of(&policy->sections[question->section].absent, NULL);
 	}
-	verdict = decide_first(policy, question, rest, &also);
-	while (!is_refusal(&verdict) && (rest &= ~also) != 0) {
-		next = decide_first(policy, question, rest, &also);
+	verdict = question->ask(policy, rest & -rest, question->request);
+	while (!is_refusal(&verdict) && (rest &= rest - 1) != 0) {
+		next = question->ask(policy, rest & -rest, question->request);
 		if (is_refusal(&next)) {
 			return next;
 		}
-		if (is_mixed) {
-			continue; /* a later operation may still have its own refusal */
+		if (!mixed && is_mixture(&verdict, &next)) {
+			mixture = refuse_mixture(&verdict, &next);
+			mixed = true;
 		}
-		mixed = verdict;
-		merge_allowed(&mixed, &next);
-		if (is_refusal(&mixed)) {
-			is_mixed = true;
-		} else {
-			verdict = mixed;
+		if (next.log && !verdict.log) {
+			verdict = next; /* the log tells of the one that wants to be there */
 		}
 	}
-	return is_mixed ? mixed : verdict;
+	return mixed ? mixture : verdict;
 }
 
 struct path_request {
+	const struct policy *policy;
+	unsigned int operation;
 	const char *path;
 	size_t length;
 };
 
-static bool path_matches(const struct policy_subject *subject, const void *request)
+static bool path_passes(const struct pattern *pattern, size_t order, const void *user)
 {
-	const struct path_request *path = request;
+	const struct path_request *request = user;
 
-	return pattern_matches(subject->path.pattern, path->path, path->length);
+	return (request->policy->paths[order].rule->operations & request->operation) != 0 &&
+	       pattern_matches(pattern, request->path, request->length);
+}
+
+static struct policy_verdict ask_file(
+	const struct policy *policy, unsigned int operation, const void *user)
+{
+	const char *path = user;
+	struct path_request request = {policy, operation, path, strlen(path)};
+	size_t order =
+		pattern_index_find(policy->path_index, path, request.length, path_passes, &request);
+
+	if (order == PATTERN_INDEX_NONE) {
+		return verdict_of_default(&policy->sections[POLICY_FILES]);
+	}
+	return verdict_of(policy->paths[order].rule, policy->paths[order].subject);
 }
 
 struct policy_verdict policy_decide_file(
 	const struct policy *policy, unsigned int operations, const char *path)
 {
-	struct path_request request = {path, strlen(path)};
-	struct question question = {POLICY_FILES, operations, path_matches, &request};
+	struct question question = {POLICY_FILES, operations, ask_file, path};
 
 	return decide(policy, &question);
 }
@@ -167,11 +171,17 @@ static bool endpoint_matches(const struct policy_subject *subject, const void *r
 	return endpoint_subject_matches(&subject->endpoint, request);
 }
 
+static struct policy_verdict ask_endpoint(
+	const struct policy *policy, unsigned int operation, const void *request)
+{
+	return try_rules(&policy->sections[POLICY_NETWORK], operation, endpoint_matches, request);
+}
+
 struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 	enum policy_operation operation, const struct policy_endpoint *endpoint)
 {
 	struct policy_endpoint request = *endpoint;
-	struct question question = {POLICY_NETWORK, operation, endpoint_matches, &request};
+	struct question question = {POLICY_NETWORK, operation, ask_endpoint, &request};
 
 	endpoint_canonical(&request, operation);
 	if (request.kind == ENDPOINT_UNIX_PATH) {
@@ -182,18 +192,20 @@ struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 
 static bool socket_matches(const struct policy_subject *subject, const void *request)
 {
-	const struct socket_subject *asked = request, *socket = &subject->socket;
+	return socket_subject_covers(&subject->socket, request);
+}
 
-	return (socket->family < 0 || socket->family == asked->family) &&
-	       (socket->type < 0 || socket->type == asked->type) &&
-	       (socket->protocol < 0 || socket->protocol == asked->protocol);
+static struct policy_verdict ask_socket(
+	const struct policy *policy, unsigned int operation, const void *request)
+{
+	return try_rules(&policy->sections[POLICY_SOCKETS], operation, socket_matches, request);
 }
 
 struct policy_verdict policy_decide_socket(
 	const struct policy *policy, int family, int type, int protocol)
 {
 	struct socket_subject request = {family, type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), protocol};
-	struct question question = {POLICY_SOCKETS, 0, socket_matches, &request};
+	struct question question = {POLICY_SOCKETS, 0, ask_socket, &request};
 
 	return decide(policy, &question);
 }

@@ -124,23 +124,69 @@ static bool rule_covers(const struct policy_rule *rule, const struct policy_subj
 	return false;
 }
 
-/* The earlier rule that takes the last of what the subject of rules[index] could match, or NULL. */
-static const struct policy_rule *find_cover(
-	const struct policy_rule *rules, size_t index, const struct policy_subject *subject)
+/* The first rule before rules[index] that covers the subject for this operation, or NULL. */
+static const struct policy_rule *find_cover_of_operation(const struct policy_rule *rules,
+	size_t index, unsigned int operation, const struct policy_subject *subject)
 {
-	unsigned int left = rules[index].operations;
-
 	for (size_t i = 0; i < index; i++) {
-		if ((left != 0 && (rules[i].operations & left) == 0) ||
-			!rule_covers(&rules[i], subject)) {
-			continue;
-		}
-		left &= ~rules[i].operations;
-		if (left == 0) {
+		if ((operation == 0 || (rules[i].operations & operation) != 0) &&
+			rule_covers(&rules[i], subject)) {
 			return &rules[i];
 		}
 	}
 	return NULL;
+}
+
+/* A question to the index: which pattern covers this one. */
+struct cover_request {
+	const struct policy *policy;
+	const struct policy_rule *rule;
+	unsigned int operation;
+	const struct pattern *narrow;
+};
+
+static bool path_covers(const struct pattern *pattern, size_t order, const void *user)
+{
+	const struct cover_request *request = user;
+	const struct policy_rule *rule = request->policy->paths[order].rule;
+
+	return rule < request->rule && (rule->operations & request->operation) != 0 &&
+	       pattern_covers(pattern, request->narrow);
+}
+
+/* The same for paths, of which there may be thousands. */
+static const struct policy_rule *find_path_cover(const struct policy *policy,
+	const struct policy_rule *rule, unsigned int operation,
+	const struct policy_subject *subject)
+{
+	struct cover_request request = {policy, rule, operation, subject->path.pattern};
+	size_t length, order;
+	const char *prefix = pattern_prefix(subject->path.pattern, &length);
+
+	order = pattern_index_find(policy->path_index, prefix, length, path_covers, &request);
+	return order != PATTERN_INDEX_NONE ? policy->paths[order].rule : NULL;
+}
+
+/*
+ * The last of the rules that together take all that the subject of rules[index] could match, or
+ * NULL if something is left for it.
+ */
+static const struct policy_rule *find_cover(const struct policy *policy,
+	const struct policy_rule *rules, size_t index, const struct policy_subject *subject)
+{
+	unsigned int rest = rules[index].operations;
+	const struct policy_rule *last = NULL, *cover;
+
+	do {
+		unsigned int operation = rest & -rest;
+
+		cover = rules[index].section == POLICY_FILES
+				? find_path_cover(policy, &rules[index], operation, subject)
+				: find_cover_of_operation(rules, index, operation, subject);
+		last = cover > last ? cover : last;
+		rest &= rest - 1;
+	} while (cover && rest != 0);
+	return cover ? last : NULL;
 }
 
 /* One word of the file can have become several subjects; the first stands for them. */
@@ -161,7 +207,9 @@ static void lint_covered(struct lint *lint, enum policy_section section)
 		for (size_t k = 0; k < rules[i].subject_count; k++) {
 			const struct policy_subject *subject = &rules[i].subjects[k];
 			const struct policy_rule *cover =
-				is_repeated(&rules[i], k) ? NULL : find_cover(rules, i, subject);
+				is_repeated(&rules[i], k)
+					? NULL
+					: find_cover(lint->policy, rules, i, subject);
 
 			if (cover) {
 				warn(lint, place_of(&rules[i], subject),

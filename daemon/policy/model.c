@@ -145,6 +145,32 @@ static int make_fallback(
 	return 0;
 }
 
+/* All rules are there and stay where they are. */
+static int make_index(struct policy *policy)
+{
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		count += files->rules[i].subject_count;
+	}
+	policy->path_index = pattern_index_new(count);
+	policy->paths = calloc(count + 1, sizeof(*policy->paths));
+	if (!policy->path_index || !policy->paths) {
+		return -ENOMEM;
+	}
+	count = 0;
+	for (size_t i = 0; i < files->count; i++) {
+		const struct policy_rule *rule = &files->rules[i];
+
+		for (size_t k = 0; k < rule->subject_count; k++) {
+			pattern_index_add(policy->path_index, rule->subjects[k].path.pattern);
+			policy->paths[count++] = (struct policy_path){rule, &rule->subjects[k]};
+		}
+	}
+	return 0;
+}
+
 int policy_seal(struct policy *policy)
 {
 	for (unsigned int i = 0; i < POLICY_SECTIONS; i++) {
@@ -164,7 +190,7 @@ int policy_seal(struct policy *policy)
 			return r;
 		}
 	}
-	return 0;
+	return policy->sections[POLICY_FILES].present ? make_index(policy) : 0;
 }
 
 void policy_subject_finish(enum policy_section section, struct policy_subject *subject)
@@ -220,6 +246,8 @@ void policy_free(struct policy *policy)
 		free(policy->services[i].protocol);
 	}
 	variables_finish(&policy->variables);
+	pattern_index_free(policy->path_index);
+	free(policy->paths);
 	free(policy->services);
 	free(policy->files);
 	free(policy->description);

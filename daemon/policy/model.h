@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "daemon/policy/pattern_index.h"
 #include "daemon/policy/rule.h"
 #include "daemon/policy/variables.h"
 
@@ -38,6 +39,12 @@ struct policy_section_rules {
 	struct policy_rule absent;   /* the verdict's rule where the section is absent */
 };
 
+/* A subject of [files] and its rule, for the index. */
+struct policy_path {
+	const struct policy_rule *rule;
+	const struct policy_subject *subject;
+};
+
 struct policy {
 	char *description;
 	struct policy_file *files;
@@ -46,6 +53,8 @@ struct policy {
 	size_t service_count;
 	struct variables variables;
 	struct policy_section_rules sections[POLICY_SECTIONS];
+	struct pattern_index *path_index; /* orders are those of `paths`; NULL without [files] */
+	struct policy_path *paths;
 };
 
 struct policy *policy_new(void);
@@ -56,7 +65,8 @@ int policy_add_service(
 	struct policy *policy, const char *name, const char *protocol, unsigned int port);
 /* Moves the rule's contents; 0 or -ENOMEM (they stay the caller's). */
 int policy_add_rule(struct policy *policy, struct policy_rule *rule);
-/* Puts the defaults behind the rules, also where none was written. 0 or -ENOMEM. */
+/* Puts the defaults behind the rules, also where none was written, and makes the index. 0 or
+ * -ENOMEM. */
 int policy_seal(struct policy *policy);
 
 void policy_subject_finish(enum policy_section section, struct policy_subject *subject);

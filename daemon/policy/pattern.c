@@ -41,8 +41,7 @@ struct component {
 
 struct pattern {
 	bool abstract;
-	char *prefix; /* paths: the literal components with their slashes; else empty */
-	size_t prefix_length;
+	size_t prefix_length; /* paths: of the literal components in front; else 0 */
 	struct component *components;
 	size_t component_count;
 	struct element *elements;
@@ -197,7 +196,7 @@ bool pattern_matches(const struct pattern *pattern, const char *text, size_t len
 	if (pattern->abstract) {
 		return component_matches(pattern, pattern->components, text, length);
 	}
-	if (length < prefix || memcmp(text, pattern->prefix, prefix) != 0) {
+	if (length < prefix || memcmp(text, pattern->text, prefix) != 0) {
 		return false;
 	}
 	if (length == 1) {
@@ -397,7 +396,6 @@ static struct pattern *pattern_alloc(const char *text, size_t length)
 	memcpy(pattern->text, text, length);
 	pattern->text[length] = '\0';
 	pattern->length = length;
-	pattern->prefix = pattern->text;
 	return pattern;
 }
 
@@ -482,6 +480,12 @@ void pattern_free(struct pattern *pattern)
 const char *pattern_literal(const struct pattern *pattern)
 {
 	return pattern->has_special ? NULL : pattern->text;
+}
+
+const char *pattern_prefix(const struct pattern *pattern, size_t *lengthp)
+{
+	*lengthp = pattern->prefix_length;
+	return pattern->text;
 }
 
 static bool is_star(const struct pattern *pattern, const struct component *component)

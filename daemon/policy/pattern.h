@@ -42,3 +42,7 @@ bool pattern_covers(const struct pattern *wide, const struct pattern *narrow);
 
 /* Whether there is a special character in it, and the text without any special one if not. */
 const char *pattern_literal(const struct pattern *pattern);
+
+/* The literal beginning below which all lies that it matches, to a component's end; not ended by a
+ * NUL. Empty for what may match anywhere, and for abstract names. */
+const char *pattern_prefix(const struct pattern *pattern, size_t *lengthp);
