@@ -8,6 +8,7 @@ usher, so that the denial is the policy's.
 
 import errno
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -27,15 +28,6 @@ GIT_SETTINGS = {'GIT_AUTHOR_NAME': 'A', 'GIT_AUTHOR_EMAIL': 'a@example.org',
 
 def environment(**more):
     return dict(harness.environment(), **GIT_SETTINGS, **more)
-
-
-def home_with_key(place):
-    """A home directory with a key in it, and the environment that names it."""
-    home = place / 'home'
-    (home / '.ssh').mkdir(parents=True)
-    (home / '.ssh/id_ed25519').write_text('the key\n')
-    # The test's own policies are found by XDG_CONFIG_HOME, whatever HOME is.
-    return home, environment(HOME=str(home))
 
 
 class Page(BaseHTTPRequestHandler):
@@ -86,7 +78,9 @@ class Clean(unittest.TestCase):
         self.assertGreaterEqual(len(SHIPPED), 8)
         for name in SHIPPED:
             with self.subTest(policy=name):
-                result = harness.usher('check', harness.BUILD / f'conf/policies/{name}.ini')
+                # A directory that is not below /tmp, where rules about both would overlap.
+                result = harness.usher('check', harness.BUILD / f'conf/policies/{name}.ini',
+                                       cwd='/home', env=environment(XDG_RUNTIME_DIR='/run/user/1'))
                 self.assertEqual(result.returncode, 0, result.stderr)
                 meant = re.compile(self.MEANT.get(name, r'(?!)'))
                 strange = [line for line in result.stderr.splitlines()
@@ -97,7 +91,7 @@ class Clean(unittest.TestCase):
         """`usher check --strict` tells a policy with a warning (1) and a broken one (2) apart"""
         place = harness.workdir('check')
         for text, status in (('[files]\nallow read = /usr/**\ndefault = deny EACCES\n', 0),
-                             ('[files]\nallow read = /** /usr/**\ndefault = deny EACCES\n', 1),
+                             ('[files]\nallow read = /usr/**\nallow read = /usr/lib\ndefault = deny EACCES\n', 1),
                              ('[files]\nallow raed = /usr/**\n', 2)):
             (place / 'it.ini').write_text(text)
             result = harness.usher('check', '--strict', place / 'it.ini')
@@ -170,24 +164,31 @@ class Default(PolicyCase):
         self.assert_allowed(self.run_in(place, ['sh', '-c', script], mode, 'default'), b'first\n')
 
     def test_key(self, mode):
-        """default: a key is refused with EACCES by its name and through a symbolic link"""
+        """default: a credential is refused with EACCES by its name and through a symbolic link"""
         place = harness.workdir('key')
-        home, env = home_with_key(place)
-        (place / 'link').symlink_to(home / '.ssh/id_ed25519')
-        (home / 'notes').write_text('notes\n')
-        # usherd takes the home directory from the password database, not from the environment.
-        policy = harness.policy(f'[files]\ndeny EACCES all = {home}/.ssh/**\n'
-                                '[policy]\ninclude = default.ini\n')
-        if mode == 'embedded':
-            policy = 'default'
-        for name in (home / '.ssh/id_ed25519', place / 'link', 'home/.ssh/../.ssh/id_ed25519'):
+        key = Path(f'/tmp/krb5cc_usher-test-{os.getpid()}')
+        key.write_text('ticket\n')
+        self.addCleanup(key.unlink)
+        (place / 'link').symlink_to(key)
+        (place / 'notes').write_text('notes\n')
+        for name in (key, place / 'link', f'{place}/../../../../../..{key}', f'/proc/self/root{key}'):
             with self.subTest(name=str(name)):
-                self.assert_allowed(self.run_in(place, ['cat', name], 'native', ''), b'the key\n')
-                result = self.run_in(place, ['cat', name], mode, policy, env=env)
+                self.assert_allowed(self.run_in(place, ['cat', name], 'native', ''), b'ticket\n')
+                result = self.run_in(place, ['cat', name], mode, 'default')
                 self.assert_denied(result, errno.EACCES)
                 self.assertEqual(result.stdout, b'')
-        result = self.run_in(place, ['cat', home / 'notes'], mode, policy, env=env)
-        self.assert_allowed(result, b'notes\n')
+        self.assert_allowed(self.run_in(place, ['cat', 'notes'], mode, 'default'), b'notes\n')
+
+    def test_home(self, mode):
+        """default: ${HOME} is that of the password database, and its .ssh is refused"""
+        home = pwd.getpwuid(os.getuid()).pw_dir
+        rule = harness.usher('explain', '--policy', 'default', 'open', '-r', f'{home}/.ssh/id')
+        self.assertIn('deny', rule.stdout, rule.stderr)
+        self.assertIn('EACCES', rule.stdout)
+        result = self.run_in('/', ['cat', f'{home}/.ssh/usher-test-missing'], mode, 'default')
+        self.assert_denied(result, errno.EACCES)
+        native = self.run_in('/', ['cat', f'{home}/.ssh/usher-test-missing'], 'native', '')
+        self.assert_denied(native, errno.ENOENT)
 
     def test_write_outside(self, mode):
         """default: nothing is written outside the current directory, and things in it are"""

@@ -200,7 +200,7 @@ default = allow
         allowed = [record for record in records if record.get('verdict') == 'allow']
         self.assertEqual([len(denied), len(allowed)], [1, 1], records)
         self.assertEqual(denied[0]['errno'], 'ENOENT')
-        self.assertEqual(denied[0]['path'], 'secret')
+        self.assertEqual(denied[0]['asked'], 'secret')
         self.assertEqual(denied[0]['resolved'], str(place / 'secret'))
         self.assertIn(f'{name}.ini:3', denied[0]['rule'])
 
