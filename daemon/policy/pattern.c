@@ -274,7 +274,7 @@ static int read_component(struct maker *maker, size_t i, size_t end)
 	size_t size;
 	int r;
 
-	component->elements = pattern->element_count;
+	*component = (struct component){.elements = pattern->element_count};
 	while (i < end) {
 		struct element *element = &pattern->elements[pattern->element_count];
 
@@ -367,7 +367,8 @@ static int read_components(struct maker *maker, size_t begin)
 		} else if (r == 0) {
 			pattern->has_special = true;
 			if (is_tree(maker, begin, end)) {
-				pattern->components[pattern->component_count++].tree = true;
+				pattern->components[pattern->component_count++] =
+					(struct component){.tree = true};
 			} else {
 				r = read_component(maker, begin, end);
 			}
@@ -377,55 +378,56 @@ static int read_components(struct maker *maker, size_t begin)
 	return r;
 }
 
-/* An empty pattern with room for all that a text of this length can become. */
-static struct pattern *pattern_alloc(const char *text, size_t length)
+/* Where the first component with something special in it begins: all before is the prefix. */
+static size_t find_special(const struct maker *maker, bool abstract)
 {
-	struct pattern *pattern = calloc(1, sizeof(*pattern));
+	size_t i = strcspn(maker->text, abstract ? "*" : "*?[");
+
+	if (abstract || i >= maker->length) {
+		return abstract ? 0 : maker->length;
+	}
+	while (i > 0 && maker->text[i] != '/') {
+		i--;
+	}
+	return i;
+}
+
+/* An empty pattern with room for all that the text can become, in one block of memory. */
+static struct pattern *pattern_alloc(const struct maker *maker, bool abstract)
+{
+	size_t rest = maker->length - find_special(maker, abstract) + 1;
+	size_t set_rest = memchr(maker->text, '[', maker->length) ? rest : 0;
+	size_t components = sizeof(struct pattern);
+	size_t elements = components + rest * sizeof(struct component);
+	size_t ranges = elements + rest * sizeof(struct element);
+	size_t text = ranges + set_rest * sizeof(struct range);
+	char *block = malloc(text + maker->length + 1);
+	struct pattern *pattern = (struct pattern *)(void *)block;
 
 	if (!pattern) {
 		return NULL;
 	}
-	pattern->text = malloc(length + 1);
-	pattern->components = calloc(length + 1, sizeof(*pattern->components));
-	pattern->elements = calloc(length + 1, sizeof(*pattern->elements));
-	pattern->ranges = calloc(length + 1, sizeof(*pattern->ranges));
-	if (!pattern->text || !pattern->components || !pattern->elements || !pattern->ranges) {
-		pattern_free(pattern);
-		return NULL;
-	}
-	memcpy(pattern->text, text, length);
-	pattern->text[length] = '\0';
-	pattern->length = length;
+	memset(pattern, 0, sizeof(*pattern));
+	pattern->abstract = abstract;
+	pattern->components = (struct component *)(void *)(block + components);
+	pattern->elements = (struct element *)(void *)(block + elements);
+	pattern->ranges = (struct range *)(void *)(block + ranges);
+	pattern->text = block + text;
+	memcpy(pattern->text, maker->text, maker->length);
+	pattern->text[maker->length] = '\0';
+	pattern->length = maker->length;
 	return pattern;
-}
-
-static void *shrink(void *array, size_t count, size_t size)
-{
-	void *smaller = reallocarray(array, count != 0 ? count : 1, size);
-
-	return smaller ? smaller : array;
-}
-
-/* Gives back the room that was not needed: most patterns need little of it. */
-static void pattern_shrink(struct pattern *pattern)
-{
-	pattern->components =
-		shrink(pattern->components, pattern->component_count, sizeof(*pattern->components));
-	pattern->elements =
-		shrink(pattern->elements, pattern->element_count, sizeof(*pattern->elements));
-	pattern->ranges = shrink(pattern->ranges, pattern->range_count, sizeof(*pattern->ranges));
 }
 
 static int pattern_new(struct pattern **patternp, struct maker *maker, bool abstract)
 {
-	struct pattern *pattern = pattern_alloc(maker->text, maker->length);
+	struct pattern *pattern = pattern_alloc(maker, abstract);
 	int r = 0;
 
 	if (!pattern) {
 		return -ENOMEM;
 	}
 	maker->pattern = pattern;
-	pattern->abstract = abstract;
 	if (abstract) {
 		pattern->has_special = has_special(maker, 0, maker->length);
 		r = read_component(maker, 0, maker->length);
@@ -439,7 +441,6 @@ static int pattern_new(struct pattern **patternp, struct maker *maker, bool abst
 	if (!abstract && maker->length == 1) {
 		pattern->prefix_length = 1;
 	}
-	pattern_shrink(pattern);
 	*patternp = pattern;
 	return 0;
 }
@@ -466,13 +467,7 @@ int pattern_abstract_new(struct pattern **patternp, const char *text, const bool
 
 void pattern_free(struct pattern *pattern)
 {
-	if (pattern) {
-		free(pattern->components);
-		free(pattern->elements);
-		free(pattern->ranges);
-		free(pattern->text);
-		free(pattern);
-	}
+	free(pattern);
 }
 
 /* ---- asking about ---- */
