@@ -65,6 +65,16 @@ static bool is_expected_to_wait(const struct connect_request *connect)
 	       !is_loopback(&connect->endpoint);
 }
 
+/* With SO_SNDTIMEO the call is not restarted, whatever the handler's flags (sock_intr_errno()). */
+static bool has_timeout(int socket)
+{
+	struct timeval timeout = {0};
+	socklen_t size = sizeof(timeout);
+
+	return getsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, &size) == 0 &&
+	       (timeout.tv_sec || timeout.tv_usec);
+}
+
 /* A broker died after it had begun to connect: what the repetition tells is how that went. */
 static int what_was_meant(int result)
 {
@@ -108,7 +118,10 @@ enum act_outcome act_connect(
 	if (request->resumed) {
 		request->result = what_was_meant(request->result);
 	}
-	return request->result == -EINTR ? act_interrupted(worker) : ACT_DONE;
+	if (request->result == -EINTR && !has_timeout(connect->socket)) {
+		return act_interrupted(worker);
+	}
+	return ACT_DONE;
 }
 
 enum act_outcome act_socket(

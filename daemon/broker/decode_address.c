@@ -140,8 +140,9 @@ int decode_connect(
 	if (connect->socket < 0) {
 		return connect->socket;
 	}
-	if (socket_option(connect->socket, SO_TYPE) < 0) {
-		return -ENOTSOCK;
+	int type = socket_option(connect->socket, SO_TYPE);
+	if (type < 0) {
+		return type; /* -ENOTSOCK; -EBADF for an O_PATH descriptor */
 	}
 	if (length < 0 || (size_t)length > sizeof(connect->address.storage)) {
 		return -EINVAL;
@@ -155,5 +156,9 @@ int decode_connect(
 	connect->length = (socklen_t)length;
 	connect->may_wait = !(fcntl(connect->socket, F_GETFL) & O_NONBLOCK);
 	set_endpoint(connect);
+	if (connect->endpoint.kind == ENDPOINT_UNIX_PATH &&
+		connect->length > sizeof(struct sockaddr_un)) {
+		return -EINVAL;
+	}
 	return pin_unix_path(broker, request);
 }

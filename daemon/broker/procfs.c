@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,7 @@ enum owner {
 	OWNER_CALLER,
 	OWNER_SESSION,
 	OWNER_OUTSIDE,
+	OWNER_NOBODY, /* there is no such process */
 };
 
 static enum owner owner_of(const struct broker *broker, struct request *request, pid_t pid)
@@ -149,6 +151,9 @@ static enum owner owner_of(const struct broker *broker, struct request *request,
 	}
 	if (is_thread_of(getpid(), pid)) {
 		return OWNER_OUTSIDE;
+	}
+	if (kill(pid, 0) < 0 && errno == ESRCH) {
+		return OWNER_NOBODY;
 	}
 	return target_descends_from(pid, broker->first) ? OWNER_SESSION : OWNER_OUTSIDE;
 }
@@ -183,6 +188,8 @@ static int judge_below(
 		return 0;
 	case OWNER_SESSION:
 		return 0;
+	case OWNER_NOBODY:
+		return -ENOENT;
 	case OWNER_OUTSIDE:
 		break;
 	}

@@ -72,7 +72,8 @@ static int name_place(const struct broker *broker, struct request *request)
 		error = name_append(place->path, sizeof(place->path), place->name);
 	}
 	if (error < 0) {
-		return error;
+		/* A start that has no path, such as a pipe: nothing is below it. */
+		return place->error ? -place->error : error;
 	}
 	if (place->error) {
 		name_normalise(place->path);

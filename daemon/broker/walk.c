@@ -29,6 +29,7 @@ struct walk {
 	int root; /* of absolute names; not ours */
 	int at;   /* where we are */
 	bool at_owned;
+	bool root_is_set; /* as nd->root of the kernel: see jump_to_root() */
 	unsigned int links;
 	char rest[NAME_ROOM]; /* what is still to be walked */
 };
@@ -116,7 +117,11 @@ static int jump_to_root(struct walk *w)
 	if (resolve & RESOLVE_BENEATH) {
 		return -EXDEV;
 	}
-	if ((resolve & RESOLVE_NO_XDEV) && w->at >= 0) {
+	/* Until it has met its root once the kernel takes every jump to it for another mount. */
+	if ((resolve & RESOLVE_NO_XDEV) && !w->root_is_set) {
+		return -EXDEV;
+	}
+	if (resolve & RESOLVE_NO_XDEV) {
 		struct statx here, there;
 		if (statx(w->at, "", AT_EMPTY_PATH, STATX_MNT_ID, &here) < 0 ||
 			statx(w->root, "", AT_EMPTY_PATH, STATX_MNT_ID, &there) < 0 ||
@@ -130,6 +135,7 @@ static int jump_to_root(struct walk *w)
 
 static int step_up(struct walk *w)
 {
+	w->root_is_set = true;
 	if (same_place(w->at, w->root)) {
 		return w->options->resolve & RESOLVE_BENEATH ? -EXDEV : 0;
 	}
@@ -310,9 +316,22 @@ static int step(struct walk *w)
 	return enter(w, &component);
 }
 
+static int begin(struct walk *w)
+{
+	struct stat st;
+
+	if (w->rest[0] == '/') {
+		w->root_is_set = true;
+		return jump_to_root(w);
+	}
+	/* A name can be given relative to any descriptor, but only a directory has something below
+	 * it. */
+	return fstat(w->at, &st) == 0 && S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
 static int run(struct walk *w)
 {
-	int state = w->rest[0] == '/' ? jump_to_root(w) : 0;
+	int state = begin(w);
 
 	while (state == 0) {
 		state = step(w);
@@ -336,6 +355,7 @@ int walk(const struct broker *broker, struct request *request, const char *path,
 
 	w.root = scoped ? place->start : place->root >= 0 ? place->root : broker->root;
 	w.at = place->start >= 0 ? place->start : w.root;
+	w.root_is_set = scoped;
 	memcpy(w.rest, path, strlen(path) + 1);
 	return run(&w);
 }
