@@ -178,13 +178,22 @@ static void send_filter(struct client *client, const struct filter *filter)
 	client->phase = CLIENT_LISTENER;
 }
 
+static void log_lines(char *text)
+{
+	char *rest;
+
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		journal_warning("%s", line);
+	}
+}
+
 static void on_prepared(struct preparation *preparation, void *owner)
 {
 	struct client *client = owner;
 
 	client->preparation = NULL;
 	if (preparation->report) {
-		journal_warning("%s", preparation->report);
+		log_lines(preparation->report);
 	}
 	if (preparation->error < 0) {
 		refuse(client, preparation->error, "%s",

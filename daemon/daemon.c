@@ -220,71 +220,73 @@ static int complain_about_socket(const char *path, int error)
 	return error;
 }
 
-/* The hand-over socket: the service manager's if it gave one, else our own. */
-static int open_socket(struct daemon *daemon, const char *path)
+static int listen_at(const struct config *config, const char *path, int type)
 {
-	const struct config *config = daemon->context.config;
+	int fd = listen_unix(path, type, config->socket_mode, config->socket_group);
 
-	int given = service_listen_fd();
-	if (given != -ENOENT) {
-		if (given < 0) {
-			journal_error("the socket of the service manager is not one: usherd wants "
-				      "one ListenSequentialPacket=");
-		}
+	return fd < 0 ? complain_about_socket(path, fd) : fd;
+}
+
+/* The hand-over socket: the service manager's if it gave one, else our own. */
+static int open_socket(struct daemon *daemon, int given, const char *path)
+{
+	if (given >= 0) {
 		return given;
 	}
-	daemon->lock = listen_lock(path);
-	if (daemon->lock < 0) {
-		return complain_about_socket(path, daemon->lock);
+	int fd = listen_at(daemon->context.config, path, SOCK_SEQPACKET);
+	if (fd >= 0) {
+		daemon->socket_path = strdup(path);
 	}
-	int fd = listen_unix(path, SOCK_SEQPACKET, config->socket_mode, config->socket_group);
-	if (fd < 0) {
-		return complain_about_socket(path, fd);
-	}
-	daemon->socket_path = strdup(path);
 	return fd;
 }
 
 static int open_control(struct daemon *daemon, const char *path)
 {
-	const struct config *config = daemon->context.config;
-
 	daemon->control_path = control_path(path);
 	if (!daemon->control_path) {
 		return -ENOMEM;
 	}
-	int fd = listen_unix(
-		daemon->control_path, SOCK_STREAM, config->socket_mode, config->socket_group);
-	if (fd < 0) {
-		return complain_about_socket(daemon->control_path, fd);
-	}
-	return control_init(&daemon->control, &daemon->context, fd);
+	int fd = listen_at(daemon->context.config, daemon->control_path, SOCK_STREAM);
+	return fd < 0 ? fd : control_init(&daemon->control, &daemon->context, fd);
 }
 
-static int open_doors(struct daemon *daemon)
+/* What the service manager gave, -ENOENT if nothing; then the lock is ours. */
+static int find_given_socket(struct daemon *daemon, const char *path)
 {
-	const char *path =
-		daemon->options->socket ? daemon->options->socket : daemon->context.config->socket;
+	int given = service_listen_fd();
 
-	if (!path) {
-		journal_error("there is no XDG_RUNTIME_DIR to put a socket in; name one with "
-			      "--socket");
-		return -ENOENT;
+	if (given < 0 && given != -ENOENT) {
+		journal_error("the socket of the service manager is not one: usherd wants one "
+			      "ListenSequentialPacket=");
+		return given;
 	}
-	int fd = open_socket(daemon, path);
-	if (fd < 0) {
-		return fd;
+	if (given < 0) {
+		daemon->lock = listen_lock(path);
+		if (daemon->lock < 0) {
+			return complain_about_socket(path, daemon->lock);
+		}
 	}
-	int result = server_init(&daemon->server, &daemon->context, fd);
+	return given;
+}
+
+/* Who sees the hand-over socket can rely on the control socket beside it. */
+static int open_doors(struct daemon *daemon, const char *path)
+{
+	int given = find_given_socket(daemon, path);
+
+	if (given < 0 && daemon->lock < 0) {
+		return given;
+	}
+	int result = open_control(daemon, path);
 	if (result < 0) {
 		return result;
 	}
-	result = open_control(daemon, path);
-	if (result == 0) {
-		journal_notice(
-			"serves %s for %s", path, geteuid() == 0 ? "all users" : "its own user");
+	int fd = open_socket(daemon, given, path);
+	if (fd < 0) {
+		return fd;
 	}
-	return result;
+	journal_notice("serves %s for %s", path, geteuid() == 0 ? "all users" : "its own user");
+	return server_init(&daemon->server, &daemon->context, fd);
 }
 
 static int start(struct daemon *daemon)
@@ -296,9 +298,17 @@ static int start(struct daemon *daemon)
 		return result;
 	}
 	result = init_context(&daemon->context, &daemon->loop);
-	if (result == 0) {
-		result = open_doors(daemon);
+	if (result < 0) {
+		return result;
 	}
+	const char *path =
+		daemon->options->socket ? daemon->options->socket : daemon->context.config->socket;
+	if (!path) {
+		journal_error("there is no XDG_RUNTIME_DIR to put a socket in; name one with "
+			      "--socket");
+		return -ENOENT;
+	}
+	result = open_doors(daemon, path);
 	return result == 0 ? watch_signals(daemon) : result;
 }
 

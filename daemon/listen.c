@@ -52,24 +52,13 @@ int listen_lock(const char *path)
 	return steal_fd(&fd);
 }
 
-static int bind_closed(int fd, const struct sockaddr_un *address)
-{
-	/* Nobody may connect before mode and group are what they shall be. */
-	mode_t old = umask(0777);
-	int result = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+/* The name of a socket while it is being made. */
+#define NEW_SUFFIX ".new"
 
-	umask(old);
-	return result;
-}
-
-int listen_unix(const char *path, int type, mode_t mode, gid_t group)
+static int bind_to(int fd, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	cleanup_fd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0) {
-		return -errno;
-	}
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		return -ENAMETOOLONG;
 	}
@@ -77,14 +66,30 @@ int listen_unix(const char *path, int type, mode_t mode, gid_t group)
 	if (unlink(path) < 0 && errno != ENOENT) {
 		return -errno;
 	}
-	int result = bind_closed(fd, &address);
+	return bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+int listen_unix(const char *path, int type, mode_t mode, gid_t group)
+{
+	cleanup_fd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_free char *new_path = NULL;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	if (asprintf(&new_path, "%s" NEW_SUFFIX, path) < 0) {
+		new_path = NULL;
+		return -ENOMEM;
+	}
+	int result = bind_to(fd, new_path);
 	if (result < 0) {
 		return result;
 	}
-	if ((group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0) || chmod(path, mode) < 0 ||
-		listen(fd, BACKLOG) < 0) {
+	if ((group != (gid_t)-1 && chown(new_path, (uid_t)-1, group) < 0) ||
+		chmod(new_path, mode) < 0 || listen(fd, BACKLOG) < 0 ||
+		rename(new_path, path) < 0) {
 		result = -errno;
-		unlink(path);
+		unlink(new_path);
 		return result;
 	}
 	return steal_fd(&fd);

@@ -14,8 +14,9 @@
 int listen_lock(const char *path);
 
 /*
- * Binds and listens; whoever calls holds the lock. The socket never has a wider mode than `mode`;
- * `group` (gid_t)-1: as it comes. Returns a descriptor or a negative errno.
+ * Makes a listening socket; whoever calls holds the lock. It appears at `path` only when it has its
+ * mode and group and listens. `group` (gid_t)-1: as it comes. Returns a descriptor or a negative
+ * errno.
  */
 int listen_unix(const char *path, int type, mode_t mode, gid_t group);
 

@@ -77,10 +77,22 @@ static int find_values(struct preparation *preparation, struct values *values)
 	return values->temporary && values->runtime ? find_user(preparation, values) : -ENOMEM;
 }
 
+static const struct policy_diagnostic *first_error(const struct policy_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->items[i].severity == POLICY_ERROR) {
+			return &report->items[i];
+		}
+	}
+	return NULL;
+}
+
 /* The whole report for the log, and its first mistake for the client. */
 static int explain_report(
 	struct preparation *preparation, const struct policy_report *report, int error)
 {
+	const struct policy_diagnostic *first = first_error(report);
+	char place[32] = "";
 	size_t size;
 	FILE *out = open_memstream(&preparation->report, &size);
 
@@ -88,17 +100,16 @@ static int explain_report(
 		policy_report_print(report, out, false);
 		fclose(out);
 	}
-	for (size_t i = 0; i < report->count; i++) {
-		const struct policy_diagnostic *item = &report->items[i];
-		if (item->severity == POLICY_ERROR) {
-			return fail(preparation, error,
-				"policy '%s' has %zu mistake%s: %s:%u:%u: %s", preparation->policy,
-				report->error_count, report->error_count == 1 ? "" : "s",
-				item->file, item->line, item->column, item->text);
-		}
+	if (!first) {
+		return fail(preparation, error, "policy '%s' cannot be read: %s",
+			preparation->policy, strerror(-error));
 	}
-	return fail(preparation, error, "policy '%s' cannot be read: %s", preparation->policy,
-		strerror(-error));
+	if (first->line > 0) {
+		snprintf(place, sizeof(place), ":%u:%u", first->line, first->column);
+	}
+	return fail(preparation, error, "policy '%s' has %zu mistake%s: %s%s: %s",
+		preparation->policy, report->error_count, report->error_count == 1 ? "" : "s",
+		first->file, place, first->text);
 }
 
 static int load_policy(

@@ -1,0 +1,838 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""usherd: whom it serves, what it refuses and with which words, and what it keeps alive.
+
+Its clients here are handover.py: the wire format from its description, step by step, so that each
+step can be done wrong.
+"""
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import handover  # noqa: E402
+import harness  # noqa: E402
+from handover import Client, Refused  # noqa: E402
+
+HANDOVER = Path(handover.__file__).resolve()
+IS_ROOT = os.geteuid() == 0
+NOBODY, DIALOUT = 65534, 20
+AS_NOBODY = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', f'--groups={DIALOUT},30']
+
+CONFIG = """\
+[daemon]
+policies = {policies}
+  {shipped}
+audit = {audit}
+[limits]
+{limits}
+{grants}
+"""
+EVERYBODY = '[grant all]\nusers = *\npolicies = *\n'
+
+_numbers = itertools.count(1)
+
+
+class Daemon:
+    """An usherd of its own: socket, policies, configuration and log in a new directory."""
+
+    def __init__(self, limits='', grants=EVERYBODY, audit='no', program=harness.USHERD, prefix=()):
+        self.directory = harness.scratch() / f'daemon-{next(_numbers)}'
+        self.directory.mkdir()
+        for directory in (harness.scratch(), self.directory):
+            directory.chmod(0o755)
+        self.policies = self.directory / 'policies'
+        self.policies.mkdir()
+        self.config = self.directory / 'usherd.ini'
+        self.socket = self.directory / 'usherd.sock'
+        self.control = self.directory / 'usherd.control'
+        self.log_path = self.directory / 'log'
+        self.program, self.prefix = program, list(prefix)
+        self.configure(limits, grants, audit)
+        self.write_policy('plain', '[policy]\ndescription = Only numbers\n')
+        self.process = None
+
+    def configure(self, limits='', grants=EVERYBODY, audit='no'):
+        self.config.write_text(CONFIG.format(
+            policies=self.policies, shipped=harness.BUILD / 'conf/policies', limits=limits,
+            grants=grants, audit=audit))
+
+    def write_policy(self, name, text):
+        (self.policies / f'{name}.ini').write_text(text)
+
+    def start(self):
+        with open(self.log_path, 'ab') as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, str(self.program), '--config', self.config, '--socket', self.socket],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
+                env=harness.environment(), start_new_session=True)
+        harness.wait_until(lambda: self.socket.exists() or self.process.poll() is not None,
+                           'usherd has its sockets')
+        if self.process.poll() is not None:
+            raise RuntimeError(f'usherd ended: {self.log()}')
+        return self
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            harness.end(self.process)
+
+    def log(self):
+        return self.log_path.read_text(errors='replace')
+
+    def wait_for_log(self, text):
+        harness.wait_until(lambda: text in self.log(), f'the log says {text!r}')
+
+    def client(self):
+        return Client(self.socket)
+
+    def command(self, *command, policy='plain'):
+        return [sys.executable, str(HANDOVER), str(self.socket), policy, *map(str, command)]
+
+    def popen(self, *command, policy='plain', prefix=(), **more):
+        more.setdefault('stdin', subprocess.DEVNULL)
+        return subprocess.Popen([*prefix, *self.command(*command, policy=policy)],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+    def run(self, *command, **more):
+        process = self.popen(*command, **more)
+        out, err = process.communicate(timeout=30)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def ask(self, request=None, as_user=()):
+        """The answer of the control socket, asked by another process if it is another user."""
+        line = json.dumps(request or {'version': 1, 'request': 'status'})
+        if not as_user:
+            with socket.socket(socket.AF_UNIX) as stream:
+                stream.settimeout(20)
+                stream.connect(str(self.control))
+                stream.sendall(line.encode() + b'\n')
+                return json.loads(stream.makefile().readline())
+        script = ('import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);'
+                  's.sendall(sys.argv[2].encode() + b"\\n"); print(s.makefile().readline())')
+        out = subprocess.run([*as_user, sys.executable, '-c', script, self.control, line],
+                             stdout=subprocess.PIPE, check=True, timeout=20).stdout
+        return json.loads(out)
+
+    def sessions(self, **more):
+        return self.ask(**more)['sessions']
+
+    def wait_for_sessions(self, count):
+        harness.wait_until(lambda: len(self.sessions()) == count, f'there are {count} sessions')
+        return self.sessions()
+
+    def wait_until_all_run(self, count):
+        harness.wait_until(lambda: [session['state'] for session in self.sessions()] ==
+                           ['running'] * count, f'{count} sessions run')
+        return self.sessions()
+
+
+@contextlib.contextmanager
+def running(daemon, *command, **more):
+    """A session whose program waits for its standard input to end."""
+    before = len(daemon.sessions())
+    process = daemon.popen(*(command or ('cat',)), stdin=subprocess.PIPE, **more)
+    try:
+        daemon.wait_until_all_run(before + 1)
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
+        process.stderr.close()
+
+
+@contextlib.contextmanager
+def unserved(daemon):
+    """A client that hands its listener over and then does nothing, the probe neither."""
+    child = os.fork()
+    if child == 0:
+        try:
+            client = daemon.client()
+            listener = handover.load_filter(*client.filter('plain'))
+            client.send(handover.listener(threading.get_native_id()), [listener])
+            os.close(listener)
+            signal.pause()
+        finally:
+            os._exit(0)
+    try:
+        yield child
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+class Case(unittest.TestCase):
+    def refused(self, error, words, action, *arguments, **more):
+        with self.assertRaises(Refused) as caught:
+            action(*arguments, **more)
+        self.assertEqual(errno.errorcode.get(caught.exception.error), errno.errorcode[error],
+                         caught.exception.text)
+        self.assertIn(words, caught.exception.text)
+
+    def answers(self, daemon):
+        """The daemon still serves others."""
+        self.assertEqual(daemon.run('echo', 'served').stdout, 'served\n')
+
+
+class HandOver(Case):
+    def test_program(self):
+        """a program runs under its policy: a file is read, another denied"""
+        with Daemon() as daemon:
+            directory = harness.workdir('files')
+            (directory / 'open').write_text('open\n')
+            (directory / 'closed').write_text('closed\n')
+            daemon.write_policy('one', '[files]\ndefault = allow\n'.replace(
+                'default', f'deny EXDEV all = {directory}/closed\ndefault'))
+            done = daemon.run('cat', directory / 'open', directory / 'closed', policy='one')
+            self.assertEqual(done.stdout, 'open\n')
+            self.assertIn(os.strerror(errno.EXDEV), done.stderr)
+            self.assertEqual(done.returncode, 1)
+
+    def test_sets(self):
+        """NAME=VALUE of the client is a variable of the policy"""
+        with Daemon() as daemon:
+            daemon.write_policy('set', '[files]\ndeny EACCES all = ${WHERE}\ndefault = allow\n')
+            with daemon.client() as client:
+                client.filter('set', sets=['WHERE=/nowhere'])
+            with daemon.client() as client:
+                self.refused(errno.EINVAL, 'WHERE', client.filter, 'set')
+
+    def test_working_directory(self):
+        """${CWD} is the client's own, as the kernel knows it"""
+        with Daemon() as daemon:
+            directory = harness.workdir('cwd')
+            (directory / 'secret').write_text('secret\n')
+            daemon.write_policy('cwd', '[files]\ndeny EXDEV all = ${CWD}/secret\n'
+                                       'default = allow\n')
+            path = directory / 'secret'
+            inside = daemon.run('cat', path, policy='cwd', cwd=directory)
+            outside = daemon.run('cat', path, policy='cwd', cwd='/')
+            self.assertIn(os.strerror(errno.EXDEV), inside.stderr)
+            self.assertEqual(outside.stdout, 'secret\n')
+
+    def test_audit(self):
+        """a denial of a session without a log of its own is in the daemon's"""
+        with Daemon(audit='yes') as daemon:
+            daemon.write_policy('one', '[files]\ndeny EXDEV all = /etc/hosts\ndefault = allow\n')
+            daemon.run('cat', '/etc/hosts', policy='one')
+            daemon.wait_for_log('EXDEV')
+
+    def test_own_log(self):
+        """a log of the client's is written by its broker, and only if it is open for writing"""
+        with Daemon(audit='yes') as daemon:
+            with open('/dev/null', 'rb') as null, daemon.client() as client:
+                self.refused(errno.EBADF, 'not open for writing', client.filter, 'plain',
+                             flags=handover.HELLO_LOG, fds=[null.fileno()])
+            with open('/dev/null', 'wb') as null, daemon.client() as client:
+                client.filter('plain', flags=handover.HELLO_VERBOSE, fds=[null.fileno()])
+
+
+class Refusals(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(limits='handshake-timeout = 2')
+        cls.daemon.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        harness.end(cls.daemon.process)
+
+    def refuses_packet(self, words, data, fds=(), error=errno.EPROTO):
+        with self.daemon.client() as client:
+            client.send(data, fds)
+            self.refused(error, words, client.receive)
+
+    def test_silence(self):
+        """a client that says nothing is refused in time, and others are served meanwhile"""
+        with self.daemon.client() as client:
+            began = time.monotonic()
+            self.answers(self.daemon)
+            self.refused(errno.ETIMEDOUT, 'no HELLO came within 2 seconds', client.receive)
+            self.assertLess(time.monotonic() - began, 8)
+
+    def test_silence_after_filter(self):
+        """a client that never hands its listener over is refused in time"""
+        with self.daemon.client() as client:
+            client.filter('plain')
+            self.refused(errno.ETIMEDOUT, 'no LISTENER came within 2 seconds', client.receive)
+
+    def test_half_message(self):
+        """half a message is refused"""
+        whole = handover.hello('plain')
+        for length in (1, handover.HEADER.size - 1, handover.HEADER.size, 31, len(whole) - 1):
+            with self.subTest(length):
+                self.refuses_packet('malformed', whole[:length])
+
+    def test_malformed(self):
+        """a packet with a wrong header, size or tail is refused"""
+        body = handover.hello('plain')[handover.HEADER.size:]
+        wrong = {
+            'magic': handover.packet(handover.HELLO, body, magic=1),
+            'reserved': handover.packet(handover.HELLO, body, reserved=1),
+            'size': handover.packet(handover.HELLO, body, size=32),
+            'type': handover.packet(99, body),
+            'no NUL': handover.packet(handover.HELLO, body[:-1] + b'x'),
+            'two commands': handover.hello('plain', 'a\0b'),
+            'set without =': handover.hello('plain', sets=['NAME']),
+            'too many sets': handover.hello('plain', sets=['A=1'] * 65),
+        }
+        for name, data in wrong.items():
+            with self.subTest(name):
+                self.refuses_packet('malformed', data)
+
+    def test_too_large(self):
+        """a packet that is larger than any may be is refused"""
+        self.refuses_packet('too large', b'x' * 70000)
+
+    def test_version(self):
+        """another version of the protocol is told so"""
+        body = handover.hello('plain')[handover.HEADER.size:]
+        self.refuses_packet('same release', handover.packet(handover.HELLO, body, version=2),
+                            error=errno.EPROTONOSUPPORT)
+
+    def test_out_of_turn(self):
+        """a packet out of turn is refused, in each phase"""
+        with open('/dev/null', 'rb') as null:
+            self.refuses_packet('out of turn', handover.listener(1), [null.fileno()])
+        self.refuses_packet('out of turn', handover.packet(handover.READY, b'\0' * 8))
+        self.refuses_packet('out of turn', handover.packet(handover.FILTER, b'\0' * 8))
+        with self.daemon.client() as client:
+            client.filter('plain')
+            client.send(handover.hello('plain'))
+            self.refused(errno.EPROTO, 'out of turn', client.receive)
+
+    def test_descriptors(self):
+        """descriptors that were not announced are refused, and closed"""
+        before = len(os.listdir(f'/proc/{self.daemon.process.pid}/fd')) if IS_ROOT else None
+        with open('/dev/null', 'wb') as null:
+            for count in (1, 2, 8):
+                self.refuses_packet('malformed', handover.hello('plain'), [null.fileno()] * count)
+            for flags in (handover.HELLO_LOG, 3):
+                self.refuses_packet('malformed', handover.hello('plain', flags=flags))
+        if IS_ROOT:
+            harness.wait_until(lambda: len(os.listdir(
+                f'/proc/{self.daemon.process.pid}/fd')) == before, 'usherd has closed them')
+
+    def test_not_a_listener(self):
+        """a descriptor that is no listener is refused: file, pipe, socket, pidfd"""
+        reader, writer = os.pipe()
+        path = harness.scratch() / 'anon_inode:seccomp notify'
+        files = [os.open(path, os.O_RDWR | os.O_CREAT), reader, os.pidfd_open(os.getpid()),
+                 socket.socket().detach()]
+        for fd in files:
+            with self.subTest(os.readlink(f'/proc/self/fd/{fd}')), self.daemon.client() as client:
+                client.filter('plain')
+                client.send(handover.listener(threading.get_native_id()), [fd])
+                self.refused(errno.EINVAL, 'not a seccomp listener', client.receive)
+        for fd in [*files, writer]:
+            os.close(fd)
+
+    def test_unknown_policy(self):
+        """a policy that is not there is refused by its name"""
+        with self.daemon.client() as client:
+            self.refused(errno.ENOENT, "no policy 'no-such-policy'", client.filter,
+                         'no-such-policy')
+
+    def test_path_as_policy(self):
+        """a path is not the name of a policy"""
+        (harness.scratch() / 'mine.ini').write_text('')
+        for name in ('', '.', '..', '.plain', '../usherd', './plain', '/etc/passwd', 'x' * 200,
+                     str(harness.scratch() / 'mine.ini')):
+            with self.subTest(name), self.daemon.client() as client:
+                self.refused(errno.EINVAL, 'not the name of a policy', client.filter, name)
+
+    def test_wrong_policy(self):
+        """a policy with a mistake is refused with its place, and never used in part"""
+        self.daemon.write_policy('wrong', '[files]\ndefault = allow\nalow read = /x\n')
+        with self.daemon.client() as client:
+            self.refused(errno.EINVAL, 'wrong.ini:3:1: ', client.filter, 'wrong')
+        self.daemon.wait_for_log('wrong.ini:3:1: ')
+
+    def test_builtin_set(self):
+        """a client cannot set what the system knows"""
+        for name in ('HOME', 'USER', 'UID', 'CWD', 'TMPDIR', 'XDG_RUNTIME_DIR'):
+            with self.subTest(name), self.daemon.client() as client:
+                with self.assertRaises(Refused) as caught:
+                    client.filter('plain', sets=[f'{name}=/'])
+                self.assertIn(name, caught.exception.text)
+
+    def test_foreign_thread(self):
+        """a thread that is not the client's is refused"""
+        for tid in (1, -1, 0, self.daemon.process.pid, 2**31 - 1):
+            with self.subTest(tid):
+                done = self.listener_of_child(lambda _tid, tid=tid: tid)
+                self.assertIn('is not one of the client', done)
+
+    def listener_of_child(self, choose_tid):
+        """A child hands over a real listener; returns what it was refused with."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                with self.daemon.client() as client:
+                    program, flags = client.filter('plain')
+                    fd = handover.load_filter(program, flags)
+                    client.send(handover.listener(choose_tid(threading.get_native_id())), [fd])
+                    client.receive()
+            except Refused as refused:
+                os.write(writer, refused.text.encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        os.waitpid(child, 0)
+        with os.fdopen(reader) as pipe:
+            return pipe.read()
+
+    def test_client_gives_up(self):
+        """a client that could not load its filter says why, and is forgotten"""
+        with self.daemon.client() as client:
+            client.filter('plain')
+            text = b'no user notification here\0'
+            client.send(handover.packet(
+                handover.REFUSED, (-errno.EINVAL).to_bytes(4, 'little', signed=True) +
+                len(text).to_bytes(4, 'little') + text))
+            self.assertRaises(EOFError, client.receive)
+        self.daemon.wait_for_log('gave up: no user notification here')
+
+    def test_escapes(self):
+        """what a client says cannot forge a line of the log"""
+        with self.daemon.client() as client:
+            self.refused(errno.ENOENT, 'no policy', client.filter, 'evil\nusherd: forged\x1b[31m')
+        self.daemon.wait_for_log('evil\\x0ausherd: forged\\x1b[31m')
+        self.assertNotIn('\x1b', self.daemon.log())
+
+
+class Limits(Case):
+    def test_sessions_of_a_user(self):
+        """one session too many of a user is refused, and served when another has ended"""
+        with Daemon(limits='sessions-per-user = 1') as daemon:
+            with running(daemon), daemon.client() as client:
+                self.refused(errno.EUSERS, 'sessions-per-user', client.filter, 'plain')
+            daemon.wait_for_sessions(0)
+            self.answers(daemon)
+
+    def test_sessions_in_all(self):
+        """one session too many in all is refused"""
+        with Daemon(limits='sessions = 2') as daemon:
+            with running(daemon), running(daemon), daemon.client() as client:
+                self.refused(errno.ENOSPC, 'serves 2 sessions', client.filter, 'plain')
+
+    def test_place_is_given_back(self):
+        """a hand-over that fails gives its place back"""
+        with Daemon(limits='sessions = 1') as daemon:
+            for _ in range(3):
+                with daemon.client() as client:
+                    self.refused(errno.ENOENT, 'no policy', client.filter, 'none')
+                with daemon.client() as client:
+                    client.filter('plain')
+            harness.wait_until(lambda: daemon.run('true').returncode == 0, 'the place is free')
+
+    def test_silent_clients(self):
+        """of clients that say nothing there are so many and no more"""
+        with Daemon(limits='clients-per-user = 3\nhandshake-timeout = 2') as daemon:
+            with contextlib.ExitStack() as stack:
+                for _ in range(3):
+                    stack.enter_context(daemon.client())
+                with daemon.client() as client:
+                    client.send(handover.hello('plain'))
+                    self.refused(errno.EUSERS, 'too many connections', client.receive)
+            harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
+
+    def test_flood(self):
+        """a thousand connections do no harm to a session that runs"""
+        with Daemon(limits='handshake-timeout = 2') as daemon, running(daemon):
+            clients = []
+            for _ in range(1000):
+                with contextlib.suppress(BlockingIOError):
+                    clients.append(Client(daemon.socket))
+            for client in clients:
+                client.socket.close()
+            harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
+            self.assertGreaterEqual(len(daemon.sessions()), 1)
+
+
+class Life(Case):
+    def test_broker_is_killed(self):
+        """a program whose broker is killed, again and again, sees nothing of it"""
+        with Daemon() as daemon:
+            script = ('for i in $(seq 2000); do read line < "$0" || exit 1; '
+                      '[ "$line" = right ] || exit 2; done; echo all')
+            path = harness.workdir('killed') / 'file'
+            path.write_text('right\n')
+            process = daemon.popen('bash', '-c', script, path, policy='everything')
+            daemon.wait_for_sessions(1)
+            kills = 0
+            while process.poll() is None and kills < 10:
+                for session in daemon.sessions():
+                    if session['broker'] and session['state'] == 'running':
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(session['broker'], signal.SIGKILL)
+                            kills += 1
+                time.sleep(0.01)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, out), (0, 'all\n'), err)
+            self.assertGreater(kills, 2)
+
+    def test_resumed_after_exec(self):
+        """a successor serves the descendants of a client that has ended"""
+        with Daemon() as daemon:
+            process = daemon.popen('sh', '-c', 'exec 3<&0; (read x <&3; cat /etc/hostname) &',
+                                   policy='everything', stdin=subprocess.PIPE)
+            process.wait(20)
+            broker = daemon.wait_for_sessions(1)[0]['broker']
+            os.kill(broker, signal.SIGKILL)
+            daemon.wait_for_log('started again')
+            out, err = process.communicate('\n', timeout=30)
+            self.assertEqual((out, err), (Path('/etc/hostname').read_text(), ''))
+            daemon.wait_for_sessions(0)
+
+    def test_client_goes_away(self):
+        """a client that ends before READY leaves nothing behind"""
+        with Daemon() as daemon:
+            with unserved(daemon):
+                broker = daemon.wait_for_sessions(1)[0]
+                self.assertEqual(broker['state'], 'starting')
+            daemon.wait_for_sessions(0)
+            harness.wait_until(lambda: not os.path.exists(f'/proc/{broker["broker"]}'),
+                               'the broker is gone')
+
+    def test_daemon_ends(self):
+        """SIGTERM ends the daemon and leaves its sessions to their brokers"""
+        daemon = Daemon().start()
+        process = daemon.popen('sh', '-c', 'read x; cat /etc/hostname', policy='everything',
+                               stdin=subprocess.PIPE)
+        daemon.wait_for_sessions(1)
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(20), 0)
+        self.assertIn('1 sessions go on without usherd', daemon.log())
+        self.assertFalse(daemon.socket.exists() or daemon.control.exists())
+        out, err = process.communicate('\n', timeout=30)
+        self.assertEqual((out, err), (Path('/etc/hostname').read_text(), ''))
+
+    def test_reload(self):
+        """SIGHUP puts a right configuration in force, and leaves it where the new is wrong"""
+        with Daemon() as daemon:
+            daemon.configure(limits='sessions-per-user = 1')
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for_log('was read again')
+            with running(daemon), daemon.client() as client:
+                self.refused(errno.EUSERS, 'sessions-per-user', client.filter, 'plain')
+            daemon.configure(limits='sessions-per-usr = 5')
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for_log('stays so')
+            self.assertIn("unknown key 'sessions-per-usr'", daemon.log())
+            with running(daemon), daemon.client() as client:
+                self.refused(errno.EUSERS, 'sessions-per-user', client.filter, 'plain')
+
+    def test_second_daemon(self):
+        """a socket that is served is not taken over; one that a dead daemon left is"""
+        first = Daemon().start()
+        again = subprocess.run([harness.USHERD, '--config', first.config, '--socket', first.socket],
+                               stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn('is served by another usherd', again.stderr)
+        self.answers(first)
+        first.process.kill()
+        first.process.wait()
+        self.assertTrue(first.socket.exists())
+        with first:
+            harness.wait_until(lambda: first.log().count('serves ') == 2, 'the second serves')
+            self.answers(first)
+
+
+FAKE = """\
+#!/usr/bin/python3
+import array, os, socket, struct, sys, time
+control = socket.socket(fileno=3)
+data, fds, _, _ = socket.recv_fds(control, 65536, 8)
+def say(kind, body):
+    control.send(struct.pack('=IHHII', 0x72687375, 1, kind, 16 + len(body), 0) + body)
+def refuse(text):
+    say(5, struct.pack('=iI', -1, len(text) + 1) + text.encode() + b'\\0')
+assert not set(os.environ) - {'LC_CTYPE'}, os.environ  # Python's own
+"""
+
+
+class Brokers(Case):
+    """What becomes of brokers that misbehave: usherd finds them beside itself, so a fake one too."""
+
+    @contextlib.contextmanager
+    def daemon_with(self, script):
+        tree = harness.workdir('tree')
+        (tree / 'daemon/broker').mkdir(parents=True)
+        shutil.copy(harness.USHERD, tree / 'daemon/usherd')
+        broker = tree / 'daemon/broker/usher-broker'
+        broker.write_text(FAKE + script)
+        broker.chmod(0o755)
+        with Daemon(program=tree / 'daemon/usherd') as daemon:
+            yield daemon
+
+    def test_dies_at_once(self):
+        """a broker that dies before READY: the client is told how"""
+        with self.daemon_with('sys.exit(3)') as daemon:
+            self.assertIn('the broker ended with status 3 before it was ready',
+                          daemon.run('true').stderr)
+        with self.daemon_with('os.kill(os.getpid(), 11)') as daemon:
+            self.assertIn('the broker was killed by signal 11 (Segmentation fault)',
+                          daemon.run('true').stderr)
+
+    def test_refuses(self):
+        """what a broker refuses with is what the client hears"""
+        with self.daemon_with('refuse("Yama is against it")') as daemon:
+            done = daemon.run('true')
+            self.assertEqual((done.returncode, done.stderr),
+                             (125, 'refused: Yama is against it\n'))
+            self.assertEqual(daemon.sessions(), [])
+
+    def test_talks_nonsense(self):
+        """a broker that talks nonsense is killed"""
+        with self.daemon_with('control.send(b"nonsense"); time.sleep(60)') as daemon:
+            self.assertIn('the broker was killed by signal 9', daemon.run('true').stderr)
+
+    def test_words(self):
+        """what a broker writes to its standard error is in the log, with its session"""
+        with self.daemon_with('print("help\\n\\x1b me", file=sys.stderr); sys.exit(1)') as daemon:
+            daemon.run('true')
+            daemon.wait_for_log('session 1: help\n')
+            daemon.wait_for_log('session 1: \\x1b me\n')
+
+    def test_never_ready(self):
+        """a broker that is never ready holds the client no longer than a hand-over may take"""
+        with self.daemon_with('time.sleep(60)') as daemon:
+            daemon.configure(limits='handshake-timeout = 1')
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for_log('was read again')
+            self.assertIn('the broker was not ready within 1 seconds', daemon.run('true').stderr)
+            self.assertEqual(daemon.sessions(), [])
+
+    def test_keeps_dying(self):
+        """a broker that keeps dying is started again later and later, and given the same session"""
+        script = ('log = open(os.path.dirname(sys.argv[0]) + "/starts", "a")\n'
+                  'log.write(data[24:28].hex() + f" {len(fds)}\\n"); log.close()\n'
+                  'say(4, b"\\1" + b"\\0" * 7)\n')
+        with self.daemon_with(script) as daemon:
+            with unserved(daemon):
+                time.sleep(2)
+                starts = (daemon.program.parent / 'broker/starts').read_text().splitlines()
+                self.assertEqual(starts[0], '00000000 3')
+                self.assertEqual(set(starts[1:]), {'04000000 3'})
+                # 0, 5, 10, 20 ... ms: two seconds hold nine or ten, at once they would hold dozens.
+                self.assertGreater(len(starts), 4)
+                self.assertLess(len(starts), 14)
+            daemon.wait_for_sessions(0)
+
+
+class Status(Case):
+    def test_request(self):
+        """status tells of a session what is to be known"""
+        with Daemon() as daemon, running(daemon, 'cat', policy='everything') as process:
+            answer = daemon.ask()
+            self.assertEqual(answer['version'], 1)
+            self.assertEqual(answer['daemon']['pid'], daemon.process.pid)
+            session, = answer['sessions']
+            self.assertEqual(session['policy'], 'everything')
+            self.assertEqual(session['command'], 'cat')
+            self.assertEqual(session['uid'], os.geteuid())
+            self.assertEqual(session['pid'], process.pid)
+            self.assertEqual(session['state'], 'running')
+            self.assertEqual(session['broker_starts'], 1)
+            self.assertLessEqual(session['age'], time.time() - session['started'] + 2)
+            self.assertGreater(session['allowed'], 0)
+            self.assertEqual((session['denied'], session['injected']), (0, 0))
+
+    def test_nonsense(self):
+        """nonsense is answered with an error, and the connection goes on"""
+        requests = {
+            'nonsense': 'not a JSON object', '[]': 'not a JSON object', '{} {}': 'not a JSON object',
+            '{}': 'version', '{"version":2,"request":"status"}': 'version',
+            '{"version":1}': 'no request', '{"version":1,"request":5}': 'no request',
+            '{"version":1,"request":"reboot"}': 'unknown request',
+            '[' * 100: 'not a JSON object',
+        }
+        with Daemon() as daemon, socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(20)
+            stream.connect(str(daemon.control))
+            file = stream.makefile('rw')
+            for request, words in requests.items():
+                with self.subTest(request):
+                    file.write(request + '\n')
+                    file.flush()
+                    self.assertIn(words, json.loads(file.readline())['error'])
+            file.write('{"version":1,"request":"status"}\n' * 3)
+            file.flush()
+            for _ in range(3):
+                self.assertIn('sessions', json.loads(file.readline()))
+
+    def test_too_long(self):
+        """a line without end is hung up on"""
+        with Daemon() as daemon, socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(20)
+            stream.connect(str(daemon.control))
+            with contextlib.suppress(ConnectionError):
+                stream.sendall(b'x' * 100000)
+            with contextlib.suppress(ConnectionError):
+                self.assertEqual(stream.recv(1), b'')
+            self.assertEqual(daemon.sessions(), [])
+
+    def test_command(self):
+        """usher status shows a table, and --json the answer itself"""
+        with Daemon() as daemon, running(daemon, 'cat', policy='everything'):
+            table = harness.usher('status', '--socket', daemon.socket)
+            self.assertEqual((table.returncode, table.stderr), (0, ''))
+            title, line = table.stdout.splitlines()
+            self.assertEqual(title.split()[:3], ['SESSION', 'POLICY', 'USER'])
+            self.assertEqual(line.split()[:2], ['1', 'everything'])
+            self.assertEqual(line.split()[-1], 'cat')
+            answer = harness.usher('status', '--json', '--socket', daemon.socket)
+            self.assertEqual(json.loads(answer.stdout)['sessions'][0]['command'], 'cat')
+
+    def test_command_without_daemon(self):
+        """usher status without a daemon says so, exit 1"""
+        done = harness.usher('status', '--socket', harness.scratch() / 'none.sock')
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
+        self.assertIn('no usherd is running', done.stderr)
+
+    def test_command_escapes(self):
+        """a command line cannot send escapes to the terminal that shows it"""
+        with Daemon() as daemon, running(daemon, 'sh', '-c', 'cat # \x1b[31m\u009b5m'):
+            table = harness.usher('status', '--socket', daemon.socket)
+            self.assertIn('cat # ?[31m?5m', table.stdout)
+
+
+class Options(Case):
+    def usherd(self, *arguments):
+        return subprocess.run([harness.USHERD, *arguments], stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.PIPE, timeout=20, check=False)
+
+    def test_check(self):
+        """--check tells where a configuration is wrong, exit 2, and of a right one so, exit 0"""
+        path = harness.workdir('check') / 'usherd.ini'
+        path.write_text('[daemon]\nsokcet = /x\n')
+        done = self.usherd('--check', '--config', path)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f'{path}:2:1: ', done.stderr)
+        path.write_text('[limits]\nsessions = 5\n')
+        self.assertEqual(self.usherd('--check', '--config', path).returncode, 0)
+        done = self.usherd('--config', path.parent / 'none.ini', '--socket', path.parent / 's')
+        self.assertEqual(done.returncode, 2)
+
+    def test_usage(self):
+        """--help and --version are answered; anything else is a usage error"""
+        self.assertIn('--socket PATH', self.usherd('--help').stdout)
+        self.assertRegex(self.usherd('--version').stdout, r'^usherd \d')
+        self.assertEqual(self.usherd('--nonsense').returncode, 2)
+        self.assertEqual(self.usherd('argument').returncode, 2)
+
+
+@unittest.skipUnless(IS_ROOT, 'the daemon of root is root\'s affair')
+class ForOthers(Case):
+    def test_no_grant(self):
+        """without a grant nobody may use a policy but root"""
+        with Daemon(grants='') as daemon:
+            done = daemon.run('true', prefix=AS_NOBODY)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn("policy 'plain' may not be used: no grant is made to you", done.stderr)
+            self.assertEqual(daemon.run('true').returncode, 0)
+
+    def test_grants(self):
+        """a user may use what is granted to it by name or group, and nothing else"""
+        grants = f'[grant a]\nusers = {NOBODY}\npolicies = plain\n' \
+                 f'[grant b]\ngroups = {DIALOUT}\npolicies = every*\n'
+        with Daemon(grants=grants) as daemon:
+            for policy, status in (('plain', 0), ('everything', 0), ('default', 125)):
+                with self.subTest(policy):
+                    done = daemon.run('true', prefix=AS_NOBODY, policy=policy)
+                    self.assertEqual(done.returncode, status, done.stderr)
+
+    def test_identity(self):
+        """a broker is its client: ids, groups, no capability; root's stays root"""
+        with Daemon() as daemon:
+            with running(daemon, prefix=AS_NOBODY):
+                broker, = daemon.sessions()
+                status = self.status_of(broker['broker'])
+                self.assertEqual(status['Uid'], [str(NOBODY)] * 4)
+                self.assertEqual(status['Gid'], [str(NOBODY)] * 4)
+                self.assertEqual(status['Groups'], [str(DIALOUT), '30'])
+                self.assertEqual(set(status['CapPrm'] + status['CapEff'] + status['CapInh']),
+                                 {'0' * 16})
+                self.assertEqual(status['NoNewPrivs'], ['1'])
+            daemon.wait_for_sessions(0)
+            with running(daemon):
+                broker, = daemon.sessions()
+                status = self.status_of(broker['broker'])
+                self.assertEqual(status['Uid'], ['0'] * 4)
+
+    def test_capabilities(self):
+        """a client of root without a capability has a broker without it"""
+        with Daemon() as daemon:
+            with running(daemon, prefix=['setpriv', '--bounding-set=-all,+kill',
+                                         '--inh-caps=-all']):
+                broker, = daemon.sessions()
+                kill = f'{1 << 5:016x}'
+                self.assertEqual(self.status_of(broker['broker'])['CapPrm'], [kill])
+
+    @staticmethod
+    def status_of(pid):
+        lines = Path(f'/proc/{pid}/status').read_text().splitlines()
+        return {name: value.split() for name, value in (line.split(':', 1) for line in lines)}
+
+    def test_status_of_others(self):
+        """a user sees the own sessions, root all"""
+        with Daemon() as daemon, running(daemon), running(daemon, prefix=AS_NOBODY):
+            self.assertEqual(len(daemon.sessions()), 2)
+            self.assertEqual([session['uid'] for session in daemon.sessions(as_user=AS_NOBODY)],
+                             [NOBODY])
+
+    def test_writable_policy(self):
+        """a policy that others can write is refused"""
+        with Daemon() as daemon:
+            (daemon.policies / 'plain.ini').chmod(0o666)
+            with daemon.client() as client:
+                self.refused(errno.EPERM, 'plain.ini: others', client.filter, 'plain')
+
+    def test_variables(self):
+        """HOME is that of the user database, whatever the client's environment says"""
+        with Daemon() as daemon:
+            daemon.write_policy('home', '[files]\ndeny EXDEV all = ${HOME}/secret\n'
+                                        'default = allow\n')
+            home = harness.workdir('home')
+            (home / 'secret').write_text('secret\n')
+            home.chmod(0o755)
+            done = daemon.run('cat', home / 'secret', policy='home', prefix=AS_NOBODY,
+                              env={**os.environ, 'HOME': str(home)})
+            self.assertEqual(done.stdout, 'secret\n', done.stderr)
+
+    def test_daemon_of_a_user(self):
+        """a user's own daemon serves this user, and not even root"""
+        runtime = harness.workdir('nobody')
+        os.chown(runtime, NOBODY, NOBODY)
+        daemon = Daemon(prefix=AS_NOBODY)
+        daemon.socket, daemon.control = runtime / 'usherd.sock', runtime / 'usherd.control'
+        with daemon:
+            self.assertEqual(stat.S_IMODE(daemon.socket.stat().st_mode), 0o600)
+            self.assertEqual(daemon.run('true', prefix=AS_NOBODY).returncode, 0)
+            with daemon.client() as client:
+                self.refused(errno.EACCES, "another user's own", client.filter, 'plain')
+            other_groups = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups']
+            done = daemon.run('true', prefix=other_groups)
+            self.assertIn('groups are not those', done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
