@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of usherd written against include/usher/wire.h alone: the hand-over step by step, so that
-a test can do each step wrong. Run as a program it does all of it right and then execs a command:
+"""A client of usherd written against include/usher/wire.h alone: the hand-over step by step, so
+that a test can do each step wrong. Run as a program it does all of it right and then execs:
 
     handover.py SOCKET POLICY COMMAND [ARG...]
 """

@@ -570,7 +570,7 @@ assert not set(os.environ) - {'LC_CTYPE'}, os.environ  # Python's own
 
 
 class Brokers(Case):
-    """What becomes of brokers that misbehave: usherd finds them beside itself, so a fake one too."""
+    """What becomes of brokers that misbehave: usherd finds a fake one where its own would be."""
 
     @contextlib.contextmanager
     def daemon_with(self, script):
@@ -659,7 +659,8 @@ class Status(Case):
     def test_nonsense(self):
         """nonsense is answered with an error, and the connection goes on"""
         requests = {
-            'nonsense': 'not a JSON object', '[]': 'not a JSON object', '{} {}': 'not a JSON object',
+            'nonsense': 'not a JSON object', '[]': 'not a JSON object',
+            '{} {}': 'not a JSON object',
             '{}': 'version', '{"version":2,"request":"status"}': 'version',
             '{"version":1}': 'no request', '{"version":1,"request":5}': 'no request',
             '{"version":1,"request":"reboot"}': 'unknown request',
