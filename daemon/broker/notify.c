@@ -43,6 +43,20 @@ bool notify_is_pending(int listener, uint64_t id)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+/*
+ * Both ioctls sleep interruptibly for the listener's lock, and ADDFD for the target. What was
+ * interrupted has had no effect, and a call that is not answered would wait for ever.
+ */
+static int settle(int listener, unsigned long operation, void *argument)
+{
+	int result;
+
+	do {
+		result = ioctl(listener, operation, argument);
+	} while (result < 0 && errno == EINTR);
+	return result < 0 ? -errno : result;
+}
+
 int notify_install_fd(int listener, uint64_t id, int fd, bool cloexec, int replace)
 {
 	struct seccomp_notif_addfd request = {.id = id,
@@ -50,14 +64,12 @@ int notify_install_fd(int listener, uint64_t id, int fd, bool cloexec, int repla
 		.flags = replace >= 0 ? SECCOMP_ADDFD_FLAG_SETFD : 0,
 		.newfd = replace >= 0 ? (uint32_t)replace : 0,
 		.newfd_flags = cloexec ? O_CLOEXEC : 0};
-	int number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
-
-	return number < 0 ? -errno : number;
+	return settle(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
 }
 
 static int send_response(int listener, struct seccomp_notif_resp *response)
 {
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 ? -errno : 0;
+	return settle(listener, SECCOMP_IOCTL_NOTIF_SEND, response);
 }
 
 int notify_answer(int listener, uint64_t id, int64_t value, int error)
