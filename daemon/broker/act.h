@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct broker;
 struct request;
 struct worker;
@@ -24,6 +26,12 @@ enum act_outcome act_connect(
 	const struct broker *broker, struct worker *worker, struct request *request);
 enum act_outcome act_socket(
 	const struct broker *broker, struct worker *worker, struct request *request);
+
+/*
+ * Was a verdict that does not open the name itself (a denial, an injection) given on a name that
+ * nobody has looked at, and has it a link in it?
+ */
+bool act_needs_long_way(const struct request *request);
 
 /* A call of ours that waited was interrupted: what that means for the target. */
 enum act_outcome act_interrupted(struct worker *worker);

@@ -31,38 +31,39 @@ static int open_how(int directory, const char *name, const struct open_how *how)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool is_exclusive(const struct request *request)
+{
+	return (request->open.how.flags & CREATING_FLAGS) == CREATING_FLAGS;
+}
+
 /* Is a link in the last component followed? */
 static bool follows_links(const struct request *request)
 {
 	uint64_t flags = request->open.how.flags;
 
-	return !(flags & O_NOFOLLOW) && (flags & CREATING_FLAGS) != CREATING_FLAGS;
+	return !(flags & O_NOFOLLOW) && !is_exclusive(request);
 }
 
-/* Was the name that we decided on without looking free of links? Then the denial stands. */
-static enum act_outcome confirm_denial(struct request *request)
+bool act_needs_long_way(const struct request *request)
 {
 	const struct place *place = &request->place;
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC | (follows_links(request) ? 0 : O_NOFOLLOW),
 		.resolve = RESOLVE_NO_SYMLINKS};
 
-	if (place->provisional) {
-		cleanup_fd int fd = open_how(place->directory, place->name, &how);
-		if (fd == -ELOOP || (fd >= 0 && procfs_is(fd))) {
-			return ACT_TAKE_LONG_WAY;
-		}
+	if (request->call != CALL_OPEN || !place->provisional) {
+		return false;
 	}
-	request->result = -request->verdict.error;
-	return ACT_DONE;
+	cleanup_fd int fd = open_how(place->directory, place->name, &how);
+	return fd == -ELOOP || (fd >= 0 && procfs_is(fd));
 }
 
 /*
  * A new file gets the umask of the thread that asks. A full table of descriptors must be noticed
- * before the file is made, as the kernel would: only it knows the number for sure, but where the
- * table has room to spare there is no need to count.
+ * before the file is made or emptied, as the kernel would: only it knows the number for sure, but
+ * where the table has room to spare there is no need to count.
  */
-static int prepare_creation(struct request *request)
+static int prepare_change(struct request *request)
 {
 	char status[TARGET_STATUS_ROOM];
 	struct rlimit limit;
@@ -119,6 +120,17 @@ static int open_injected(const struct request *request, struct open_how how)
 	return open_how(AT_FDCWD, policy_inject_path(&request->verdict), &how);
 }
 
+/* What must not exist, and may not be created: looked at, but not touched. */
+static int look_for(const struct place *place)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS};
+	cleanup_fd int fd =
+		place->kind == PLACE_NAME ? open_how(place->directory, place->name, &how) : -EEXIST;
+
+	return fd >= 0 ? -EEXIST : fd;
+}
+
 /* One attempt at the real thing. */
 static int open_place(const struct broker *broker, const struct request *request)
 {
@@ -128,6 +140,9 @@ static int open_place(const struct broker *broker, const struct request *request
 	/* Ours are never inherited, and no terminal may become the broker's. */
 	how.flags |= O_CLOEXEC | O_NOCTTY;
 	how.resolve = (how.resolve & KEPT_RESOLVE_FLAGS) | RESOLVE_NO_SYMLINKS;
+	if (request->open.only_existing && is_exclusive(request)) {
+		return look_for(place);
+	}
 	if (request->open.only_existing) {
 		how.flags &= ~(uint64_t)CREATING_FLAGS;
 		how.mode = 0;
@@ -168,10 +183,6 @@ static enum act_outcome judge_attempt(struct worker *worker, struct request *req
 		request->verdict = request->open.verdict_if_missing;
 		result = -request->verdict.error;
 	}
-	if (request->open.only_existing && result >= 0 && (request->open.how.flags & O_EXCL)) {
-		close(result);
-		result = -EEXIST;
-	}
 	request->result = result;
 	return ACT_DONE;
 }
@@ -182,7 +193,7 @@ static enum act_outcome judge_attempt(struct worker *worker, struct request *req
  */
 static int note_exclusive(struct request *request)
 {
-	if ((request->open.how.flags & CREATING_FLAGS) != CREATING_FLAGS) {
+	if (!is_exclusive(request)) {
 		return 0;
 	}
 	if (request->resumed) {
@@ -203,15 +214,19 @@ enum act_outcome act_open(
 	const struct place *place = &request->place;
 	uint64_t flags = request->open.how.flags;
 
+	if (request->verdict.action != POLICY_ALLOW && act_needs_long_way(request)) {
+		return ACT_TAKE_LONG_WAY;
+	}
 	if (request->verdict.action == POLICY_DENY) {
-		return confirm_denial(request);
+		request->result = -request->verdict.error;
+		return ACT_DONE;
 	}
 	if (place->error) {
 		request->result = -place->error;
 		return ACT_DONE;
 	}
-	if (request->open.operations & OPERATION_CREATE) {
-		request->result = prepare_creation(request);
+	if ((request->open.operations & OPERATION_CREATE) || (flags & O_TRUNC)) {
+		request->result = prepare_change(request);
 		if (request->result < 0) {
 			return ACT_DONE;
 		}

@@ -43,6 +43,7 @@ static void begin(struct worker *worker)
 	request->id = worker->slot->notification.id;
 	request->tid = (pid_t)worker->slot->notification.pid;
 	request->tgid = 0;
+	request->resumed = false;
 	request->result = 0;
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
@@ -121,11 +122,24 @@ static enum act_outcome refuse(struct request *request, int error)
 	return ACT_DONE;
 }
 
+/* A negative number would be a process group's, and that of a dead thread may be another's. */
+static void kill_caller(const struct broker *broker, const struct request *request)
+{
+	pid_t tgid = target_tgid(request->tid);
+
+	if (tgid > 0 && notify_is_pending(broker->listener, request->id)) {
+		(void)kill(tgid, SIGKILL);
+	}
+}
+
 static enum act_outcome act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
 	if (request->verdict.action == POLICY_KILL) {
-		kill(target_tgid(request->tid), SIGKILL);
+		if (act_needs_long_way(request)) {
+			return ACT_TAKE_LONG_WAY;
+		}
+		kill_caller(broker, request);
 		return refuse(request, -EPERM);
 	}
 	switch (request->call) {
@@ -220,7 +234,6 @@ static enum act_outcome act_again(
 		return refuse(request, -EIO);
 	}
 	enum act_outcome outcome = decode_to_act(broker, worker, request);
-	request->resumed = false;
 	return outcome;
 }
 
