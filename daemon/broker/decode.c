@@ -112,7 +112,9 @@ static int decode_open_common(
 	if (error == 0) {
 		error = target_read_string(request->tid, path, open->path, sizeof(open->path));
 	}
-	if (error == 0 && open->path[0] == '\0') {
+	if (error < 0) {
+		open->path[0] = '\0'; /* what was copied has no end, or is another call's */
+	} else if (open->path[0] == '\0') {
 		error = -ENOENT;
 	}
 	return error < 0 ? error : pin_places(broker, request, dirfd);
@@ -161,6 +163,7 @@ static int decode_openat2(
 	uint64_t size = data->args[3];
 
 	request->call = CALL_OPEN;
+	request->open.path[0] = '\0';
 	if (size < OPEN_HOW_SIZE_VER0) {
 		return -EINVAL;
 	}
