@@ -248,11 +248,12 @@ bool target_descends_from(pid_t pid, pid_t first)
 	char status[TARGET_STATUS_ROOM];
 
 	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 0; i++) {
-		if (pid == first) {
-			return true;
-		}
 		if (target_read_status(pid, status) < 0) {
 			return false;
+		}
+		/* Where a process can be named, any of its threads can be. */
+		if (pid == first || status_number(status, "Tgid", 10) == first) {
+			return true;
 		}
 		pid = (pid_t)status_number(status, "PPid", 10);
 	}
