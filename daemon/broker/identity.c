@@ -13,14 +13,10 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/target.h"
 
-/* The fourth number of "Uid:\t r e s fs". */
-static unsigned int fourth_number(const char *text)
+/* Of "Uid:\t real effective saved filesystem". */
+static int read_ids(const char *text, unsigned int *effective, unsigned int *filesystem)
 {
-	unsigned int numbers[4] = {0};
-
-	return sscanf(text, "%u %u %u %u", &numbers[0], &numbers[1], &numbers[2], &numbers[3]) == 4
-		       ? numbers[3]
-		       : 0;
+	return sscanf(text, "%*u %u %*u %u", effective, filesystem) == 2 ? 0 : -ESRCH;
 }
 
 static int read_groups(struct identity *identity, const char *text)
@@ -57,8 +53,10 @@ int identity_read(struct identity *identity, pid_t tid)
 	if (!uid || !gid || !groups || !capabilities || !umask_text) {
 		return -ESRCH;
 	}
-	identity->uid = fourth_number(uid);
-	identity->gid = fourth_number(gid);
+	if (read_ids(uid, &identity->effective_uid, &identity->uid) < 0 ||
+		read_ids(gid, &identity->effective_gid, &identity->gid) < 0) {
+		return -ESRCH;
+	}
 	/* What a thread may in a namespace of its own it may not in ours. */
 	identity->capabilities =
 		target_is_in_other_user_namespace(tid) ? 0 : strtoull(capabilities, NULL, 16);
@@ -68,7 +66,8 @@ int identity_read(struct identity *identity, pid_t tid)
 
 bool identity_is_same(const struct identity *a, const struct identity *b)
 {
-	return a->uid == b->uid && a->gid == b->gid && a->capabilities == b->capabilities &&
+	return a->uid == b->uid && a->gid == b->gid && a->effective_uid == b->effective_uid &&
+	       a->effective_gid == b->effective_gid && a->capabilities == b->capabilities &&
 	       a->group_count == b->group_count &&
 	       memcmp(a->groups, b->groups, a->group_count * sizeof(a->groups[0])) == 0;
 }
@@ -86,18 +85,34 @@ static int set_effective_capabilities(uint64_t wanted)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-/* setfsuid(2) tells no error: what is in force afterwards does. */
-static int set_filesystem_ids(uid_t uid, gid_t gid)
+/*
+ * Real and saved ids stay ours: by them nobody of the target's may signal or trace us. Each change
+ * of the effective uid changes the effective capabilities, which the next step needs again.
+ * setfsuid(2) tells no error: what is in force afterwards does.
+ */
+static int set_ids(const struct identity *wanted, uint64_t capabilities)
 {
-	(void)setfsgid(gid);
-	(void)setfsuid(uid);
-	return (uid_t)setfsuid((uid_t)-1) == uid && (gid_t)setfsgid((gid_t)-1) == gid ? 0 : -EPERM;
+	if (syscall(SYS_setresgid, -1, wanted->effective_gid, -1) < 0 ||
+		syscall(SYS_setresuid, -1, wanted->effective_uid, -1) < 0) {
+		return -errno;
+	}
+	int error = set_effective_capabilities(capabilities);
+	(void)setfsgid(wanted->gid);
+	(void)setfsuid(wanted->uid);
+	if (error < 0) {
+		return error;
+	}
+	return (uid_t)setfsuid((uid_t)-1) == wanted->uid &&
+			       (gid_t)setfsgid((gid_t)-1) == wanted->gid
+		       ? 0
+		       : -EPERM;
 }
 
 int identity_assume(const struct identity *wanted, const struct identity *current)
 {
-	uint64_t both = wanted->capabilities | current->capabilities;
-	int error = set_effective_capabilities(both | (1ull << CAP_SETUID) | (1ull << CAP_SETGID));
+	uint64_t both = wanted->capabilities | current->capabilities | (1ull << CAP_SETUID) |
+			(1ull << CAP_SETGID);
+	int error = set_effective_capabilities(both);
 
 	if (error == 0 &&
 		(wanted->group_count != current->group_count ||
@@ -107,8 +122,8 @@ int identity_assume(const struct identity *wanted, const struct identity *curren
 		error = -errno;
 	}
 	if (error == 0) {
-		error = set_filesystem_ids(wanted->uid, wanted->gid);
+		error = set_ids(wanted, both);
 	}
-	/* Last: it lowers what the calls before it needed, and setfsuid(2) changes it by itself. */
+	/* Last: it lowers what the calls before it needed, and the ids change it by themselves. */
 	return error < 0 ? error : set_effective_capabilities(wanted->capabilities);
 }

@@ -2,9 +2,9 @@
 /*
  * The rights under which a call is performed: those of the calling thread. Where its ids cannot
  * differ from the broker's nothing is switched; where they can, the broker's thread takes on the
- * filesystem ids, groups, effective capabilities and umask of the target for as long as it resolves
- * and acts. Ids of the kernel are per thread, so other threads are not touched: raw system calls,
- * never glibc's process-wide ones.
+ * effective and filesystem ids, groups, effective capabilities and umask of the target for as long
+ * as it resolves and acts. Ids of the kernel are per thread, so other threads are not touched: raw
+ * system calls, never glibc's process-wide ones.
  */
 #pragma once
 
@@ -15,8 +15,10 @@
 #define IDENTITY_GROUPS_MAX 256
 
 struct identity {
-	uid_t uid; /* filesystem uid and gid */
+	uid_t uid; /* filesystem uid and gid: whose files */
 	gid_t gid;
+	uid_t effective_uid; /* effective: who a peer of a unix socket sees (SO_PEERCRED) */
+	gid_t effective_gid;
 	uint64_t capabilities; /* effective */
 	mode_t umask;
 	unsigned int group_count;
