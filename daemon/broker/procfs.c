@@ -214,6 +214,42 @@ int procfs_judge(const struct broker *broker, struct request *request, int direc
 	return judge_below(broker, request, path, prefix);
 }
 
+static bool same_mount(int a, int b)
+{
+	struct statx x, y;
+
+	return statx(a, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH, STATX_MNT_ID, &y) == 0 && x.stx_mnt_id == y.stx_mnt_id;
+}
+
+/* The directory of the procfs object called `path`, or a negative errno where that cannot be told.
+ */
+static int open_parent(
+	const struct broker *broker, const struct request *request, int object, const char *path)
+{
+	char parent[NAME_ROOM];
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	int root = request->place.root >= 0 ? request->place.root : broker->root;
+	size_t length = cut_levels(path, strlen(path), 1);
+
+	memcpy(parent, path, length);
+	parent[length] = '\0';
+	cleanup_fd int fd =
+		(int)syscall(SYS_openat2, root, parent + strspn(parent, "/"), &how, sizeof(how));
+	return fd >= 0 && same_mount(fd, object) ? steal_fd(&fd) : -EACCES;
+}
+
+int procfs_judge_object(
+	const struct broker *broker, struct request *request, int object, char *path)
+{
+	if (!procfs_is(object)) {
+		return 0;
+	}
+	cleanup_fd int parent = open_parent(broker, request, object, path);
+	return parent < 0 ? parent : procfs_judge(broker, request, parent, path);
+}
+
 int procfs_follow(
 	const struct broker *broker, struct request *request, int directory, const char *name)
 {

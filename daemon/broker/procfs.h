@@ -36,3 +36,10 @@ bool procfs_is(int fd);
  * descriptor of the directory that the last component is in.
  */
 int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path);
+
+/*
+ * As procfs_judge() for an object that a magic link led to. Opening a name with O_PATH is not asked
+ * for, so to hold such a descriptor says nothing about what may be done with it.
+ */
+int procfs_judge_object(
+	const struct broker *broker, struct request *request, int object, char *path);

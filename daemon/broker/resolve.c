@@ -48,15 +48,17 @@ static bool is_nameless(int object, const char *kernels_word)
 						 fstat(object, &st) == 0 && st.st_nlink == 0);
 }
 
-static int name_object(const struct broker *broker, struct place *place)
+static int name_object(const struct broker *broker, struct request *request)
 {
+	struct place *place = &request->place;
 	int error = name_of_fd(broker, place->object, place->path, sizeof(place->path));
 
 	if (error < 0 && error != -ENOENT) {
 		return error;
 	}
 	place->nameless = is_nameless(place->object, place->path);
-	return 0;
+	return place->nameless ? 0
+			       : procfs_judge_object(broker, request, place->object, place->path);
 }
 
 /* Tells the policy's name of a place that the long way has found. */
@@ -65,7 +67,7 @@ static int name_place(const struct broker *broker, struct request *request)
 	struct place *place = &request->place;
 
 	if (place->kind == PLACE_OBJECT) {
-		return name_object(broker, place);
+		return name_object(broker, request);
 	}
 	int error = name_of_fd(broker, place->directory, place->path, sizeof(place->path));
 	if (error == 0 && strcmp(place->name, ".") != 0) {
