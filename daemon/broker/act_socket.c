@@ -131,9 +131,16 @@ enum act_outcome act_socket(
 
 	(void)broker;
 	(void)worker;
+	request->result = 0;
 	if (request->verdict.action == POLICY_DENY) {
 		request->result = -request->verdict.error;
 		return ACT_DONE;
+	}
+	/* Only numbers; and what is to be another socket than the target's own is made here. A pair
+	 * leads nowhere: there is nothing to put in its place. */
+	if (request->verdict.action == POLICY_ALLOW ||
+		request->slot->notification.data.nr == SYS_socketpair) {
+		return ACT_CONTINUE;
 	}
 	int fd = socket(wanted->family, wanted->type | SOCK_CLOEXEC, wanted->protocol);
 	request->result = fd < 0 ? -errno : fd;

@@ -235,6 +235,7 @@ static const struct decoder {
 #endif
 	{SYS_connect, decode_connect},
 	{SYS_socket, decode_socket},
+	{SYS_socketpair, decode_socket},
 	{SYS_openat2, decode_openat2},
 	{SYS_ptrace, decode_reach},
 	{SYS_process_vm_readv, decode_reach},
