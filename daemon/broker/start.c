@@ -83,11 +83,8 @@ static int find_root(struct broker *broker, pid_t tid)
 static int compare_identities(struct broker *broker, pid_t tid)
 {
 	struct identity *theirs = calloc(1, sizeof(*theirs));
-	int error = theirs ? identity_read(&broker->identity, gettid()) : -ENOMEM;
+	int error = theirs ? identity_read(theirs, tid) : -ENOMEM;
 
-	if (error == 0) {
-		error = identity_read(theirs, tid);
-	}
 	if (error == 0 && !identity_is_same(theirs, &broker->identity)) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_IDS_VARY);
 	}
@@ -128,8 +125,11 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 	if (broker->proc_fds < 0) {
 		return fail(failure, -errno, "/proc is not mounted here; the broker needs it");
 	}
-	broker->first = target_tgid(tid);
-	int error = find_root(broker, tid);
+	int error = identity_read(&broker->identity, gettid());
+	if (error == 0) {
+		broker->first = target_tgid(tid);
+		error = find_root(broker, tid);
+	}
 	if (error == 0) {
 		error = compare_identities(broker, tid);
 	}
@@ -139,6 +139,25 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 				 "the broker may not look at the program's process in /proc: %s; "
 				 "see 'usher doctor'",
 				 strerror(-error));
+}
+
+/*
+ * A successor may come when the session's first thread is gone. Then its own view is all there is,
+ * and each target is looked at call by call.
+ */
+static int know_survivors(struct broker *broker, pid_t tid, int error)
+{
+	if (broker->proc_fds < 0) {
+		return error;
+	}
+	atomic_fetch_or(&broker->memory->facts, SESSION_ROOTS_VARY | SESSION_IDS_VARY);
+	if (broker->first <= 0) {
+		broker->first = tid;
+	}
+	if (broker->root < 0) {
+		broker->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return broker->root < 0 || !broker->root_name ? -ENOMEM : 0;
 }
 
 int start_receive(struct broker *broker, int control, bool *resumes, struct start_failure *failure)
@@ -173,9 +192,9 @@ int start_receive(struct broker *broker, int control, bool *resumes, struct star
 		return error;
 	}
 	atomic_fetch_add(&broker->memory->counters.broker_starts, 1);
+	broker->root = -1;
 	error = know_target(broker, packet->start.tid, failure);
-	/* A successor cannot choose: what its targets have become is judged call by call. */
-	return *resumes ? 0 : error;
+	return error < 0 && *resumes ? know_survivors(broker, packet->start.tid, error) : error;
 }
 
 static int wait_for_probe(const struct broker *broker, int control, struct start_failure *failure)
