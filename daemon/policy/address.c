@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See address.h. */
+/*
+ * A subject is cut into host, prefix and ports by offsets into its text, so that every complaint
+ * knows its column. Addresses are kept as bytes in network order with the number of bits that
+ * count; what stands behind those bits must be zero, in a rule and so in every comparison. A mapped
+ * address of a rule becomes its IPv4 address when it is read, that of a request before it is asked
+ * about: the two forms never meet.
+ */
 #include "daemon/policy/address.h"
 
 #include <arpa/inet.h>
@@ -100,7 +106,7 @@ static int set_prefix(struct endpoint_subject *subject, const struct endpoint_te
 			"bad prefix '/%.*s': a length from 0 to %u is expected",
 			(int)(prefix->end - prefix->begin), from->text + prefix->begin, bits);
 	}
-	if (has_host_bits(subject->address, bits, (unsigned int)number)) {
+	if (prefix && has_host_bits(subject->address, bits, (unsigned int)number)) {
 		return mistake_set(from->mistake, prefix->begin,
 			"bad prefix: the address has bits set behind its first %lu", number);
 	}

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See key.h. Operations that are not mediated yet are refused here, where their word stands. */
+/*
+ * The words of a key are read from left to right, each against its table; a wrong one is complained
+ * about where it stands, and the next are read all the same. Operations that are not mediated yet
+ * are refused here: a rule that nothing enforces must not look as if it were one.
+ */
 #include "daemon/policy/key.h"
 
 #include <ctype.h>

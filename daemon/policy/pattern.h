@@ -20,8 +20,8 @@
 struct pattern;
 
 /*
- * `text` has `length` bytes; where `literal` is not NULL, bytes that it marks are not special. 0
- * and a pattern, -ENOMEM, or -EINVAL with `mistake` filled.
+ * `text` has `length` bytes and a NUL; where `literal` is not NULL, bytes that it marks are not
+ * special. 0 and a pattern, -ENOMEM, or -EINVAL with `mistake` filled.
  */
 int pattern_path_new(struct pattern **patternp, const char *text, const bool *literal,
 	size_t length, struct mistake *mistake);

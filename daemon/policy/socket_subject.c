@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See socket_subject.h. */
+/*
+ * Protocol 0 is the one by which nearly every program asks for the type's own protocol, so a
+ * subject that names the protocol becomes two: the filter and the verdicts compare plain numbers.
+ */
 #include "daemon/policy/socket_subject.h"
 
 #include <errno.h>

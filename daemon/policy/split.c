@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See split.h. */
+/*
+ * A word ends at a blank; one in double quotes at the closing quote, and it has all its bytes as
+ * they are. Quotes inside of a word would be read in two ways, and are refused.
+ */
 #include "daemon/policy/split.h"
 
 #include <errno.h>

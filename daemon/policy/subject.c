@@ -192,7 +192,7 @@ static int read_file_subject(struct policy_rule *rule, struct cursor *cursor)
 
 static int read_endpoint(struct cursor *cursor, struct endpoint_subject *endpoint)
 {
-	const struct token *kind = cursor->next++, *token = NULL;
+	const struct token *kind = cursor->next++, *token = kind;
 	const struct word *word = word_find(&endpoint_words, kind->text, kind->length);
 	struct expansion *expansion = &cursor->reading->expansion;
 	struct nearest nearest = NEAREST_TO(kind->text, kind->length);
@@ -220,9 +220,8 @@ static int read_endpoint(struct cursor *cursor, struct endpoint_subject *endpoin
 	if (r < 0) {
 		return r;
 	}
-	r = endpoint_subject_parse(endpoint, word->value, token ? expansion->text : "",
-		token ? expansion->literal : NULL, token ? expansion->length : 0,
-		cursor->reading->services, &mistake);
+	r = endpoint_subject_parse(endpoint, word->value, expansion->text, expansion->literal,
+		expansion->length, cursor->reading->services, &mistake);
 	return r == -EINVAL ? fail_inside(cursor, token, &mistake) : r;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See variables.h. */
+/*
+ * The built-in variables are a table against struct policy_variables; a name that is in the table
+ * is never taken from a set, whether it has a value or not.
+ */
 #include "daemon/policy/variables.h"
 
 #include <ctype.h>
@@ -175,32 +178,26 @@ static int expansion_reserve(struct expansion *expansion, size_t more)
 	return 0;
 }
 
-static void expansion_put(struct expansion *expansion, char c, bool literal, size_t origin)
-{
-	expansion->text[expansion->length] = c;
-	expansion->literal[expansion->length] = literal;
-	expansion->origins[expansion->length] = origin;
-	expansion->length++;
-}
-
 /* Finds the variable at text[offset], which is "${", and its end behind the '}'. */
 static int read_reference(const struct variables *variables, const char *text, size_t length,
-	size_t offset, size_t *endp, const struct variable **variablep, struct mistake *mistake)
+	size_t offset, size_t *endp, const char **valuep, struct mistake *mistake)
 {
 	const char *name = text + offset + 2;
 	size_t n = name_length(name, length - offset - 2);
 	struct nearest nearest = NEAREST_TO(name, n);
+	const struct variable *variable;
 	char hint[NEAREST_HINT_MAX];
 
 	if (n == 0 || offset + 2 + n >= length || name[n] != '}') {
 		return mistake_set(mistake, offset, "a variable is written ${NAME}");
 	}
-	*variablep = find(variables, name, n);
+	variable = find(variables, name, n);
 	*endp = offset + 2 + n + 1;
-	if (*variablep && *(*variablep)->value == '\0') {
+	if (variable && *variable->value == '\0') {
 		return mistake_set(mistake, offset, "the variable %.*s is empty", (int)n, name);
 	}
-	if (*variablep) {
+	if (variable) {
+		*valuep = variable->value;
 		return 0;
 	}
 	if (is_builtin(name, n)) {
@@ -232,26 +229,40 @@ static size_t value_length(const char *value, const char *text, size_t length, s
 	return n;
 }
 
+/* Appends `length` bytes that came from `origin`: a value's, or one of the text itself. */
+static int expansion_put(
+	struct expansion *expansion, const char *text, size_t length, bool literal, size_t origin)
+{
+	int r = expansion_reserve(expansion, length);
+
+	for (size_t i = 0; r == 0 && i < length; i++) {
+		expansion->text[expansion->length] = text[i];
+		expansion->literal[expansion->length] = literal;
+		expansion->origins[expansion->length] = origin;
+		expansion->length++;
+	}
+	return r;
+}
+
 int variables_expand(const struct variables *variables, const char *text, size_t length,
 	struct expansion *expansion, struct mistake *mistake)
 {
 	int r = 0;
 
 	expansion->length = 0;
-	for (size_t i = 0; r == 0 && i < length;) {
-		const struct variable *variable = NULL;
-		size_t end = i + 1, n = 1;
+	for (size_t i = 0, end; r == 0 && i < length; i = end) {
+		const char *value = "";
 
-		if (text[i] == '$' && i + 1 < length && text[i + 1] == '{') {
-			r = read_reference(variables, text, length, i, &end, &variable, mistake);
-			n = r == 0 ? value_length(variable->value, text, length, end) : 0;
+		end = i + 1;
+		if (text[i] != '$' || end == length || text[end] != '{') {
+			r = expansion_put(expansion, text + i, 1, false, i);
+			continue;
 		}
-		r = r < 0 ? r : expansion_reserve(expansion, n);
-		for (size_t k = 0; r == 0 && k < n; k++) {
-			expansion_put(expansion, variable ? variable->value[k] : text[i],
-				variable != NULL, i);
+		r = read_reference(variables, text, length, i, &end, &value, mistake);
+		if (r == 0) {
+			r = expansion_put(
+				expansion, value, value_length(value, text, length, end), true, i);
 		}
-		i = end;
 	}
 	r = r < 0 ? r : expansion_reserve(expansion, 0);
 	if (r == 0) {
