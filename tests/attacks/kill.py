@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Kills brokers under load: every open returns what it would have returned.
+
+storm makes 100,000 opens by four threads; meanwhile its broker is killed again and again, as soon as
+a new one serves. Afterwards not one open may have had another outcome, no descriptor may be left
+over, and the program must have ended by itself.
+"""
+import argparse
+import glob
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import run as attacks  # noqa: E402
+
+STORM = os.path.join(attacks.BUILD, 'tests/attacks/storm')
+SECONDS = 240
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ''
+
+
+def children(pid):
+    """All processes below `pid`."""
+    found = []
+    for path in glob.glob('/proc/%d/task/*/children' % pid):
+        for word in read(path).split():
+            found += [int(word)] + children(int(word))
+    return found
+
+
+def daemon_pid():
+    """The usherd of this run, by its socket."""
+    path = os.path.join(os.environ['XDG_RUNTIME_DIR'], 'usher/usherd.sock')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.connect(path)
+        data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return struct.unpack('iii', data)[0]
+
+
+def brokers(ancestor):
+    return [pid for pid in children(ancestor)
+            if read('/proc/%d/comm' % pid) == 'usher-broker\n']
+
+
+class Killer(threading.Thread):
+    """Kills every broker below a process, each some moments after it has begun to serve."""
+
+    def __init__(self, ancestor, between):
+        super().__init__()
+        self.ancestor, self.between = ancestor, between
+        self.kills = 0
+        self.stop = threading.Event()
+
+    def run(self):
+        choice = random.Random(1)
+        while not self.stop.wait(choice.uniform(*self.between)):
+            for pid in brokers(self.ancestor):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    self.kills += 1
+                except ProcessLookupError:
+                    pass
+
+
+def storm(opens, threads, between):
+    """(lines, exit status, kills) of one storm under fire; between None: nobody is killed."""
+    directory = os.path.join(os.path.realpath(os.environ.get('TMPDIR', tempfile.gettempdir())),
+                             'attacks-%d' % os.getpid())
+    world = attacks.World(directory)
+    command = [attacks.USHER, 'run', '--' + attacks.MODE, '--policy',
+               attacks.write_policy(directory), '--', STORM, str(opens), str(threads)]
+    process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = [process.stdout.readline().strip()]
+    ancestor = process.pid if attacks.MODE == 'embedded' else daemon_pid()
+    killer = Killer(ancestor, between) if between else None
+    if killer:
+        killer.start()
+    timer = threading.Timer(SECONDS, process.kill)
+    timer.start()
+    lines += process.stdout.read().splitlines()
+    status = process.wait()
+    timer.cancel()
+    if killer:
+        killer.stop.set()
+        killer.join()
+    events = world.finish()
+    return lines + events, status, killer.kills if killer else 0
+
+
+def judge(suite, name, opens, threads, between):
+    started = time.monotonic()
+    lines, status, kills = storm(opens, threads, between)
+    told = ' '.join(line for line in lines if line.startswith('opens '))
+    suite.test(told.startswith('opens %d wrong 0 ' % opens),
+               '%s: %d opens by %d threads return what they would have returned' % (
+                   name, opens, threads), 'kills: %d' % kills, *lines)
+    suite.test(told.endswith(' leaked 0'), name + ': no descriptor is left over', told)
+    suite.test(status in (0, 1), name + ': the program ends by itself',
+               'exit status %d' % status)
+    if between:
+        suite.test(kills >= 5, name + ': brokers were killed', 'kills: %d' % kills)
+    print('# %s: %d kills in %.1f s' % (name, kills, time.monotonic() - started))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--opens', type=int, default=100000)
+    options = parser.parse_args()
+    suite = attacks.Suite()
+    judge(suite, 'nobody killed', options.opens // 10, 4, None)
+    judge(suite, 'broker killed now and then', options.opens, 4, (0.1, 0.4))
+    judge(suite, 'broker killed all the time', options.opens // 10, 4, (0.005, 0.05))
+    judge(suite, 'broker of one thread killed', options.opens // 10, 1, (0.005, 0.05))
+    print('1..%d' % suite.number)
+    return 1 if suite.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
