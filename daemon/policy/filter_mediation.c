@@ -100,7 +100,22 @@ static const struct row rows[] = {
 	NOTIFY(openat2, NEED_FILES), /* its flags lie in memory */
 	NOTIFY(connect, NEED_CONNECT),
 
-	/* They change what a path means; the broker notes it and lets them go on. */
+	/*
+	 * A mount gives what lies in one place another name, and a policy speaks of names; so does
+	 * another root of the mount tree, and another mount namespace (by its flag, or by a
+	 * descriptor that does not tell its kind: 0). Other kinds of namespaces can be joined.
+	 */
+	REFUSE(mount, NEED_FILES, EPERM),
+	REFUSE(move_mount, NEED_FILES, EPERM),
+	REFUSE(open_tree, NEED_FILES, EPERM),
+	REFUSE(fsopen, NEED_FILES, EPERM),
+	REFUSE(fspick, NEED_FILES, EPERM),
+	REFUSE(fsmount, NEED_FILES, EPERM),
+	REFUSE(pivot_root, NEED_FILES, EPERM),
+	REFUSE(setns, NEED_FILES, EPERM, HAS(1, CLONE_NEWNS)),
+	REFUSE(setns, NEED_FILES, EPERM, MASKED(1, UINT32_MAX, 0)),
+
+	/* They change where a path begins and who asks; the broker notes it and lets them go on. */
 	NOTIFY(chroot, NEED_BROKER),
 	NOTIFY(pivot_root, NEED_BROKER),
 	NOTIFY(setns, NEED_BROKER),
