@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
@@ -30,32 +31,69 @@ static enum endpoint_kind transport_of(int socket)
 									: ENDPOINT_OTHER;
 }
 
+/* The IPv4 address that the socket is bound to, or INADDR_ANY. */
+static uint32_t bound_ipv4(int socket, bool *mapped)
+{
+	struct sockaddr_storage name = {0};
+	socklen_t size = sizeof(name);
+	const struct sockaddr_in *in = (const void *)&name;
+	const struct sockaddr_in6 *in6 = (const void *)&name;
+	uint32_t address = htonl(INADDR_ANY);
+
+	*mapped = false;
+	if (getsockname(socket, (struct sockaddr *)&name, &size) < 0) {
+		return address;
+	}
+	if (name.ss_family == AF_INET) {
+		address = in->sin_addr.s_addr;
+	} else if (name.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		*mapped = true;
+		memcpy(&address, &in6->sin6_addr.s6_addr[12], sizeof(address));
+	}
+	return address;
+}
+
 /*
  * The canonical address: an IPv4-mapped one is its IPv4 address, and the unspecified one is what
- * the kernel makes of it in connect(2), the loopback.
+ * the kernel makes of it in connect(2): the address that the socket is bound to, or the loopback.
+ * That is written into our copy, so what is decided on is where it goes.
  */
-static void set_ipv4(struct policy_endpoint *endpoint, const void *bytes, in_port_t port)
+static void set_ipv4(struct connect_request *connect, void *bytes, in_port_t port)
 {
+	struct policy_endpoint *endpoint = &connect->endpoint;
 	uint32_t address;
+	bool mapped;
 
 	memcpy(&address, bytes, sizeof(address));
 	if (address == htonl(INADDR_ANY)) {
+		address = bound_ipv4(connect->socket, &mapped);
+	}
+	if (address == htonl(INADDR_ANY)) {
 		address = htonl(INADDR_LOOPBACK);
 	}
+	memcpy(bytes, &address, sizeof(address));
 	endpoint->family = AF_INET;
 	memcpy(endpoint->address, &address, sizeof(address));
 	endpoint->port = ntohs(port);
 }
 
-static void set_ipv6(struct policy_endpoint *endpoint, const struct sockaddr_in6 *in6)
+static void set_ipv6(struct connect_request *connect, struct sockaddr_in6 *in6)
 {
+	static const struct in6_addr mapped_loopback = {
+		.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1}};
+	struct policy_endpoint *endpoint = &connect->endpoint;
+	bool mapped = false;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
+		(void)bound_ipv4(connect->socket, &mapped);
+		in6->sin6_addr = mapped ? mapped_loopback : in6addr_loopback;
+	}
 	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		set_ipv4(endpoint, &in6->sin6_addr.s6_addr[12], in6->sin6_port);
+		set_ipv4(connect, &in6->sin6_addr.s6_addr[12], in6->sin6_port);
 		return;
 	}
-	bool any = IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
 	endpoint->family = AF_INET6;
-	memcpy(endpoint->address, any ? &in6addr_loopback : &in6->sin6_addr, 16);
+	memcpy(endpoint->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
 	endpoint->port = ntohs(in6->sin6_port);
 }
 
@@ -94,13 +132,13 @@ static void set_endpoint(struct connect_request *connect)
 		endpoint->family = AF_UNSPEC; /* ends a connection: leads nowhere */
 	} else if (family == AF_INET && (domain == AF_INET || domain == AF_INET6) &&
 		   connect->length >= sizeof(struct sockaddr_in)) {
-		const struct sockaddr_in *in = (const void *)&connect->address;
+		struct sockaddr_in *in = (void *)&connect->address;
 		endpoint->kind = transport_of(connect->socket);
-		set_ipv4(endpoint, &in->sin_addr, in->sin_port);
+		set_ipv4(connect, &in->sin_addr, in->sin_port);
 	} else if (family == AF_INET6 && domain == AF_INET6 &&
 		   connect->length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
 		endpoint->kind = transport_of(connect->socket);
-		set_ipv6(endpoint, (const void *)&connect->address);
+		set_ipv6(connect, (void *)&connect->address);
 	} else if (family == AF_UNIX && domain == AF_UNIX) {
 		set_unix(connect);
 	}
@@ -141,8 +179,8 @@ int decode_connect(
 		return connect->socket;
 	}
 	int type = socket_option(connect->socket, SO_TYPE);
-	if (type < 0) {
-		return type; /* -ENOTSOCK; -EBADF for an O_PATH descriptor */
+	if (type == -EBADF) {
+		return type; /* an O_PATH descriptor */
 	}
 	if (length < 0 || (size_t)length > sizeof(connect->address.storage)) {
 		return -EINVAL;
@@ -150,6 +188,9 @@ int decode_connect(
 	int error = length == 0 ? 0
 				: target_read(request->tid, data->args[1], &connect->address,
 					  (size_t)length);
+	if (error == 0 && type < 0) {
+		error = type; /* -ENOTSOCK: the kernel looks at the address first */
+	}
 	if (error < 0) {
 		return error;
 	}
