@@ -174,7 +174,8 @@ bool policy_has_section(const struct policy *policy, enum policy_section section
 /*
  * The three questions. `path` is absolute, resolved, without trailing slash. `operations` is not
  * empty; the answer is that of the first operation that is not allowed, where an injection counts
- * as allowed, or else that of the first. A section that is absent allows.
+ * as allowed, or else that of the first. One injection stands for all operations asked for: where
+ * it does for some of them only, the answer is EACCES. A section that is absent allows.
  */
 struct policy_verdict policy_decide_file(
 	const struct policy *policy, unsigned int operations, const char *path);

@@ -216,14 +216,14 @@ static int read_reference(const struct variables *variables, const char *text, s
 }
 
 /*
- * A value's slashes at its end are left out where the text goes on with one: with CWD=/ the pattern
- * ${CWD}/x is /x.
+ * A value's slashes at its end are left out where the text ends or goes on with one: with CWD=/ the
+ * pattern ${CWD}/x is /x, with TMPDIR=/tmp/ the pattern ${TMPDIR} is /tmp.
  */
 static size_t value_length(const char *value, const char *text, size_t length, size_t end)
 {
-	size_t n = strlen(value);
+	size_t n = strlen(value), least = end < length ? 0 : 1;
 
-	while (end < length && text[end] == '/' && n > 0 && value[n - 1] == '/') {
+	while ((end == length || text[end] == '/') && n > least && value[n - 1] == '/') {
 		n--;
 	}
 	return n;

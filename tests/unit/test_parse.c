@@ -348,6 +348,60 @@ static void refuses_sets_of_known_variables(void **state)
 	}
 }
 
+static const struct {
+	const char *cwd, *pattern, *path;
+} values[] = {
+	{"/", "${CWD}/**", "/etc"},
+	{"/", "${CWD}", "/"},
+	{"/srv/", "${CWD}/**", "/srv/x"},
+	{"/srv/", "${CWD}", "/srv"},
+	{"/a*[b]?", "${CWD}/*", "/a*[b]?/x"},
+	{"/with blank;", "${CWD}/**", "/with blank;/x"},
+	{"/x", "${TMPDIR}/**", "/tmp"},
+	{"/x", "${XDG_RUNTIME_DIR}/bus", "/run/user/7/bus"},
+};
+
+static void fills_in_values(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_length(values); i++) {
+		cleanup_policy struct policy *policy = NULL;
+		const struct policy_options options = {
+			.variables = {.cwd = values[i].cwd, .uid = "7"}};
+		struct policy_report report;
+		char text[256];
+
+		snprintf(text, sizeof(text), "[files]\nallow read = %s\n", values[i].pattern);
+		policy_text_write("t.ini", text);
+		assert_int_equal(policy_load(&policy, "t.ini", &options, &report), 0);
+		policy_report_finish(&report);
+		assert_int_equal(policy_decide_file(policy, OPERATION_READ, values[i].path).action,
+			POLICY_ALLOW);
+		assert_int_equal(policy_decide_file(policy, OPERATION_READ, "/axb/x").action,
+			i == 0 ? POLICY_ALLOW : POLICY_DENY);
+	}
+}
+
+/* ${HOME}/.ssh must never come to mean /.ssh. */
+static void refuses_values_that_are_empty_or_missing(void **state)
+{
+	static const char *const homes[] = {"", NULL};
+	static const char *const texts[] = {
+		"the variable HOME is empty", "the variable HOME has no value here"};
+
+	(void)state;
+	policy_text_write("t.ini", "[files]\ndeny read = ${HOME}/.ssh/**\n");
+	for (size_t i = 0; i < array_length(homes); i++) {
+		const struct policy_options options = {.variables = {.home = homes[i]}};
+		struct policy_report report;
+		struct policy *policy = NULL;
+
+		assert_int_equal(policy_load(&policy, "t.ini", &options, &report), -EINVAL);
+		assert_string_equal(report.items[0].text, texts[i]);
+		policy_report_finish(&report);
+	}
+}
+
 static void finds_policies_by_name(void **state)
 {
 	static const char *const directories[] = {"nowhere", "include", NULL};
@@ -403,6 +457,8 @@ int main(void)
 		cmocka_unit_test(tells_what_cannot_be_read),
 		cmocka_unit_test(refuses_what_others_can_write),
 		cmocka_unit_test(refuses_sets_of_known_variables),
+		cmocka_unit_test(fills_in_values),
+		cmocka_unit_test(refuses_values_that_are_empty_or_missing),
 		cmocka_unit_test(finds_policies_by_name),
 		cmocka_unit_test(reads_many_rules_quickly),
 	};
