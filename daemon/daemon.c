@@ -23,6 +23,7 @@
 #include "daemon/control.h"
 #include "daemon/journal.h"
 #include "daemon/listen.h"
+#include "daemon/relay.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
@@ -328,6 +329,9 @@ int daemon_run(const struct daemon_options *options)
 	if (result == 0) {
 		service_ready(0);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
+		relay_end_all();
+		uv_run(&daemon.loop, UV_RUN_DEFAULT);
+		(void)uv_loop_close(&daemon.loop);
 	}
 	finish_context(&daemon.context);
 	close_fd(&daemon.lock);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -20,26 +21,34 @@ static const struct kind {
 };
 
 struct relay {
+	LIST_ENTRY(relay) entry;
 	uv_pipe_t pipe;
 	const struct kind *kind;
 	char *label;
 	uint64_t second; /* of the loop's clock, in which `lines` were written */
 	unsigned int lines, left_out;
-	size_t length; /* of the line that is not complete yet */
-	char line[RELAY_LINE_MAX];
-	char chunk[16 * 1024];
+	char *line; /* what has come of a line that is not complete yet; an idle relay is small */
+	size_t length, room;
 };
+
+static LIST_HEAD(, relay) relays = LIST_HEAD_INITIALIZER(relays);
+
+static void tell_left_out(struct relay *relay)
+{
+	if (relay->left_out > 0) {
+		journal_warning("%s: %u lines left out", relay->label, relay->left_out);
+		relay->left_out = 0;
+	}
+}
 
 static void write_line(struct relay *relay)
 {
 	uint64_t second = uv_now(relay->pipe.loop) / 1000;
 
 	if (second != relay->second) {
-		if (relay->left_out > 0) {
-			journal_warning("%s: %u lines left out", relay->label, relay->left_out);
-		}
+		tell_left_out(relay);
 		relay->second = second;
-		relay->lines = relay->left_out = 0;
+		relay->lines = 0;
 	}
 	if (++relay->lines > relay->kind->lines_per_second) {
 		relay->left_out++;
@@ -47,34 +56,69 @@ static void write_line(struct relay *relay)
 		journal_write(relay->kind->level, "%s: %.*s", relay->label, (int)relay->length,
 			relay->line);
 	}
-	relay->length = 0;
+	free(relay->line);
+	relay->line = NULL;
+	relay->length = relay->room = 0;
+}
+
+/* Adds to the line; what is beyond RELAY_LINE_MAX, or beyond memory, is cut. */
+static void keep(struct relay *relay, const char *text, size_t length)
+{
+	size_t rest = RELAY_LINE_MAX - relay->length;
+	size_t wanted = relay->length + (length < rest ? length : rest);
+
+	if (wanted == relay->length) {
+		return;
+	}
+	if (wanted > relay->room) {
+		char *grown = realloc(relay->line, wanted);
+		if (!grown) {
+			return;
+		}
+		relay->line = grown;
+		relay->room = wanted;
+	}
+	memcpy(relay->line + relay->length, text, wanted - relay->length);
+	relay->length = wanted;
 }
 
 static void take(struct relay *relay, const char *text, size_t length)
 {
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] == '\n') {
+	while (length > 0) {
+		const char *end = memchr(text, '\n', length);
+		size_t part = end ? (size_t)(end - text) : length;
+		keep(relay, text, part);
+		if (end) {
 			write_line(relay);
-		} else if (relay->length < sizeof(relay->line)) {
-			relay->line[relay->length++] = text[i];
+			part++;
 		}
+		text += part;
+		length -= part;
 	}
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-	struct relay *relay = container_of((uv_pipe_t *)handle, struct relay, pipe);
+	static char chunk[16 * 1024]; /* read and taken before the next is asked for */
 
+	(void)handle;
 	(void)suggested;
-	*buffer = uv_buf_init(relay->chunk, sizeof(relay->chunk));
+	*buffer = uv_buf_init(chunk, sizeof(chunk));
 }
 
 static void on_closed(uv_handle_t *handle)
 {
 	struct relay *relay = container_of((uv_pipe_t *)handle, struct relay, pipe);
 
+	free(relay->line);
 	free(relay->label);
 	free(relay);
+}
+
+static void end(struct relay *relay)
+{
+	LIST_REMOVE(relay, entry);
+	uv_close((uv_handle_t *)&relay->pipe, on_closed);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
@@ -88,7 +132,8 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 	if (relay->length > 0) {
 		write_line(relay);
 	}
-	uv_close((uv_handle_t *)stream, on_closed);
+	tell_left_out(relay);
+	end(relay);
 }
 
 static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
@@ -100,6 +145,7 @@ static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
 		free(relay);
 		return result;
 	}
+	LIST_INSERT_HEAD(&relays, relay, entry);
 	/* It carries the words of others; the loop need not live for it. */
 	uv_unref((uv_handle_t *)&relay->pipe);
 	result = uv_pipe_open(&relay->pipe, *reader);
@@ -108,7 +154,7 @@ static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
 		result = uv_read_start((uv_stream_t *)&relay->pipe, on_allocate, on_read);
 	}
 	if (result < 0) {
-		uv_close((uv_handle_t *)&relay->pipe, on_closed);
+		end(relay);
 	}
 	return result;
 }
@@ -136,4 +182,11 @@ int relay_start(int *writer, uv_loop_t *loop, const char *label, enum relay_kind
 		*writer = steal_fd(&theirs);
 	}
 	return result;
+}
+
+void relay_end_all(void)
+{
+	while (!LIST_EMPTY(&relays)) {
+		end(LIST_FIRST(&relays));
+	}
 }

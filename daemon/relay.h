@@ -5,7 +5,7 @@
  * lines are cut at RELAY_LINE_MAX, and of more than its rate allows only the number is told. The
  * writer's end does not block: a daemon that is late costs audit lines, never time.
  *
- * A relay owns itself and ends when the last writer has closed.
+ * A relay owns itself and ends when the last writer has closed, or with relay_end_all.
  */
 #pragma once
 
@@ -23,3 +23,6 @@ enum relay_kind {
  * and is copied. 0 or a negative errno.
  */
 int relay_start(int *writer, uv_loop_t *loop, const char *label, enum relay_kind kind);
+
+/* Ends all relays, with the daemon; what is still in their pipes is lost. */
+void relay_end_all(void);

@@ -54,8 +54,8 @@ class Client:
 
     def __init__(self, path, seconds=30):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(seconds)
         self.socket.connect(str(path))
+        self.socket.settimeout(seconds)
 
     def __enter__(self):
         return self

@@ -455,14 +455,11 @@ class Limits(Case):
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
 
     def test_flood(self):
-        """a thousand connections do no harm to a session that runs"""
+        """nine hundred connections do no harm to a session that runs"""
         with Daemon(limits='handshake-timeout = 2') as daemon, running(daemon):
-            clients = []
-            for _ in range(1000):
-                with contextlib.suppress(BlockingIOError):
-                    clients.append(Client(daemon.socket))
-            for client in clients:
-                client.socket.close()
+            with contextlib.ExitStack() as clients:
+                for _ in range(900):
+                    clients.enter_context(daemon.client())
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
             self.assertGreaterEqual(len(daemon.sessions()), 1)
 
@@ -476,11 +473,13 @@ class Life(Case):
             path = harness.workdir('killed') / 'file'
             path.write_text('right\n')
             process = daemon.popen('bash', '-c', script, path, policy='everything')
-            daemon.wait_for_sessions(1)
-            kills = 0
+            daemon.wait_until_all_run(1)
+            kills = served = 0
             while process.poll() is None and kills < 10:
                 for session in daemon.sessions():
-                    if session['broker'] and session['state'] == 'running':
+                    # One that dies twice over the same call takes the blame for it.
+                    if session['state'] == 'running' and session['allowed'] > served:
+                        served = session['allowed']
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(session['broker'], signal.SIGKILL)
                             kills += 1
@@ -517,7 +516,7 @@ class Life(Case):
         daemon = Daemon().start()
         process = daemon.popen('sh', '-c', 'read x; cat /etc/hostname', policy='everything',
                                stdin=subprocess.PIPE)
-        daemon.wait_for_sessions(1)
+        daemon.wait_until_all_run(1)
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(20), 0)
         self.assertIn('1 sessions go on without usherd', daemon.log())
@@ -642,6 +641,7 @@ class Status(Case):
     def test_request(self):
         """status tells of a session what is to be known"""
         with Daemon() as daemon, running(daemon, 'cat', policy='everything') as process:
+            harness.wait_until(lambda: daemon.sessions()[0]['allowed'] > 0, 'a call is counted')
             answer = daemon.ask()
             self.assertEqual(answer['version'], 1)
             self.assertEqual(answer['daemon']['pid'], daemon.process.pid)
@@ -653,7 +653,6 @@ class Status(Case):
             self.assertEqual(session['state'], 'running')
             self.assertEqual(session['broker_starts'], 1)
             self.assertLessEqual(session['age'], time.time() - session['started'] + 2)
-            self.assertGreater(session['allowed'], 0)
             self.assertEqual((session['denied'], session['injected']), (0, 0))
 
     def test_nonsense(self):
