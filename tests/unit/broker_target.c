@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See broker_target.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "broker_target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/session_memory.h"
+
+struct command {
+	struct open_how how;
+	char path[PATH_MAX];
+};
+
+static void open_here(const struct command *command, struct native_open *native)
+{
+	char link[32];
+	struct stat st;
+	cleanup_fd int fd = (int)syscall(
+		SYS_openat2, AT_FDCWD, command->path, &command->how, sizeof(command->how));
+
+	*native = (struct native_open){.error = fd < 0 ? errno : 0};
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		return;
+	}
+	native->device = st.st_dev;
+	native->inode = st.st_ino;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, native->name, sizeof(native->name) - 1);
+	native->name[length < 0 ? 0 : length] = '\0';
+}
+
+static void obey(int channel)
+{
+	static struct command command;
+	static struct native_open native;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (recv(channel, &command, sizeof(command), 0) == (ssize_t)sizeof(command)) {
+		open_here(&command, &native);
+		(void)send(channel, &native, sizeof(native), 0);
+	}
+	_exit(0);
+}
+
+static void start_target(struct stage *stage, void (*prepare)(void *), void *argument)
+{
+	int pair[2];
+	char ready = 0;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	stage->target = fork();
+	if (stage->target == 0) {
+		close(pair[0]);
+		if (prepare) {
+			prepare(argument);
+		}
+		(void)send(pair[1], &ready, 1, 0);
+		obey(pair[1]);
+	}
+	close(pair[1]);
+	stage->channel = pair[0];
+	assert_int_equal(recv(pair[0], &ready, 1, 0), 1);
+}
+
+void stage_init(struct stage *stage, void (*prepare)(void *), void *argument)
+{
+	*stage = (struct stage){.channel = -1};
+	start_target(stage, prepare, argument);
+	cleanup_fd int memory = session_memory_create(1, &stage->broker.memory);
+	assert_true(memory >= 0);
+	stage->broker.listener = -1;
+	stage->broker.first = stage->target;
+	stage->broker.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	stage->broker.root_name = strdup("");
+	stage->broker.proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(identity_read(&stage->broker.identity, gettid()), 0);
+	stage->slot = &stage->broker.memory->slots[0];
+	stage->request = calloc(1, sizeof(*stage->request));
+	assert_non_null(stage->request);
+}
+
+void stage_finish(struct stage *stage)
+{
+	close(stage->channel);
+	kill(stage->target, SIGKILL);
+	assert_int_equal(waitpid(stage->target, NULL, 0), stage->target);
+	close(stage->broker.root);
+	close(stage->broker.proc_fds);
+	free(stage->broker.root_name);
+	session_memory_unmap(stage->broker.memory);
+	free(stage->request);
+}
+
+void stage_call(struct stage *stage, int nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	struct request *request = stage->request;
+
+	/* Whatever the call before has left behind must not matter. */
+	memset(request, 0x5a, sizeof(*request));
+	stage->slot->notification = (struct seccomp_notif){
+		.id = 1, .pid = (uint32_t)stage->target, .data = {.nr = nr, .args = {a, b, c, d}}};
+	request->slot = stage->slot;
+	request->id = 1;
+	request->tid = stage->target;
+	request->tgid = 0;
+	request->resumed = false;
+	request->result = 0;
+	request->identity = &stage->broker.identity;
+	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
+	request->place.path[0] = '\0';
+}
+
+void stage_open_natively(struct stage *stage, const char *path, const struct open_how *how,
+	struct native_open *native)
+{
+	static struct command command;
+
+	command.how = *how;
+	assert_true(strlen(path) < sizeof(command.path));
+	memcpy(command.path, path, strlen(path) + 1);
+	assert_int_equal(
+		send(stage->channel, &command, sizeof(command), 0), (ssize_t)sizeof(command));
+	assert_int_equal(
+		recv(stage->channel, native, sizeof(*native), 0), (ssize_t)sizeof(*native));
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decoding: arguments lie in the memory of another process, and are what a hostile or careless
+ * program may pass. The memory is shared with the target, so that a test can fill it afterwards.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "broker_target.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/decode.h"
+#include "usher/wire.h"
+
+#define PAGE      4096u
+#define PAGES     3u /* and behind them one that is not there */
+#define LARGEFILE 0100000u
+
+static char *memory; /* at the same address here and in the target */
+
+enum target_fd { FD_FILE = 100, FD_TCP, FD_TCP6, FD_UDP, FD_UNIX, FD_PATH, FD_BOUND, FD_BOUND6 };
+
+static void put_at(int fd, int number)
+{
+	if (fd < 0 || dup2(fd, number) < 0) {
+		abort();
+	}
+	close(fd);
+}
+
+static int bound_to(int family, const char *address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	inet_pton(AF_INET, address, &in.sin_addr);
+	inet_pton(AF_INET6, address, &in6.sin6_addr);
+	if (family == AF_INET) {
+		return bind(fd, (void *)&in, sizeof(in)) == 0 ? fd : -1;
+	}
+	return bind(fd, (void *)&in6, sizeof(in6)) == 0 ? fd : -1;
+}
+
+static void open_descriptors(void *argument)
+{
+	(void)argument;
+	put_at(open("/dev/null", O_RDWR), FD_FILE);
+	put_at(socket(AF_INET, SOCK_STREAM, 0), FD_TCP);
+	put_at(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), FD_TCP6);
+	put_at(socket(AF_INET, SOCK_DGRAM, 0), FD_UDP);
+	put_at(socket(AF_UNIX, SOCK_STREAM, 0), FD_UNIX);
+	put_at(open("/dev/null", O_PATH), FD_PATH);
+	put_at(bound_to(AF_INET, "127.0.0.9"), FD_BOUND);
+	put_at(bound_to(AF_INET6, "::ffff:127.0.0.9"), FD_BOUND6);
+}
+
+static int set_up(void **state)
+{
+	static struct stage stage;
+
+	memory = mmap(NULL, (PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(munmap(memory + PAGES * PAGE, PAGE), 0);
+	stage_init(&stage, open_descriptors, NULL);
+	*state = &stage;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	stage_finish(*state);
+	return 0;
+}
+
+static uint64_t at(const void *pointer)
+{
+	return (uint64_t)(uintptr_t)pointer;
+}
+
+/* Decodes, and releases what was pinned: what a test looks at is text and numbers. */
+static int decode_it(struct stage *stage)
+{
+	int result = decode(&stage->broker, stage->request);
+
+	decode_release(stage->request);
+	return result;
+}
+
+static int decode_openat(struct stage *stage, const char *path, unsigned int flags, mode_t mode)
+{
+	stage_call(stage, SYS_openat, (uint64_t)AT_FDCWD, at(path), flags, mode);
+	return decode_it(stage);
+}
+
+static void a_path_is_copied_from_wherever_it_lies(void **state)
+{
+	struct stage *stage = *state;
+	static const size_t offsets[] = {0, 1, PAGE - 1, PAGE - 4, 2 * PAGE - 3, PAGES * PAGE - 5};
+
+	for (size_t i = 0; i < array_length(offsets); i++) {
+		char *path = memory + offsets[i];
+		memcpy(path, "/abc", 5);
+		assert_int_equal(decode_openat(stage, path, O_RDONLY, 0), 0);
+		assert_int_equal(stage->request->call, CALL_OPEN);
+		assert_string_equal(stage->request->open.path, "/abc");
+	}
+}
+
+static void a_path_in_no_memory_is_a_fault(void **state)
+{
+	struct stage *stage = *state;
+	char *end = memory + PAGES * PAGE;
+
+	assert_int_equal(decode_openat(stage, NULL, O_RDONLY, 0), -EFAULT);
+	assert_int_equal(decode_openat(stage, end, O_RDONLY, 0), -EFAULT);
+	assert_int_equal(decode_openat(stage, (char *)-1, O_RDONLY, 0), -EFAULT);
+	/* No NUL before the memory ends. */
+	memset(end - 10, 'a', 10);
+	assert_int_equal(decode_openat(stage, end - 10, O_RDONLY, 0), -EFAULT);
+	assert_string_equal(stage->request->open.path, "");
+}
+
+static void a_path_has_a_length(void **state)
+{
+	struct stage *stage = *state;
+
+	memset(memory, 'a', PAGES * PAGE);
+	memory[PATH_MAX - 1] = '\0';
+	assert_int_equal(decode_openat(stage, memory, O_RDONLY, 0), 0);
+	assert_int_equal(strlen(stage->request->open.path), PATH_MAX - 1);
+	memory[PATH_MAX - 1] = 'a';
+	memory[PATH_MAX] = '\0';
+	assert_int_equal(decode_openat(stage, memory, O_RDONLY, 0), -ENAMETOOLONG);
+	/* What was copied has no NUL, and the audit will read it. */
+	assert_string_equal(stage->request->open.path, "");
+	memory[0] = '\0';
+	assert_int_equal(decode_openat(stage, memory, O_RDONLY, 0), -ENOENT);
+}
+
+static void flags_ask_for_operations(void **state)
+{
+	struct stage *stage = *state;
+	static const struct {
+		unsigned int flags, operations;
+	} cases[] = {
+		{O_RDONLY, OPERATION_READ},
+		{O_WRONLY, OPERATION_WRITE},
+		{O_RDWR, OPERATION_READ | OPERATION_WRITE},
+		{O_ACCMODE, OPERATION_READ | OPERATION_WRITE},
+		{O_RDONLY | O_TRUNC, OPERATION_READ | OPERATION_WRITE},
+		{O_RDONLY | O_CREAT, OPERATION_READ | OPERATION_CREATE},
+		{O_WRONLY | O_CREAT, OPERATION_WRITE | OPERATION_CREATE},
+		{O_WRONLY | O_TMPFILE, OPERATION_WRITE | OPERATION_CREATE},
+		{O_RDONLY | O_DIRECTORY, OPERATION_READ},
+	};
+
+	strcpy(memory, "/abc");
+	for (size_t i = 0; i < array_length(cases); i++) {
+		assert_int_equal(decode_openat(stage, memory, cases[i].flags, 0600), 0);
+		assert_int_equal(stage->request->open.operations, cases[i].operations);
+	}
+}
+
+static void the_older_calls_become_an_open_how(void **state)
+{
+	struct stage *stage = *state;
+	const struct open_how *how = &stage->request->open.how;
+
+	strcpy(memory, "/abc");
+	/* Unknown flags are dropped; a mode is one only where something is made. */
+	assert_int_equal(decode_openat(stage, memory, O_RDONLY | 1u << 30, 0777), 0);
+	assert_int_equal(how->flags, O_RDONLY | LARGEFILE);
+	assert_int_equal(how->mode, 0);
+	assert_int_equal(how->resolve, 0);
+	assert_int_equal(decode_openat(stage, memory, O_WRONLY | O_CREAT, 0177777), 0);
+	assert_int_equal(how->mode, 07777);
+#ifdef SYS_open
+	stage_call(stage, SYS_creat, at(memory), 0640, 0, 0);
+	assert_int_equal(decode_it(stage), 0);
+	assert_int_equal(how->flags, O_CREAT | O_WRONLY | O_TRUNC | LARGEFILE);
+	assert_int_equal(how->mode, 0640);
+	stage_call(stage, SYS_open, at(memory), O_RDWR | O_CLOEXEC, 0, 0);
+	assert_int_equal(decode_it(stage), 0);
+	assert_int_equal(how->flags, O_RDWR | O_CLOEXEC | LARGEFILE);
+#endif
+}
+
+static void flags_that_make_no_sense_come_first(void **state)
+{
+	struct stage *stage = *state;
+
+	/* O_TMPFILE without write access, and the path is not even memory. */
+	assert_int_equal(decode_openat(stage, NULL, O_RDONLY | O_TMPFILE, 0600), -EINVAL);
+}
+
+static int decode_openat2(struct stage *stage, const char *path, const void *how, uint64_t size)
+{
+	stage_call(stage, SYS_openat2, (uint64_t)AT_FDCWD, at(path), at(how), size);
+	return decode_it(stage);
+}
+
+static void openat2_has_a_size_that_grows(void **state)
+{
+	struct stage *stage = *state;
+	char *path = memory + PAGE;
+	struct open_how how = {.flags = O_RDONLY};
+	char *end = memory + PAGES * PAGE;
+
+	strcpy(path, "/abc");
+	memset(memory, 0, PAGE);
+	memcpy(memory, &how, sizeof(how));
+	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how)), 0);
+	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how) + 8), 0);
+	assert_int_equal(decode_openat2(stage, path, memory, PAGE), 0);
+	assert_int_equal(decode_openat2(stage, path, memory, PAGE + 1), -E2BIG);
+	assert_int_equal(decode_openat2(stage, path, memory, UINT64_MAX), -E2BIG);
+	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how) - 1), -EINVAL);
+	assert_int_equal(decode_openat2(stage, path, memory, 0), -EINVAL);
+	assert_string_equal(stage->request->open.path, "");
+	memory[PAGE - 1] = 1;
+	assert_int_equal(decode_openat2(stage, path, memory, PAGE), -E2BIG);
+	assert_int_equal(decode_openat2(stage, path, memory, PAGE - 1), 0);
+	assert_int_equal(decode_openat2(stage, path, NULL, sizeof(how)), -EFAULT);
+	memcpy(end - sizeof(how), &how, sizeof(how));
+	assert_int_equal(decode_openat2(stage, path, end - sizeof(how), sizeof(how)), 0);
+	assert_int_equal(decode_openat2(stage, path, end - sizeof(how), sizeof(how) + 8), -EFAULT);
+	assert_int_equal(decode_openat2(stage, path, end - 8, sizeof(how)), -EFAULT);
+}
+
+static void openat2_is_judged_by_the_kernel(void **state)
+{
+	struct stage *stage = *state;
+	char *path = memory + PAGE;
+	static const struct {
+		struct open_how how;
+		int result;
+	} cases[] = {
+		{{.flags = 1ull << 40}, -EINVAL},
+		{{.flags = O_RDONLY, .mode = 0600}, -EINVAL},
+		{{.flags = O_CREAT, .mode = 0200000}, -EINVAL},
+		{{.flags = O_RDONLY, .resolve = 1ull << 40}, -EINVAL},
+		{{.flags = O_RDONLY, .resolve = RESOLVE_BENEATH | RESOLVE_IN_ROOT}, -EINVAL},
+		{{.flags = O_PATH | O_CREAT, .mode = 0600}, -EINVAL},
+		{{.flags = O_PATH}, -ENOSYS},
+		{{.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC}, -ENOSYS},
+		{{.flags = O_RDWR | O_CREAT, .mode = 0600, .resolve = RESOLVE_NO_XDEV}, 0},
+		{{.flags = O_RDONLY, .resolve = RESOLVE_BENEATH}, 0},
+	};
+
+	strcpy(path, "abc");
+	for (size_t i = 0; i < array_length(cases); i++) {
+		memcpy(memory, &cases[i].how, sizeof(cases[i].how));
+		assert_int_equal(decode_openat2(stage, path, memory, sizeof(struct open_how)),
+			cases[i].result);
+	}
+}
+
+static void names_begin_where_they_say(void **state)
+{
+	struct stage *stage = *state;
+	struct place *place = &stage->request->place;
+
+	strcpy(memory, "/abc");
+	stage_call(stage, SYS_openat, 4711, at(memory), O_RDONLY, 0);
+	assert_int_equal(decode(&stage->broker, stage->request), 0);
+	assert_int_equal(place->start, -1); /* an absolute name asks for no descriptor */
+	decode_release(stage->request);
+	strcpy(memory, "abc");
+	stage_call(stage, SYS_openat, 4711, at(memory), O_RDONLY, 0);
+	assert_int_equal(decode_it(stage), -EBADF);
+	stage_call(stage, SYS_openat, (uint64_t)-5, at(memory), O_RDONLY, 0);
+	assert_int_equal(decode_it(stage), -EBADF);
+	stage_call(stage, SYS_openat, FD_FILE, at(memory), O_RDONLY, 0);
+	assert_int_equal(decode(&stage->broker, stage->request), 0);
+	assert_true(place->start >= 0);
+	assert_int_equal(place->root, -1);
+	decode_release(stage->request);
+	assert_int_equal(place->start, -1);
+}
+
+static int decode_connect(struct stage *stage, int fd, const void *address, size_t length)
+{
+	memcpy(memory, address, length < PAGE ? length : 0);
+	stage_call(stage, SYS_connect, (uint64_t)fd, at(memory), length, 0);
+	return decode_it(stage);
+}
+
+static void inet_addresses_become_canonical(void **state)
+{
+	struct stage *stage = *state;
+	const struct policy_endpoint *endpoint = &stage->request->connect.endpoint;
+	static const struct {
+		int fd, family;
+		const char *address;
+		int is_family;
+		const char *is;
+		enum endpoint_kind kind;
+	} cases[] = {
+		{FD_TCP, AF_INET, "10.1.2.3", AF_INET, "10.1.2.3", ENDPOINT_TCP},
+		{FD_UDP, AF_INET, "10.1.2.3", AF_INET, "10.1.2.3", ENDPOINT_UDP},
+		{FD_TCP, AF_INET, "0.0.0.0", AF_INET, "127.0.0.1", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET6, "::1", AF_INET6, "::1", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET6, "::", AF_INET6, "::1", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET6, "fd00::2", AF_INET6, "fd00::2", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET6, "::ffff:10.1.2.3", AF_INET, "10.1.2.3", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET6, "::ffff:0.0.0.0", AF_INET, "127.0.0.1", ENDPOINT_TCP},
+		{FD_TCP6, AF_INET, "10.1.2.3", AF_INET, "10.1.2.3", ENDPOINT_TCP},
+		/* The unspecified address is the one that the socket is bound to. */
+		{FD_BOUND, AF_INET, "0.0.0.0", AF_INET, "127.0.0.9", ENDPOINT_TCP},
+		{FD_BOUND6, AF_INET6, "::", AF_INET, "127.0.0.1", ENDPOINT_TCP},
+		{FD_BOUND6, AF_INET6, "::ffff:0.0.0.0", AF_INET, "127.0.0.9", ENDPOINT_TCP},
+		/* Nobody speaks IPv6 through an IPv4 socket. */
+		{FD_TCP, AF_INET6, "::1", AF_INET, NULL, ENDPOINT_OTHER},
+		{FD_UNIX, AF_INET, "10.1.2.3", AF_UNIX, NULL, ENDPOINT_OTHER},
+	};
+
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(4711)};
+		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(4711)};
+		bool six = cases[i].family == AF_INET6;
+		char is[INET6_ADDRSTRLEN] = "";
+		assert_int_equal(inet_pton(cases[i].family, cases[i].address,
+					 six ? (void *)&in6.sin6_addr : (void *)&in.sin_addr),
+			1);
+		assert_int_equal(
+			decode_connect(stage, cases[i].fd, six ? (void *)&in6 : (void *)&in,
+				six ? sizeof(in6) : sizeof(in)),
+			0);
+		assert_int_equal(endpoint->kind, cases[i].kind);
+		assert_int_equal(endpoint->family, cases[i].is_family);
+		if (cases[i].is) {
+			inet_ntop(endpoint->family, endpoint->address, is, sizeof(is));
+			assert_string_equal(is, cases[i].is);
+			assert_int_equal(endpoint->port, 4711);
+		}
+	}
+}
+
+/* What is decided on is where it goes: the copy that connect(2) gets has no unspecified address. */
+static void the_copy_has_the_address_that_was_decided_on(void **state)
+{
+	struct stage *stage = *state;
+	const struct sockaddr_in6 *copy = (const void *)&stage->request->connect.address;
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(1)};
+
+	assert_int_equal(decode_connect(stage, FD_BOUND6, &in6, sizeof(in6)), 0);
+	assert_true(IN6_IS_ADDR_V4MAPPED(&copy->sin6_addr));
+	assert_int_equal(decode_connect(stage, FD_TCP6, &in6, sizeof(in6)), 0);
+	assert_true(IN6_IS_ADDR_LOOPBACK(&copy->sin6_addr));
+}
+
+static void addresses_have_lengths(void **state)
+{
+	struct stage *stage = *state;
+	const struct connect_request *connect = &stage->request->connect;
+	union {
+		struct sockaddr any;
+		char room[sizeof(struct sockaddr_storage) + 1];
+	} storage = {.any.sa_family = AF_INET};
+
+	for (size_t length = 0; length < sizeof(struct sockaddr_in); length++) {
+		assert_int_equal(decode_connect(stage, FD_TCP, &storage, length), 0);
+		assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
+		assert_int_equal(connect->length, length);
+	}
+	assert_int_equal(
+		decode_connect(stage, FD_TCP, &storage, sizeof(struct sockaddr_storage)), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_TCP);
+	assert_int_equal(decode_connect(stage, FD_TCP, &storage, sizeof(storage.room)), -EINVAL);
+	assert_int_equal(decode_connect(stage, FD_TCP, &storage, (size_t)-1), -EINVAL);
+	/* The kernel takes 24 bytes for an IPv6 address, and no less. */
+	storage.any.sa_family = AF_INET6;
+	assert_int_equal(decode_connect(stage, FD_TCP6, &storage, 23), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
+	assert_int_equal(decode_connect(stage, FD_TCP6, &storage, 24), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_TCP);
+	storage.any.sa_family = AF_UNSPEC;
+	assert_int_equal(decode_connect(stage, FD_TCP, &storage, 16), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
+	assert_int_equal(connect->endpoint.family, AF_UNSPEC);
+}
+
+static void unix_addresses_are_paths_or_names(void **state)
+{
+	struct stage *stage = *state;
+	const struct connect_request *connect = &stage->request->connect;
+	size_t offset = offsetof(struct sockaddr_un, sun_path);
+	char room[sizeof(struct sockaddr_storage)];
+	struct sockaddr_un *un = (void *)room;
+
+	memset(room, 'x', sizeof(room));
+	un->sun_family = AF_UNIX;
+	strcpy(un->sun_path, "/run/a");
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, sizeof(*un)), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_UNIX_PATH);
+	assert_string_equal(connect->endpoint.path, "/run/a");
+	/* Its length may end it as well as its NUL. */
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, offset + 4), 0);
+	assert_string_equal(connect->endpoint.path, "/run");
+	memset(un->sun_path, 'a', sizeof(un->sun_path));
+	un->sun_path[0] = '/';
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, sizeof(*un)), 0);
+	assert_int_equal(strlen(connect->endpoint.path), sizeof(un->sun_path));
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, sizeof(*un) + 1), -EINVAL);
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, sizeof(room)), -EINVAL);
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, offset), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
+	memcpy(un->sun_path, "\0a\0b", 4);
+	assert_int_equal(decode_connect(stage, FD_UNIX, un, offset + 4), 0);
+	assert_int_equal(connect->endpoint.kind, ENDPOINT_UNIX_ABSTRACT);
+	assert_int_equal(connect->endpoint.path_length, 3);
+	assert_memory_equal(connect->endpoint.path, "a\0b", 3);
+}
+
+static void the_address_is_looked_at_before_the_descriptor(void **state)
+{
+	struct stage *stage = *state;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+
+	assert_int_equal(decode_connect(stage, 4711, &in, sizeof(in)), -EBADF);
+	assert_int_equal(decode_connect(stage, FD_PATH, &in, sizeof(in)), -EBADF);
+	assert_int_equal(decode_connect(stage, FD_FILE, &in, sizeof(in)), -ENOTSOCK);
+	assert_int_equal(decode_connect(stage, FD_FILE, &in, (size_t)-1), -EINVAL);
+	stage_call(stage, SYS_connect, FD_FILE, 8, sizeof(in), 0);
+	assert_int_equal(decode_it(stage), -EFAULT);
+	stage_call(stage, SYS_connect, FD_TCP, at(memory + PAGES * PAGE - 8), sizeof(in), 0);
+	assert_int_equal(decode_it(stage), -EFAULT);
+}
+
+static void a_socket_may_wait_if_it_blocks(void **state)
+{
+	struct stage *stage = *state;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	assert_int_equal(decode_connect(stage, FD_TCP, &in, sizeof(in)), 0);
+	assert_true(stage->request->connect.may_wait);
+	assert_int_equal(decode_connect(stage, FD_TCP6, &in6, sizeof(in6)), 0);
+	assert_false(stage->request->connect.may_wait);
+}
+
+static void calls_are_known_by_their_number(void **state)
+{
+	struct stage *stage = *state;
+	static const struct {
+		int nr;
+		uint64_t argument;
+		enum call call;
+		int result;
+	} cases[] = {
+		{SYS_socket, AF_INET, CALL_SOCKET, 0},
+		{SYS_socketpair, AF_UNIX, CALL_SOCKET, 0},
+		{SYS_ptrace, 0, CALL_REACH, 0},
+		{SYS_process_vm_writev, 0, CALL_REACH, 0},
+		{SYS_chroot, 0, CALL_FORGET, 0},
+		{SYS_setuid, 0, CALL_FORGET, 0},
+		{SYS_seccomp, WIRE_PROBE_OPERATION, CALL_PROBE, 0},
+		{SYS_seccomp, 0, CALL_PROBE, -EINVAL},
+		{SYS_read, 0, CALL_UNKNOWN, -ENOSYS},
+		{-1, 0, CALL_UNKNOWN, -ENOSYS},
+	};
+
+	for (size_t i = 0; i < array_length(cases); i++) {
+		stage_call(stage, cases[i].nr, cases[i].argument, 1, 2, 0);
+		assert_int_equal(decode_it(stage), cases[i].result);
+		assert_int_equal(stage->request->call, cases[i].call);
+	}
+}
+
+static void nothing_stays_open(void **state)
+{
+	int before = dup(0), after;
+
+	close(before);
+	names_begin_where_they_say(state);
+	the_address_is_looked_at_before_the_descriptor(state);
+	unix_addresses_are_paths_or_names(state);
+	after = dup(0);
+	close(after);
+	assert_int_equal(after, before);
+}
+
+static void a_target_that_is_gone_has_nothing(void **state)
+{
+	struct stage *stage = *state;
+
+	kill(stage->target, SIGKILL);
+	/* It is a zombie until tear_down: there is a process, but no memory. */
+	while (recv(stage->channel, memory, 1, 0) > 0) {
+	}
+	strcpy(memory, "abc");
+	assert_true(decode_openat(stage, memory, O_RDONLY, 0) < 0);
+	stage_call(stage, SYS_connect, FD_TCP, at(memory), 16, 0);
+	assert_true(decode_it(stage) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_is_copied_from_wherever_it_lies),
+		cmocka_unit_test(a_path_in_no_memory_is_a_fault),
+		cmocka_unit_test(a_path_has_a_length),
+		cmocka_unit_test(flags_ask_for_operations),
+		cmocka_unit_test(the_older_calls_become_an_open_how),
+		cmocka_unit_test(flags_that_make_no_sense_come_first),
+		cmocka_unit_test(openat2_has_a_size_that_grows),
+		cmocka_unit_test(openat2_is_judged_by_the_kernel),
+		cmocka_unit_test(names_begin_where_they_say),
+		cmocka_unit_test(inet_addresses_become_canonical),
+		cmocka_unit_test(the_copy_has_the_address_that_was_decided_on),
+		cmocka_unit_test(addresses_have_lengths),
+		cmocka_unit_test(unix_addresses_are_paths_or_names),
+		cmocka_unit_test(the_address_is_looked_at_before_the_descriptor),
+		cmocka_unit_test(a_socket_may_wait_if_it_blocks),
+		cmocka_unit_test(calls_are_known_by_their_number),
+		cmocka_unit_test(nothing_stays_open),
+		cmocka_unit_test(a_target_that_is_gone_has_nothing),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
