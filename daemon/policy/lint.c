@@ -14,6 +14,8 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/address.h"
+#include "daemon/policy/lint_cover.h"
+#include "daemon/policy/lint_resolve.h"
 #include "daemon/policy/lint_tables.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/report.h"
@@ -58,137 +60,6 @@ static struct policy_place place_of(
 
 /* ---- rules that never match ---- */
 
-/* Whether each number of `narrow` is among those of `wide`. */
-static bool numbers_cover(const struct syscall_subject *wide, const struct syscall_subject *narrow)
-{
-	for (size_t i = 0; i < narrow->number_count; i++) {
-		size_t k = 0;
-
-		while (k < wide->number_count && wide->numbers[k] != narrow->numbers[i]) {
-			k++;
-		}
-		if (k == wide->number_count) {
-			return false;
-		}
-	}
-	return narrow->number_count > 0;
-}
-
-static bool same_comparison(const struct comparison *a, const struct comparison *b)
-{
-	return a->argument == b->argument && a->operator== b->operator&& a->mask == b->mask &&
-					     a->value == b->value;
-}
-
-/* Every comparison of `wide` is made by `narrow` too. */
-static bool comparisons_cover(
-	const struct syscall_subject *wide, const struct syscall_subject *narrow)
-{
-	for (size_t i = 0; i < wide->comparison_count; i++) {
-		size_t k = 0;
-
-		while (k < narrow->comparison_count &&
-			!same_comparison(&wide->comparisons[i], &narrow->comparisons[k])) {
-			k++;
-		}
-		if (k == narrow->comparison_count) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool subject_covers(enum policy_section section, const struct policy_subject *wide,
-	const struct policy_subject *narrow)
-{
-	switch (section) {
-	case POLICY_FILES:
-		return pattern_covers(wide->path.pattern, narrow->path.pattern);
-	case POLICY_NETWORK:
-		return endpoint_subject_covers(&wide->endpoint, &narrow->endpoint);
-	case POLICY_SOCKETS:
-		return socket_subject_covers(&wide->socket, &narrow->socket);
-	default:
-		return comparisons_cover(&wide->syscall, &narrow->syscall) &&
-		       numbers_cover(&wide->syscall, &narrow->syscall);
-	}
-}
-
-static bool rule_covers(const struct policy_rule *rule, const struct policy_subject *narrow)
-{
-	for (size_t i = 0; i < rule->subject_count; i++) {
-		if (subject_covers(rule->section, &rule->subjects[i], narrow)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The first rule before rules[index] that covers the subject for this operation, or NULL. */
-static const struct policy_rule *find_cover_of_operation(const struct policy_rule *rules,
-	size_t index, unsigned int operation, const struct policy_subject *subject)
-{
-	for (size_t i = 0; i < index; i++) {
-		if ((operation == 0 || (rules[i].operations & operation) != 0) &&
-			rule_covers(&rules[i], subject)) {
-			return &rules[i];
-		}
-	}
-	return NULL;
-}
-
-/* A question to the index: which pattern covers this one. */
-struct cover_request {
-	const struct policy *policy;
-	const struct policy_rule *rule;
-	unsigned int operation;
-	const struct pattern *narrow;
-};
-
-static bool path_covers(const struct pattern *pattern, size_t order, const void *user)
-{
-	const struct cover_request *request = user;
-	const struct policy_rule *rule = request->policy->paths[order].rule;
-
-	return rule < request->rule && (rule->operations & request->operation) != 0 &&
-	       pattern_covers(pattern, request->narrow);
-}
-
-/* The same for paths, of which there may be thousands. */
-static const struct policy_rule *find_path_cover(const struct policy *policy,
-	const struct policy_rule *rule, unsigned int operation,
-	const struct policy_subject *subject)
-{
-	struct cover_request request = {policy, rule, operation, subject->path.pattern};
-	size_t length, order;
-	const char *prefix = pattern_prefix(subject->path.pattern, &length);
-
-	order = pattern_index_find(policy->path_index, prefix, length, path_covers, &request);
-	return order != PATTERN_INDEX_NONE ? policy->paths[order].rule : NULL;
-}
-
-/*
- * The last of the rules that together take all that the subject of rules[index] could match, or
- * NULL if something is left for it.
- */
-static const struct policy_rule *find_cover(const struct policy *policy,
-	const struct policy_rule *rules, size_t index, const struct policy_subject *subject)
-{
-	unsigned int rest = rules[index].operations;
-	const struct policy_rule *last = NULL, *cover;
-
-	do {
-		unsigned int operation = rest & -rest;
-
-		cover = rules[index].section == POLICY_FILES
-				? find_path_cover(policy, &rules[index], operation, subject)
-				: find_cover_of_operation(rules, index, operation, subject);
-		last = cover > last ? cover : last;
-		rest &= rest - 1;
-	} while (cover && rest != 0);
-	return cover ? last : NULL;
-}
-
 /* One word of the file can have become several subjects; the first stands for them. */
 static bool is_repeated(const struct policy_rule *rule, size_t index)
 {
@@ -209,7 +80,7 @@ static void lint_covered(struct lint *lint, enum policy_section section)
 			const struct policy_rule *cover =
 				is_repeated(&rules[i], k)
 					? NULL
-					: find_cover(lint->policy, rules, i, subject);
+					: lint_find_cover(lint->policy, rules, i, subject);
 
 			if (cover) {
 				warn(lint, place_of(&rules[i], subject),
@@ -280,6 +151,59 @@ static void lint_unreachable(struct lint *lint)
 					"'%s' is never reached: [sockets] lets no such socket "
 					"through",
 					subject->text);
+			}
+		}
+	}
+}
+
+/* ---- rules on names that are never seen ---- */
+
+/* What the policy says of a path that a subject of this rule was perhaps meant for. */
+static struct policy_verdict ask_path(
+	const struct policy *policy, const struct policy_rule *rule, const char *path)
+{
+	struct policy_endpoint endpoint = {.kind = ENDPOINT_UNIX_PATH, .path = path};
+
+	return rule->section == POLICY_FILES
+		       ? policy_decide_file(policy, rule->operations & -rule->operations, path)
+		       : policy_decide_endpoint(policy, OPERATION_CONNECT, &endpoint);
+}
+
+static void lint_link(struct lint *lint, const struct policy_rule *rule,
+	const struct policy_subject *subject, const struct pattern *pattern)
+{
+	size_t length;
+	const char *prefix = pattern_prefix(pattern, &length);
+	cleanup_free char *resolved = lint_resolve(prefix, length);
+
+	if (resolved && ask_path(lint->policy, rule, resolved).action != rule->action) {
+		warn(lint, place_of(rule, subject),
+			"'%s' never matches: %.*s is a name for %s, and rules are about the "
+			"resolved path",
+			subject->text, (int)length, prefix, resolved);
+	}
+}
+
+/*
+ * A denial of /var/run/x protects nothing where /var/run is a link. Permissions are left alone:
+ * they name all places where things may be on other systems.
+ */
+static void lint_links(struct lint *lint, enum policy_section section)
+{
+	size_t count;
+	const struct policy_rule *rules = policy_rules(lint->policy, section, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; rules[i].action != POLICY_ALLOW && k < rules[i].subject_count;
+			k++) {
+			const struct policy_subject *subject = &rules[i].subjects[k];
+			const struct pattern *pattern = section == POLICY_FILES
+								? subject->path.pattern
+								: subject->endpoint.pattern;
+
+			if (pattern && (section == POLICY_FILES ||
+					       subject->endpoint.kind == ENDPOINT_UNIX_PATH)) {
+				lint_link(lint, &rules[i], subject, pattern);
 			}
 		}
 	}
@@ -454,6 +378,7 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 	}
 	if (policy->sections[POLICY_FILES].present) {
 		lint_later(&lint);
+		lint_links(&lint, POLICY_FILES);
 	}
 	if (policy->sections[POLICY_SOCKETS].present) {
 		lint_sockets(&lint);
@@ -462,6 +387,7 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 	if (policy->sections[POLICY_NETWORK].present) {
 		lint_network(&lint);
 		lint_unspecified(&lint);
+		lint_links(&lint, POLICY_NETWORK);
 		if (unix_passes(policy)) {
 			lint_launchers(&lint);
 		}

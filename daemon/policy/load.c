@@ -25,6 +25,17 @@ static int collect_reports(struct parse *parse)
 	return r;
 }
 
+/* Warnings are about a policy that is whole. */
+static bool is_right(const struct parse *parse)
+{
+	for (size_t i = 0; i < parse->report_count; i++) {
+		if (parse->reports[i].error_count > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int read_policy(struct parse *parse, const char *file, const struct policy_options *options)
 {
 	struct mistake mistake;
@@ -35,7 +46,7 @@ static int read_policy(struct parse *parse, const char *file, const struct polic
 	}
 	r = r < 0 ? r : parse_policy(parse, file);
 	r = r < 0 ? r : policy_seal(parse->policy);
-	if (r == 0 && (options->flags & POLICY_LOAD_LINT) != 0) {
+	if (r == 0 && (options->flags & POLICY_LOAD_LINT) != 0 && is_right(parse)) {
 		r = lint_policy(parse->policy, parse->reports);
 	}
 	return r;

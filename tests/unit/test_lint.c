@@ -9,6 +9,12 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "daemon/base/cleanup.h"
 #include "tests/unit/policy_text.h"
 
@@ -113,12 +119,38 @@ static void warns_in_the_file_that_is_meant(void **state)
 		"covers it\n");
 }
 
+/* The directory is the one that the test runs in; its own name has no link. */
+static void warns_of_denials_by_another_name(void **state)
+{
+	cleanup_free char *here = realpath(".", NULL);
+	char text[4096], expected[4096];
+
+	(void)state;
+	assert_non_null(here);
+	mkdir("real", 0755);
+	assert_true(symlink("real", "link") == 0);
+	snprintf(text, sizeof(text),
+		"[files]\ndefault = allow\nallow read = %s/link/a\ndeny read = %s/link/x\n", here,
+		here);
+	snprintf(expected, sizeof(expected),
+		"t.ini:4:13: warning: '%s/link/x' never matches: %s/link/x is a name for "
+		"%s/real/x, and rules are about the resolved path\n",
+		here, here, here);
+	policy_text_expect(strcat(text, "allow write = /nowhere\ndeny write = /**\n"),
+		POLICY_LOAD_LINT, expected);
+	/* The place itself is denied as well. */
+	snprintf(text, sizeof(text), "[files]\ndefault = deny\ndeny read = %s/link/x %s/real/**\n",
+		here, here);
+	policy_text_expect(text, POLICY_LOAD_LINT, "");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_of_what_is_not_meant),
 		cmocka_unit_test(warns_only_when_asked),
 		cmocka_unit_test(warns_in_the_file_that_is_meant),
+		cmocka_unit_test(warns_of_denials_by_another_name),
 	};
 
 	policy_text_enter();
