@@ -309,8 +309,9 @@ static int start(struct daemon *daemon)
 			      "--socket");
 		return -ENOENT;
 	}
-	result = open_doors(daemon, path);
-	return result == 0 ? watch_signals(daemon) : result;
+	/* Who sees our socket may send us signals. */
+	result = watch_signals(daemon);
+	return result == 0 ? open_doors(daemon, path) : result;
 }
 
 int daemon_run(const struct daemon_options *options)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -225,6 +226,17 @@ static void describe_end(char *text, size_t size, int64_t status, int signal)
 	}
 }
 
+/*
+ * A broker that somebody has killed has not died over what it was doing: nothing is held against
+ * the notifications that it had, and its successor does them again.
+ */
+static void forgive(struct session *session)
+{
+	for (size_t i = 0; i < SESSION_SLOTS; i++) {
+		session->memory->slots[i].crashes = 0;
+	}
+}
+
 static void on_ended(void *owner, int64_t status, int signal)
 {
 	struct session *session = owner;
@@ -241,6 +253,9 @@ static void on_ended(void *owner, int64_t status, int signal)
 	if (is_over(session)) {
 		end(session);
 		return;
+	}
+	if (signal == SIGKILL || signal == SIGTERM) {
+		forgive(session);
 	}
 	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
 	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;
