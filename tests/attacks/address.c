@@ -21,6 +21,7 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+#define PROTOCOL_SMC 256 /* of AF_INET: falls back to TCP */
 
 /* The port that is denied on the loopback addresses only; for the twin an allowed one. */
 static uint16_t local(const struct world *world)
@@ -150,6 +151,21 @@ static long multipath(const struct world *world)
 	struct address address = address_ip4("127.0.0.1", world_port(world));
 
 	return connect_by(AF_INET, SOCK_STREAM, IPPROTO_MPTCP, &address);
+}
+
+/* Sockets that speak TCP, or end as it, and are called otherwise. */
+static long smc(const struct world *world)
+{
+	struct address address = address_ip4("127.0.0.1", world_port(world));
+
+	return connect_by(AF_SMC, SOCK_STREAM, 0, &address);
+}
+
+static long smc_protocol(const struct world *world)
+{
+	struct address address = address_ip4("127.0.0.1", world_port(world));
+
+	return connect_by(AF_INET, SOCK_STREAM, PROTOCOL_SMC, &address);
 }
 
 /* TCP fast open connects in the course of sending. */
@@ -317,6 +333,8 @@ const struct attack attacks_address[] = {
 	{"address-datagram", datagram},
 	{"address-udplite", udp_lite},
 	{"address-mptcp", multipath},
+	{"address-smc", smc},
+	{"address-smc-protocol", smc_protocol},
 	{"address-fastopen-sendto", fast_open},
 	{"address-fastopen-sendmsg", fast_open_message},
 	{"address-fastopen-connect", fast_open_connect},

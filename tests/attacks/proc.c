@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,8 +151,35 @@ static long broker(const struct world *world)
 	return world->twin ? 0 : refused;
 }
 
+/*
+ * Kills the one who stands in the way (in embedded mode it is the parent), and asks at once, before
+ * and while another takes its place.
+ */
+static long without_broker(const struct world *world)
+{
+	char path[64], name[32] = "";
+	long result = -EALREADY;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+	fd = raw_open(path, O_RDONLY, 0);
+	if (fd < 0 || read(fd, name, sizeof(name) - 1) <= 0 ||
+		strcmp(name, "usher-broker\n") != 0) {
+		attack_impossible("the broker is not its parent");
+	}
+	kill(getppid(), SIGKILL);
+	for (int i = 0; i < 200; i++) {
+		result = world_check(world, raw_open(world_file(world), O_RDONLY, 0));
+		if (result >= 0 || result != -EACCES) {
+			break;
+		}
+	}
+	return result;
+}
+
 const struct attack attacks_proc[] = {
 	{"proc-environment", environment},
 	{"proc-broker", broker},
+	{"proc-without-broker", without_broker},
 	{NULL, NULL},
 };

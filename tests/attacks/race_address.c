@@ -5,6 +5,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +118,26 @@ static long path(const struct world *world)
 	return race_run(&race, world, denied);
 }
 
+/* A link that leads to one socket or to the other; between the two there is a moment without it. */
+static void flip_link(void *pointer)
+{
+	(void)pointer;
+	raw(SYS_renameat2, AT_FDCWD, "dirM/one", AT_FDCWD, "dirM/other", RENAME_EXCHANGE);
+}
+
+static long unix_link(const struct world *world)
+{
+	struct address_state state = {0};
+	struct race race = {flip_link, connect_path, &state};
+
+	prepare(!symlink("../dirA/datagram", "dirM/one") &&
+		!symlink("../dirS/datagram", "dirM/other"));
+	prepare(address_parse_unix(&state.address, "dirM/one"));
+	state.socket = socket(AF_UNIX, SOCK_DGRAM, 0);
+	prepare(state.socket >= 0);
+	return race_run(&race, world, denied);
+}
+
 /* To one port, by tcp allowed and by udp denied, while the number means one socket or the other. */
 static void flip_descriptor(void *pointer)
 {
@@ -157,6 +179,7 @@ const struct attack attacks_race_address[] = {
 	{"race-port", port},
 	{"race-port6", port6},
 	{"race-unix-path", path},
+	{"race-unix-link", unix_link},
 	{"race-descriptor", descriptor},
 	{NULL, NULL},
 };

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,8 @@
 
 #define THREADS 8
 #define ROUNDS  300
+
+#define FIFOS_MAX 300
 
 static void in_thread(struct scene *scene, void *(*function)(void *))
 {
@@ -171,28 +174,72 @@ static void *fifo_writer(void *pointer)
 	return (void *)(intptr_t)raw_open(path, O_WRONLY, 0);
 }
 
-/* More FIFOs are waited for than a broker may have threads; others go on meanwhile. */
+/* Many FIFOs are waited for at once; others go on meanwhile. */
 static void run_fifo_many(struct scene *scene)
 {
-	enum { COUNT = 40 };
-	static char paths[COUNT][16];
-	pthread_t threads[COUNT];
+	static char paths[FIFOS_MAX][16];
+	static pthread_t threads[FIFOS_MAX];
+	int count = *(const int *)scene->data;
 	int met = 0;
 
-	for (size_t i = 0; i < COUNT; i++) {
-		snprintf(paths[i], sizeof(paths[i]), "fifo%zu", i);
+	for (int i = 0; i < count; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "fifo%d", i);
 		prepare(scene, !mkfifo(paths[i], 0600));
 		prepare(scene, !pthread_create(&threads[i], NULL, fifo_writer, paths[i]));
 	}
 	tell(scene, "another=%d", raw_open("regular", O_RDONLY, 0) >= 0);
-	for (size_t i = 0; i < COUNT; i++) {
+	for (int i = 0; i < count; i++) {
 		void *fd;
 		int reader = raw_open(paths[i], O_RDONLY, 0);
 
 		pthread_join(threads[i], &fd);
 		met += reader >= 0 && (intptr_t)fd >= 0;
 	}
-	tell(scene, " met=%d of %d", met, COUNT);
+	tell(scene, " met=%d of %d", met, count);
+}
+
+static _Atomic bool swapping;
+
+static void *swapper(void *pointer)
+{
+	(void)pointer;
+	while (swapping) {
+		raw(SYS_renameat2, AT_FDCWD, "dir/swapped", AT_FDCWD, "dir/other", RENAME_EXCHANGE);
+	}
+	return NULL;
+}
+
+/*
+ * What looks like a file turns out to be a FIFO for which nobody comes: whoever opens it waits, all
+ * others go on.
+ */
+static void run_fifo_swapped(struct scene *scene)
+{
+	pthread_t thread;
+	pid_t waiting;
+	int good = 0;
+
+	prepare(scene, !mkfifo("dir/other", 0600) && !link("regular", "dir/swapped"));
+	swapping = true;
+	prepare(scene, !pthread_create(&thread, NULL, swapper, NULL));
+	for (int i = 0; i < 20; i++) {
+		waiting = fork();
+		if (waiting == 0) {
+			for (int k = 0; k < 1000; k++) {
+				close(raw_open("dir/swapped", O_RDONLY, 0));
+			}
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 500; i++) {
+		int fd = raw_open("regular", O_RDONLY, 0);
+
+		good += fd >= 0 && !close(fd);
+		usleep(500);
+	}
+	swapping = false;
+	pthread_join(thread, NULL);
+	tell(scene, "good=%d", good);
 }
 
 static void run_fifo_alone(struct scene *scene)
@@ -323,9 +370,96 @@ static void run_namespaces(struct scene *scene)
 	tell(scene, " status=%x", (unsigned int)status);
 }
 
+static void write_file(struct scene *scene, const char *path, const char *text)
+{
+	int fd = raw_open(path, O_WRONLY, 0);
+
+	tell(scene, " %s %s", path, fd < 0 ? observe_errno(-fd) : "opened");
+	if (fd >= 0) {
+		tell(scene, " write=%ld", raw(SYS_write, fd, text, strlen(text)));
+		close(fd);
+	}
+}
+
+/* As `unshare --user --map-root-user`: the process writes what it is called inside. */
+static void run_user_namespace(struct scene *scene)
+{
+	char map[32];
+
+	snprintf(map, sizeof(map), "0 %u 1", geteuid());
+	if (unshare(CLONE_NEWUSER)) {
+		tell(scene, "unshare %s", observe_errno(errno));
+		return;
+	}
+	write_file(scene, "/proc/self/setgroups", "deny");
+	write_file(scene, "/proc/self/uid_map", map);
+	snprintf(map, sizeof(map), "0 %u 1", getegid());
+	write_file(scene, "/proc/self/gid_map", map);
+	tell(scene, " uid=%u gid=%u create ", getuid(), getgid());
+	tell_fd(scene, raw_open("new", O_RDWR | O_CREAT, 0644));
+}
+
+/* The rights that a process has over its own files in a user namespace of its own. */
+static void run_user_namespace_rights(struct scene *scene)
+{
+	run_user_namespace(scene);
+	tell(scene, " forbidden ");
+	tell_fd(scene, raw_open("forbidden", O_RDONLY, 0));
+}
+
+static void tell_own_status(struct scene *scene, const char *path)
+{
+	char data[4096] = "", *line;
+	int fd = raw_open(path, O_RDONLY, 0);
+
+	tell(scene, " %s ", path);
+	tell_result(scene, fd);
+	if (fd >= 0) {
+		(void)!read(fd, data, sizeof(data) - 1);
+		line = strstr(data, "\nPid:\t");
+		tell(scene, " pid=%d", line ? atoi(line + 6) : -1);
+		close(fd);
+	}
+}
+
+/* As containers do it: a pid namespace with a /proc of its own. */
+static void run_own_proc(struct scene *scene)
+{
+	int status;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0))) {
+		tell(scene, "unshare %s", observe_errno(errno));
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		if (mount("proc", "/proc", "proc", 0, NULL)) {
+			tell(scene, "mount %s", observe_errno(errno));
+			_exit(0);
+		}
+		tell_own_status(scene, "/proc/self/status");
+		tell_own_status(scene, "/proc/1/status");
+		tell_own_status(scene, "/proc/thread-self/status");
+		tell_own_status(scene, "/proc/2/status");
+		tell(scene, " fd ");
+		tell_fd(scene, raw_open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK, 0));
+		tell(scene, " cwd ");
+		tell_fd(scene, raw_open("/proc/self/cwd/regular", O_RDONLY, 0));
+		tell(scene, " environ ");
+		tell_result(scene, raw_open("/proc/1/environ", O_RDONLY, 0));
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	scene->observation.used = strlen(scene->observation.text);
+	tell(scene, " status=%x", (unsigned int)status);
+}
+
 struct thread_case {
 	const char *name;
 	case_function *function;
+	int data;
 };
 
 static const struct thread_case threads_cases[] = {
@@ -334,7 +468,9 @@ static const struct thread_case threads_cases[] = {
 	{"thread/own-ids", run_own_ids},
 	{"thread/crowd", run_crowd},
 	{"fifo/two-processes", run_fifo_processes},
-	{"fifo/forty", run_fifo_many},
+	{"fifo/forty", run_fifo_many, 40},
+	{"fifo/three-hundred", run_fifo_many, FIFOS_MAX},
+	{"fifo/swapped", run_fifo_swapped, 0},
 	{"fifo/alone", run_fifo_alone},
 	{"fifo/killed", run_fifo_killed},
 	{"process/vfork", run_vfork},
@@ -342,11 +478,15 @@ static const struct thread_case threads_cases[] = {
 	{"process/unreadable-program", run_unreadable},
 	{"process/clone-shared", run_clone_shared},
 	{"process/pid-namespace", run_namespaces},
+	{"process/user-namespace", run_user_namespace},
+	{"process/user-namespace-rights", run_user_namespace_rights, 0},
+	{"process/own-proc", run_own_proc},
 };
 
 void cases_thread(struct runner *runner)
 {
 	for (size_t i = 0; i < array_length(threads_cases); i++) {
-		runner_case(runner, threads_cases[i].function, NULL, "%s", threads_cases[i].name);
+		runner_case(runner, threads_cases[i].function, &threads_cases[i].data, "%s",
+			threads_cases[i].name);
 	}
 }
