@@ -243,6 +243,7 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	cleanup_free char *call = call_name(record->nr);
 	cleanup_free char *asked = escape(record->asked ? record->asked : "");
 	cleanup_free char *resolved = record->resolved ? escape(record->resolved) : NULL;
+	cleanup_free char *program = escape(record->program); /* prctl(2) takes any bytes */
 	const char *error = record->error ? policy_errno_name(record->error) : NULL;
 	const char *file = record->rule_file ? strrchr(record->rule_file, '/') : NULL;
 	char *line = NULL;
@@ -256,7 +257,7 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	int length = asprintf(&line, "%susher: %s %s%s%s %s%s%s%s%s [%s %d] %s%s%.0u\n", left_out,
 		record->verdict, call, record->operation[0] ? " " : "", record->operation,
 		asked ? asked : "?", resolved ? " = " : "", resolved ? resolved : "",
-		error ? ": " : "", error ? error : "", record->program, record->pid,
+		error ? ": " : "", error ? error : "", program ? program : "?", record->pid,
 		file ? file : "", file ? ":" : "", file ? record->rule_line : 0);
 	return length < 0 ? NULL : line;
 }
