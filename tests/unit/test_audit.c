@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit log: what is written can be read again whole, and nothing is lost without a count. */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "broker_target.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/audit.h"
+#include "daemon/broker/audit_record.h"
+
+static const struct policy_rule rule = {
+	.section = POLICY_FILES, .origin = {.file = "/p/a.ini", .line = 7, .text = "deny = /x"}};
+
+static int set_up(void **state)
+{
+	static struct stage stage;
+
+	stage_init(&stage, NULL, NULL);
+	*state = &stage;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	stage_finish(*state);
+	return 0;
+}
+
+static struct request *an_open(struct stage *stage, const char *asked, const char *resolved)
+{
+	struct request *request = stage->request;
+
+	stage_call(stage, SYS_openat, 0, 0, 0, 0);
+	clock_gettime(CLOCK_MONOTONIC, &request->received);
+	request->call = CALL_OPEN;
+	request->open.operations = OPERATION_READ | OPERATION_WRITE;
+	strcpy(request->open.path, asked);
+	strcpy(request->place.path, resolved);
+	request->verdict = (struct policy_verdict){
+		.action = POLICY_DENY, .error = EACCES, .log = true, .rule = &rule};
+	request->result = -EACCES;
+	return request;
+}
+
+static char *to_json(const struct request *request, uint64_t dropped)
+{
+	struct audit_record *record = audit_record_new(request, true);
+
+	assert_non_null(record);
+	audit_record_look_up(record);
+	char *line = audit_record_to_json(record, 42, dropped);
+	audit_record_free(record);
+	assert_non_null(line);
+	return line;
+}
+
+static struct json_object *parse_line(const char *line)
+{
+	enum json_tokener_error error;
+	const char *end = strchr(line, '\n');
+
+	/* One line, no more. */
+	assert_non_null(end);
+	assert_int_equal(end[1], '\0');
+	struct json_object *object = json_tokener_parse_verbose(line, &error);
+	assert_int_equal(error, json_tokener_success);
+	assert_int_equal(json_object_get_type(object), json_type_object);
+	return object;
+}
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(object, key, &value) ? json_object_get_string(value)
+							      : NULL;
+}
+
+static void a_line_says_it_all(void **state)
+{
+	struct stage *stage = *state;
+	cleanup_free char *line = to_json(an_open(stage, "x/../y", "/a/y"), 3);
+	struct json_object *object = parse_line(line);
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", stage->target);
+	assert_string_equal(text_of(object, "session"), "42");
+	assert_string_equal(text_of(object, "pid"), number);
+	assert_string_equal(text_of(object, "tid"), number);
+	assert_string_equal(text_of(object, "program"), "test_audit");
+	assert_string_equal(text_of(object, "call"), "openat");
+	assert_string_equal(text_of(object, "operation"), "read write");
+	assert_string_equal(text_of(object, "asked"), "x/../y");
+	assert_string_equal(text_of(object, "resolved"), "/a/y");
+	assert_string_equal(text_of(object, "verdict"), "deny");
+	assert_string_equal(text_of(object, "errno"), "EACCES");
+	assert_string_equal(text_of(object, "rule"), "/p/a.ini:7");
+	assert_string_equal(text_of(object, "dropped"), "3");
+	assert_int_equal(strlen(text_of(object, "time")), strlen("2026-01-01T00:00:00.000000Z"));
+	json_object_put(object);
+}
+
+static void every_byte_is_told_apart(void **state)
+{
+	struct stage *stage = *state;
+	cleanup_free char *other = NULL;
+	char path[8];
+
+	for (int byte = 1; byte < 256; byte++) {
+		(void)snprintf(path, sizeof(path), "/a%cb", byte);
+		cleanup_free char *line = to_json(an_open(stage, path, path), 0);
+		struct json_object *object = parse_line(line);
+		cleanup_free char *asked = strdup(text_of(object, "asked"));
+		for (const char *c = asked; *c; c++) {
+			assert_in_range(*c, 0x20, 0x7e);
+		}
+		if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+			assert_string_equal(asked, path);
+		}
+		assert_true(!other || strcmp(other, asked) != 0);
+		/* Where nothing was resolved to something else there is nothing to say. */
+		assert_null(text_of(object, "resolved"));
+		free(other);
+		other = steal_pointer(&asked);
+		json_object_put(object);
+	}
+}
+
+static void what_looks_escaped_is_not_what_is(void **state)
+{
+	struct stage *stage = *state;
+	cleanup_free char *control = to_json(an_open(stage, "/a\nb", ""), 0);
+	cleanup_free char *text = to_json(an_open(stage, "/a\\x0ab", ""), 0);
+	struct json_object *first = parse_line(control);
+	struct json_object *second = parse_line(text);
+
+	assert_string_equal(text_of(first, "asked"), "/a\\x0ab");
+	assert_string_equal(text_of(second, "asked"), "/a\\\\x0ab");
+	json_object_put(first);
+	json_object_put(second);
+}
+
+static void words_for_people_have_no_control_characters(void **state)
+{
+	struct stage *stage = *state;
+	struct request *request = an_open(stage, "/a\x1b[31m\n\r\xff", "/b\x07");
+	struct audit_record *record = audit_record_new(request, true);
+
+	audit_record_look_up(record);
+	memcpy(record->program, "\x1b]0;x", 6);
+	cleanup_free char *line = audit_record_to_text(record, 5);
+	assert_non_null(line);
+	const char *second = strchr(line, '\n') + 1; /* the first says what was left out */
+	assert_non_null(strstr(line, "5 decisions left out"));
+	assert_non_null(strstr(second, "/a\\x1b[31m\\x0a\\x0d\\xff = /b\\x07"));
+	for (const char *c = line; *c; c++) {
+		assert_true(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+	}
+	audit_record_free(record);
+}
+
+static void a_call_that_could_not_be_decoded_has_no_path(void **state)
+{
+	struct stage *stage = *state;
+	struct request *request = an_open(stage, "", "");
+
+	request->result = -EFAULT;
+	cleanup_free char *line = to_json(request, 0);
+	struct json_object *object = parse_line(line);
+	assert_string_equal(text_of(object, "asked"), "");
+	assert_string_equal(text_of(object, "errno"), "EFAULT");
+	json_object_put(object);
+}
+
+/* The log as text; to be freed. */
+static char *read_log(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *text = calloc(1, (size_t)size + 1);
+
+	assert_non_null(text);
+	assert_int_equal(pread(fd, text, (size_t)size, 0), size);
+	return text;
+}
+
+static unsigned int count_lines(int fd, uint64_t *dropped)
+{
+	cleanup_free char *text = read_log(fd);
+	unsigned int lines = 0;
+
+	*dropped = 0;
+	for (char *line = text; *line; lines++) {
+		char *end = strchr(line, '\n');
+		assert_non_null(end);
+		*end = '\0';
+		struct json_object *object = json_tokener_parse(line);
+		assert_non_null(object);
+		const char *left_out = text_of(object, "dropped");
+		*dropped += left_out ? strtoull(left_out, NULL, 10) : 0;
+		json_object_put(object);
+		line = end + 1;
+	}
+	return lines;
+}
+
+static int new_audit(struct stage *stage, struct audit **audit)
+{
+	int log = memfd_create("log", MFD_CLOEXEC);
+	int kept = fcntl(log, F_DUPFD_CLOEXEC, 0);
+
+	stage->broker.memory->counters = (struct session_counters){0};
+	assert_int_equal(audit_new(audit, 42, log, -1, &stage->broker.memory->counters), 0);
+	return kept;
+}
+
+static void no_line_is_lost_below_the_limit(void **state)
+{
+	struct stage *stage = *state;
+	struct audit *log = NULL;
+	uint64_t dropped;
+	cleanup_fd int fd = new_audit(stage, &log);
+
+	for (int i = 0; i < 900; i++) {
+		audit(log, an_open(stage, "/a", "/a"), ACT_DONE);
+	}
+	audit_drain(log);
+	assert_int_equal(count_lines(fd, &dropped), 900);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(stage->broker.memory->counters.audit_dropped, 0);
+	assert_int_equal(stage->broker.memory->counters.denied, 900);
+}
+
+static void what_is_left_out_is_counted(void **state)
+{
+	struct stage *stage = *state;
+	struct audit *log = NULL;
+	uint64_t dropped;
+	cleanup_fd int fd = new_audit(stage, &log);
+	struct request *request = an_open(stage, "/a", "/a");
+	const unsigned int count = 30000;
+
+	for (unsigned int i = 0; i < count; i++) {
+		audit(log, request, ACT_DONE);
+	}
+	audit_drain(log);
+	uint64_t lost = stage->broker.memory->counters.audit_dropped;
+	assert_true(lost > 0);
+	assert_int_equal(count_lines(fd, &dropped) + lost, count);
+	assert_int_equal(stage->broker.memory->counters.denied, count);
+	/* After a pause there is room again, and the next line tells of all that went before. */
+	usleep(100000);
+	audit(log, request, ACT_DONE);
+	audit_drain(log);
+	assert_int_equal(count_lines(fd, &dropped) + lost, count + 1);
+	assert_int_equal(dropped, lost);
+}
+
+static void only_decisions_are_logged_and_counted(void **state)
+{
+	struct stage *stage = *state;
+	struct session_counters *counters = &stage->broker.memory->counters;
+	struct audit *log = NULL;
+	uint64_t dropped;
+	cleanup_fd int fd = new_audit(stage, &log);
+	struct request *request = an_open(stage, "/a", "/a");
+
+	audit(log, request, ACT_GONE);
+	audit(log, request, ACT_GIVE_BACK);
+	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
+	audit(log, request, ACT_DONE);
+	request->verdict.action = POLICY_INJECT;
+	audit(log, request, ACT_DONE);
+	request->verdict.action = POLICY_ALLOW;
+	request->call = CALL_FORGET;
+	audit(log, request, ACT_CONTINUE);
+	audit_drain(log);
+	assert_int_equal(count_lines(fd, &dropped), 0); /* no verdict said `log` */
+	assert_int_equal(counters->allowed, 1);
+	assert_int_equal(counters->injected, 1);
+	assert_int_equal(counters->denied, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_says_it_all),
+		cmocka_unit_test(every_byte_is_told_apart),
+		cmocka_unit_test(what_looks_escaped_is_not_what_is),
+		cmocka_unit_test(words_for_people_have_no_control_characters),
+		cmocka_unit_test(a_call_that_could_not_be_decoded_has_no_path),
+		cmocka_unit_test(no_line_is_lost_below_the_limit),
+		cmocka_unit_test(what_is_left_out_is_counted),
+		cmocka_unit_test(only_decisions_are_logged_and_counted),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
