@@ -147,7 +147,7 @@ static void format_text(char *cell, struct json_object *value)
 		bool is_c1 = text[0] == 0xc2 && text[1] >= 0x80 && text[1] < 0xa0;
 		bool is_control = *text < 0x20 || *text == 0x7f || is_c1;
 		text += is_c1;
-		cell[length++] = is_control ? '?' : (char)*text;
+		cell[length++] = (char)(is_control ? '?' : *text);
 	}
 	if (length == 0) {
 		cell[length++] = '-';

@@ -11,29 +11,26 @@
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
-static int map_whole(int fd, struct session_memory **mapped)
+/* NULL, and errno, if it cannot be mapped. */
+static struct session_memory *map_whole(int fd)
 {
-	void *memory = mmap(NULL, sizeof(**mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(
+		NULL, sizeof(struct session_memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (memory == MAP_FAILED) {
-		return -errno;
-	}
-	*mapped = memory;
-	return 0;
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int session_memory_create(uint64_t session, struct session_memory **mapped)
 {
 	cleanup_fd int fd = memfd_create("usher-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct session_memory *memory = NULL;
 
-	if (fd < 0 || ftruncate(fd, sizeof(*memory)) < 0 ||
+	if (fd < 0 || ftruncate(fd, sizeof(**mapped)) < 0 ||
 		fcntl(fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) < 0) {
 		return -errno;
 	}
-	int result = map_whole(fd, &memory);
-	if (result < 0) {
-		return result;
+	struct session_memory *memory = map_whole(fd);
+	if (!memory) {
+		return -errno;
 	}
 	memory->magic = SESSION_MAGIC;
 	memory->version = SESSION_VERSION;
@@ -52,7 +49,6 @@ static bool is_session_memory(const struct session_memory *memory)
 
 int session_memory_map(int fd, struct session_memory **mapped)
 {
-	struct session_memory *memory = NULL;
 	struct stat status;
 
 	if (fstat(fd, &status) < 0) {
@@ -60,12 +56,12 @@ int session_memory_map(int fd, struct session_memory **mapped)
 	}
 	int seals = fcntl(fd, F_GET_SEALS); /* fails on what is not a memfd */
 	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS ||
-		status.st_size != (off_t)sizeof(*memory)) {
+		status.st_size != (off_t)sizeof(**mapped)) {
 		return -EBADMSG;
 	}
-	int result = map_whole(fd, &memory);
-	if (result < 0) {
-		return result;
+	struct session_memory *memory = map_whole(fd);
+	if (!memory) {
+		return -errno;
 	}
 	if (!is_session_memory(memory)) {
 		session_memory_unmap(memory);
