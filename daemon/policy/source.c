@@ -68,10 +68,16 @@ static char *name_beside(const char *includer, const char *name)
 	return path;
 }
 
-/* A daemon must not wait for the other end of a FIFO; a user may want just that. */
-static int open_path(const struct source *source, const char *path)
+/* Whether it must be a regular file: a user may give a pipe, but no file includes one. */
+static bool wants_regular(const struct source *source, const struct source_file *parent)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (source->trusted ? O_NONBLOCK : 0));
+	return source->trusted || parent;
+}
+
+/* Nobody waits for the other end of a FIFO that will be refused. */
+static int open_path(const char *path, bool regular)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (regular ? O_NONBLOCK : 0));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -80,7 +86,7 @@ static int open_include(
 	const struct source *source, const char *includer, const char *name, char **pathp)
 {
 	cleanup_free char *path = name_beside(includer, name);
-	int fd = path ? open_path(source, path) : -ENOMEM;
+	int fd = path ? open_path(path, true) : -ENOMEM;
 
 	for (size_t i = 0;
 		fd == -ENOENT && name[0] != '/' && source->directories && source->directories[i];
@@ -91,7 +97,7 @@ static int open_include(
 			path = NULL;
 			return -ENOMEM;
 		}
-		fd = open_path(source, path);
+		fd = open_path(path, true);
 	}
 	*pathp = steal_pointer(&path);
 	return fd;
@@ -111,14 +117,14 @@ static int check_circle(const struct source_file *file, const char *name, struct
 	return 0;
 }
 
-static int check_status(const struct source *source, const struct stat *status, const char *name,
-	struct mistake *mistake)
+static int check_status(const struct source *source, const struct source_file *file,
+	const struct stat *status, const char *name, struct mistake *mistake)
 {
 	if (S_ISDIR(status->st_mode)) {
 		mistake_set(mistake, 0, "%s is a directory", name);
 		return -EISDIR;
 	}
-	if (source->trusted && !S_ISREG(status->st_mode)) {
+	if (wants_regular(source, file->parent) && !S_ISREG(status->st_mode)) {
 		mistake_set(mistake, 0, "%s is not a regular file", name);
 		return -EPERM;
 	}
@@ -157,7 +163,7 @@ static int read_file(const struct source *source, struct source_file *file, int 
 	}
 	file->device = status.st_dev;
 	file->inode = status.st_ino;
-	r = check_status(source, &status, name, mistake);
+	r = check_status(source, file, &status, name, mistake);
 	r = r < 0 ? r : check_circle(file, name, mistake);
 	if (r < 0) {
 		return r;
@@ -180,7 +186,7 @@ static int read_from_files(const struct source *source, struct source_file *file
 		fd = open_include(source, file->parent->name, name, &path);
 	} else {
 		path = strdup(name);
-		fd = path ? open_path(source, path) : -ENOMEM;
+		fd = path ? open_path(path, wants_regular(source, NULL)) : -ENOMEM;
 	}
 	if (fd < 0) {
 		if (fd != -ENOMEM) {

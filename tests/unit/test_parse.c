@@ -275,6 +275,10 @@ static void tells_mistakes_of_included_files(void **state)
 	policy_text_expect("[policy]\ninclude = i.ini\n", 0,
 		"i.ini:2:11: error: the include goes round in a circle: t.ini includes itself\n");
 	policy_text_expect("[policy]\ninclude = .\n", 0, "t.ini:2:11: error: . is a directory\n");
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	policy_text_expect("[policy]\ninclude = fifo /dev/ptmx\n", 0,
+		"t.ini:2:11: error: fifo is not a regular file\n"
+		"t.ini:2:16: error: /dev/ptmx is not a regular file\n");
 }
 
 static void bounds_includes(void **state)
