@@ -26,6 +26,8 @@
 /* Of a command line that is shown to people. */
 #define COMMAND_LENGTH_MAX 512u
 
+#define KNOWN_FLAGS ((uint32_t)(WIRE_HELLO_LOG | WIRE_HELLO_VERBOSE))
+
 enum client_phase {
 	CLIENT_HELLO,
 	CLIENT_PREPARING,
@@ -248,13 +250,15 @@ static bool enter_sessions(struct client *client)
 
 static void on_hello(struct client *client, struct packet *packet)
 {
+	const struct wire_hello *hello = packet->data;
 	struct wire_hello_strings strings;
 
-	if (wire_hello_read(packet->data, &strings) < 0) {
+	if ((hello->flags & ~KNOWN_FLAGS) || hello->reserved != 0 ||
+		wire_hello_read(packet->data, &strings) < 0) {
 		refuse(client, -EPROTO, "the HELLO is malformed");
 		return;
 	}
-	if (!take_logs(client, packet->data, packet->fds)) {
+	if (!take_logs(client, hello, packet->fds)) {
 		refuse(client, -EBADF, "a log descriptor is not open for writing");
 		return;
 	}

@@ -63,9 +63,14 @@ int daemon_check(const struct daemon_options *options)
 	if (load_config(&config, options) < 0) {
 		return EXIT_CONFIG;
 	}
-	printf("usherd: %s is right: %zu grants\n",
-		config->file ? config->file : "there is no configuration, which",
-		config->grant_count);
+	if (config->file) {
+		printf("usherd: %s is right, with %zu grants
+		       ", config->file,
+			config->grant_count);
+	} else {
+		printf("usherd: there is no configuration; the defaults hold
+");
+	}
 	config_unref(config);
 	return EXIT_SUCCESS;
 }
@@ -270,6 +275,16 @@ static int find_given_socket(struct daemon *daemon, const char *path)
 	return given;
 }
 
+static const char *describe_users(const struct config *config)
+{
+	if (geteuid() != 0) {
+		return config->grant_count > 0 ? "its own user alone, whatever the grants say"
+					       : "its own user";
+	}
+	return config->grant_count > 0 ? "root and whom the grants name"
+				       : "root alone: the configuration has no grant";
+}
+
 /* Who sees the hand-over socket can rely on the control socket beside it. */
 static int open_doors(struct daemon *daemon, const char *path)
 {
@@ -286,7 +301,7 @@ static int open_doors(struct daemon *daemon, const char *path)
 	if (fd < 0) {
 		return fd;
 	}
-	journal_notice("serves %s for %s", path, geteuid() == 0 ? "all users" : "its own user");
+	journal_notice("serves %s for %s", path, describe_users(daemon->context.config));
 	return server_init(&daemon->server, &daemon->context, fd);
 }
 

@@ -309,6 +309,7 @@ class Refusals(Case):
             'two commands': handover.hello('plain', 'a\0b'),
             'set without =': handover.hello('plain', sets=['NAME']),
             'too many sets': handover.hello('plain', sets=['A=1'] * 65),
+            'unknown flag': handover.hello('plain', flags=4),
         }
         for name, data in wrong.items():
             with self.subTest(name):
@@ -832,6 +833,20 @@ class ForOthers(Case):
             done = daemon.run('cat', home / 'secret', policy='home', prefix=AS_NOBODY,
                               env={**os.environ, 'HOME': str(home)})
             self.assertEqual(done.stdout, 'secret\n', done.stderr)
+
+    def test_namespaces(self):
+        """a client in a pid or mount namespace of its own is served as what it is"""
+        with Daemon() as daemon:
+            done = daemon.run('sh', '-c', 'echo $$; cat /etc/hostname', policy='everything',
+                              prefix=['unshare', '--pid', '--fork'])
+            self.assertEqual(done.stdout, '1\n' + Path('/etc/hostname').read_text(), done.stderr)
+            directory = workdir('mounted')
+            command = daemon.command('cat', directory / 'inside', policy='everything')
+            done = subprocess.run(
+                ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none "$0" && '
+                 'echo inside >"$0/inside" && exec "$@"', directory, *command],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+            self.assertEqual(done.stdout, 'inside\n', done.stderr)
 
     def test_daemon_of_a_user(self):
         """a user's own daemon serves this user, and not even root"""
