@@ -64,12 +64,9 @@ int daemon_check(const struct daemon_options *options)
 		return EXIT_CONFIG;
 	}
 	if (config->file) {
-		printf("usherd: %s is right, with %zu grants
-		       ", config->file,
-			config->grant_count);
+		printf("usherd: %s is right, with %zu grants\n", config->file, config->grant_count);
 	} else {
-		printf("usherd: there is no configuration; the defaults hold
-");
+		printf("usherd: there is no configuration; the defaults hold\n");
 	}
 	config_unref(config);
 	return EXIT_SUCCESS;
