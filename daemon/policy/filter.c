@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plan made into a program by libseccomp. libseccomp wants rules whose order does not matter
- * and that compare an argument once: each call's list is cut into disjoint cubes, and each cube is
- * one rule. What gets the default answer is left out, as is a call that always gets it: it is then
- * decided by number and architecture alone, which is what the kernel keeps a bitmap of.
+ * and that compare an argument once: each call's list is cut into disjoint boxes, each of which
+ * is a rule or a few. What gets the default answer is left out, as is a call that always gets it:
+ * it is then decided by number and architecture alone, which is what the kernel keeps a bitmap of.
  *
  * The program is made for this machine's own calling convention; all others (i386, x32) get ENOSYS,
  * as on a kernel that was built without them.
@@ -18,10 +18,9 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/filter_box.h"
 #include "daemon/policy/filter_calls.h"
-#include "daemon/policy/filter_cube.h"
 #include "daemon/policy/filter_plan.h"
-#include "daemon/policy/syscall_arguments.h"
 
 static uint32_t action_of(const struct plan_answer *answer)
 {
@@ -38,79 +37,185 @@ static uint32_t action_of(const struct plan_answer *answer)
 	return SCMP_ACT_KILL_PROCESS;
 }
 
-static int add_cube(scmp_filter_ctx context, int nr, uint32_t action, const struct cube *cube)
-{
-	struct scmp_arg_cmp comparisons[CUBE_ARGUMENTS];
-	unsigned int count = 0;
+/* A rule is two instructions or more: a filter of more would be too long, and slow to make. */
+#define RULES_MAX 2000
 
-	for (unsigned int i = 0; i < CUBE_ARGUMENTS; i++) {
-		if (cube->mask[i] == UINT64_MAX) {
-			comparisons[count++] = SCMP_CMP64(i, SCMP_CMP_EQ, cube->value[i]);
-		} else if (cube->mask[i]) {
-			comparisons[count++] =
-				SCMP_CMP64(i, SCMP_CMP_MASKED_EQ, cube->mask[i], cube->value[i]);
-		}
+/* A filter in the making. The comparisons are those of the rule under way. */
+struct maker {
+	scmp_filter_ctx context;
+	uint32_t fallback; /* the action that needs no rule */
+	size_t rule_count;
+	int nr;
+	const uint64_t *widths;
+	bool may_order; /* the call has one rule only */
+	struct scmp_arg_cmp comparisons[SYSCALL_ARGUMENTS];
+	unsigned int count;
+};
+
+/*
+ * The values as the one comparison that libseccomp allows an argument; false if there is none. An
+ * ordering looks at all 64 bits, so it is none for an argument of which fewer count. And it stands
+ * only where the call has no other rule: libseccomp 2.5.4 mistakes some disjoint orderings for
+ * another, and does not come back from others that begin alike.
+ */
+static bool compare(struct scmp_arg_cmp *comparison, unsigned int argument,
+	const struct values *values, uint64_t width, bool may_order)
+{
+	bool is_whole = may_order && width == UINT64_MAX;
+
+	if (values->shape == VALUES_BITS) {
+		*comparison = SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, values->mask, values->value);
+	} else if (values->first == values->last) {
+		*comparison = SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, width, values->first);
+	} else if (is_whole && values->first == 0) {
+		*comparison = SCMP_CMP64(argument, SCMP_CMP_LE, values->last);
+	} else if (is_whole && values->last == width) {
+		*comparison = SCMP_CMP64(argument, SCMP_CMP_GE, values->first);
+	} else {
+		return false;
 	}
-	return seccomp_rule_add_exact_array(context, action, nr, count, comparisons);
+	return true;
 }
 
-/* Takes from `rest` what the clause matches, and adds rules for it if they are needed. */
-static int add_clause(scmp_filter_ctx context, int nr, uint32_t fallback,
-	const struct plan_clause *clause, struct cube_set *rest)
+static int add_rule(struct maker *maker, uint32_t action)
 {
-	struct cube_set matched = {0};
-	struct cube_set taken = {0};
-	uint32_t action = action_of(&clause->answer);
-	int error = cube_set_add(&matched, &(struct cube){0});
+	if (maker->rule_count == RULES_MAX) {
+		return -E2BIG;
+	}
+	maker->rule_count++;
+	return seccomp_rule_add_exact_array(
+		maker->context, action, maker->nr, maker->count, maker->comparisons);
+}
 
-	for (size_t i = 0; i < clause->count && !error; i++) {
-		error = cube_set_restrict(&matched, &clause->comparisons[i],
-			syscall_width(nr, clause->comparisons[i].argument));
+static int add_rules(
+	struct maker *maker, uint32_t action, const struct box *box, unsigned int argument);
+
+/* Rules for each run of a range that is no single comparison. */
+static int add_rules_by_run(
+	struct maker *maker, uint32_t action, const struct box *box, unsigned int argument)
+{
+	struct values_list runs = {0};
+	int error = values_cut_range(&runs, &box->arguments[argument], maker->widths[argument]);
+
+	for (size_t i = 0; i < runs.count && !error; i++) {
+		maker->comparisons[maker->count++] = SCMP_CMP64(
+			argument, SCMP_CMP_MASKED_EQ, runs.items[i].mask, runs.items[i].value);
+		error = add_rules(maker, action, box, argument + 1);
+		maker->count--;
 	}
-	for (size_t i = 0; i < matched.count && !error; i++) {
-		error = cube_set_take(rest, &matched.cubes[i], &taken);
-	}
-	for (size_t i = 0; i < taken.count && !error && action != fallback; i++) {
-		error = add_cube(context, nr, action, &taken.cubes[i]);
-	}
-	cube_set_finish(&taken);
-	cube_set_finish(&matched);
+	values_list_finish(&runs);
 	return error;
 }
 
-static int add_list(
-	scmp_filter_ctx context, int nr, uint32_t fallback, const struct plan_list *list)
+/* Adds the rules of a box, with what is already compared, from this argument on. */
+static int add_rules(
+	struct maker *maker, uint32_t action, const struct box *box, unsigned int argument)
 {
-	struct cube_set rest = {0};
-	int error = cube_set_add(&rest, &(struct cube){0});
+	int error;
 
-	for (size_t i = 0; i < list->count && !error; i++) {
-		const struct plan_clause *clause = &list->clauses[i];
-
-		if (clause->answer.answer == FILTER_NOTIFY &&
-			!filter_clause_may_notify(nr, clause->count > 0)) {
-			error = -EINVAL;
-			break;
-		}
-		error = add_clause(context, nr, fallback, clause, &rest);
+	while (argument < SYSCALL_ARGUMENTS &&
+		values_are_all(&box->arguments[argument], maker->widths[argument])) {
+		argument++;
 	}
-	cube_set_finish(&rest);
+	if (argument == SYSCALL_ARGUMENTS) {
+		return add_rule(maker, action);
+	}
+	if (!compare(&maker->comparisons[maker->count], argument, &box->arguments[argument],
+		    maker->widths[argument], maker->may_order)) {
+		return add_rules_by_run(maker, action, box, argument);
+	}
+	maker->count++;
+	error = add_rules(maker, action, box, argument + 1);
+	maker->count--;
+	return error;
+}
+
+static int match(struct box_set *matched, int nr, const struct plan_clause *clause)
+{
+	int error = box_set_init_all(matched, nr);
+
+	for (size_t i = 0; i < clause->count && !error; i++) {
+		error = box_set_restrict(matched, &clause->comparisons[i]);
+	}
+	return error;
+}
+
+/* What of `rest` a clause matches goes to `taken`. */
+static int take_clause(
+	struct box_set *taken, struct box_set *rest, int nr, const struct plan_clause *clause)
+{
+	struct box_set matched;
+	int error;
+
+	if (clause->answer.answer == FILTER_NOTIFY &&
+		!filter_clause_may_notify(nr, clause->count > 0)) {
+		return -EINVAL;
+	}
+	error = match(&matched, nr, clause);
+	for (size_t i = 0; i < matched.count && !error; i++) {
+		error = box_set_take(rest, &matched.boxes[i], taken);
+	}
+	box_set_finish(&matched);
+	return error;
+}
+
+/* Adds rules for what the clauses have taken, except where it gets the fallback's answer anyway. */
+static int add_taken(struct maker *maker, const struct plan_list *list, const struct box_set *taken)
+{
+	size_t total = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		total +=
+			action_of(&list->clauses[i].answer) != maker->fallback ? taken[i].count : 0;
+	}
+	maker->may_order = total == 1;
+	for (size_t i = 0; i < list->count; i++) {
+		uint32_t action = action_of(&list->clauses[i].answer);
+
+		maker->widths = taken[i].widths;
+		for (size_t k = 0; k < taken[i].count && !error && action != maker->fallback; k++) {
+			error = add_rules(maker, action, &taken[i].boxes[k], 0);
+		}
+	}
+	return error;
+}
+
+static int add_list(struct maker *maker, const struct plan_list *list)
+{
+	struct box_set *taken = calloc(list->count, sizeof(*taken));
+	struct box_set rest;
+	int error = taken ? box_set_init_all(&rest, maker->nr) : -ENOMEM;
+
+	if (!taken) {
+		return error;
+	}
+	for (size_t i = 0; i < list->count && !error; i++) {
+		box_set_init(&taken[i], maker->nr);
+		error = take_clause(&taken[i], &rest, maker->nr, &list->clauses[i]);
+	}
+	if (!error) {
+		error = add_taken(maker, list, taken);
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		box_set_finish(&taken[i]);
+	}
+	box_set_finish(&rest);
+	free(taken);
 	return error;
 }
 
 static int add_calls(scmp_filter_ctx context, const struct plan *plan)
 {
-	uint32_t fallback = action_of(&plan->fallback);
+	struct maker maker = {.context = context, .fallback = action_of(&plan->fallback)};
 	int error = 0;
 
-	for (int nr = 0; nr < PLAN_CALLS && !error; nr++) {
+	for (maker.nr = 0; maker.nr < PLAN_CALLS && !error; maker.nr++) {
 		struct plan_list list = {0};
 
-		error = plan_call_list(plan, nr, &list);
-		if (!error && list.count > 1) {
-			error = add_list(context, nr, fallback, &list);
-		} else if (!error && action_of(&list.clauses[0].answer) != fallback) {
-			error = add_list(context, nr, fallback, &list);
+		error = plan_call_list(plan, maker.nr, &list);
+		if (!error) {
+			error = add_list(&maker, &list);
 		}
 		plan_list_finish(&list);
 	}

@@ -53,7 +53,7 @@ static const char *const default_group[] = {"arch_prctl", "brk", "cacheflush", "
 	"mprotect", "mseal", "munmap", "nanosleep", "pause", "prlimit64", "restart_syscall",
 	"riscv_flush_icache", "rseq", "rt_sigreturn", "sched_getaffinity", "sched_yield",
 	"set_robust_list", "set_thread_area", "set_tid_address", "set_tls", "sigreturn", "time",
-	"ugetrlimit", NULL};
+	"ugetrlimit", "uretprobe", NULL};
 
 /* File system operations */
 static const char *const file_system_group[] = {"access", "cachestat", "chdir", "chmod", "close",

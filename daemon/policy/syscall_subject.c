@@ -147,6 +147,7 @@ static int parse_name(struct cursor *cursor)
 		length++;
 	}
 	if (length == is_group) {
+		cursor->at = length;
 		return fail_expected(cursor, "a system call or a @group");
 	}
 	name = strndup(cursor->text, length);

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the filter of a policy answers: to every combination of flags of an open, to sockets with
+ * rubbish in the upper halves of their arguments, to other calling conventions; that it never
+ * notifies what nobody retries; that what it always allows is allowed without a look at arguments.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/filter.h"
+#include "daemon/policy/filter_calls.h"
+#include "daemon/policy/filter_launch.h"
+#include "tests/unit/policy_text.h"
+#include "usher/wire.h"
+
+#define CALLS   1024
+#define RUBBISH 0xdeadbeef00000000ull
+
+static struct filter filter_of(const char *text, bool targets_are_root)
+{
+	cleanup_policy struct policy *policy = policy_text(text);
+	const struct filter_options options = {.targets_are_root = targets_are_root};
+	struct filter filter;
+
+	assert_int_equal(filter_compile(&filter, policy, &options), 0);
+	assert_in_range(filter.count, 1, BPF_MAXINSNS);
+	return filter;
+}
+
+/* The answer as one number: an errno, or one of these. */
+enum { ALLOWED = -1, NOTIFIED = -2, KILLED = -3 };
+
+static int ask(const struct filter *filter, int nr, const unsigned long long args[6])
+{
+	int error;
+
+	switch (filter_evaluate(filter, AUDIT_ARCH_X86_64, nr, args, &error)) {
+	case FILTER_ALLOW:
+		return ALLOWED;
+	case FILTER_NOTIFY:
+		return NOTIFIED;
+	case FILTER_ERRNO:
+		return error;
+	default:
+		return KILLED;
+	}
+}
+#define ASK(filter, name, ...) ask(filter, SCMP_SYS(name), (unsigned long long[6]){__VA_ARGS__})
+
+/* Which operations an open asks for, told once more and differently from the filter's table. */
+static unsigned int asked_for(unsigned int flags)
+{
+	static const unsigned int by_mode[] = {OPERATION_READ, OPERATION_WRITE,
+		OPERATION_READ | OPERATION_WRITE, OPERATION_READ | OPERATION_WRITE};
+	unsigned int operations = by_mode[flags & O_ACCMODE];
+
+	if (flags & O_PATH) {
+		return 0;
+	}
+	if (flags & O_TRUNC) {
+		operations |= OPERATION_WRITE;
+	}
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) {
+		operations |= OPERATION_CREATE;
+	}
+	return operations;
+}
+
+static void check_opens(const struct filter *filter, unsigned int mediated)
+{
+	static const unsigned int bits[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_PATH, O_DIRECTORY,
+		O_TMPFILE & ~O_DIRECTORY, O_APPEND, O_CLOEXEC, O_EXCL};
+
+	for (unsigned int set = 0; set < 1u << array_length(bits); set++) {
+		unsigned int flags = 0;
+		int expected;
+
+		for (size_t i = 0; i < array_length(bits); i++) {
+			flags |= set & (1u << i) ? bits[i] : 0;
+		}
+		if ((flags & O_TMPFILE) == (O_TMPFILE & ~O_DIRECTORY)) {
+			continue; /* EINVAL from the kernel: either answer is right */
+		}
+		expected = asked_for(flags) & mediated ? NOTIFIED : ALLOWED;
+		assert_int_equal(ASK(filter, openat, 0, 0, flags), expected);
+		assert_int_equal(ASK(filter, open, 0, RUBBISH | flags), expected);
+	}
+}
+
+static void opens_are_notified_for_what_is_mediated(void **state)
+{
+	static const struct {
+		unsigned int mediated;
+		const char *text;
+	} cases[] = {
+		{0, "[files]\ndefault = allow\n"},
+		{OPERATION_READ, "[files]\ndefault = allow\ndeny read = /x\n"},
+		{OPERATION_WRITE, "[files]\ndefault = allow\ndeny write = /x\n"},
+		{OPERATION_CREATE, "[files]\ndefault = allow\ndeny create = /x\n"},
+		{OPERATION_READ | OPERATION_WRITE,
+			"[files]\ndefault = allow\ndeny read write = /x\n"},
+		{OPERATION_READ | OPERATION_CREATE,
+			"[files]\ndefault = allow\ndeny read create = /x\n"},
+		{OPERATION_WRITE | OPERATION_CREATE, "[files]\nallow read = /**\ndefault = deny\n"},
+		{OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE, "[files]\ndefault = deny\n"},
+		{OPERATION_READ, "[files]\ndefault = allow\ninject read = /x -> /y\n"},
+		{OPERATION_READ, "[files]\ndefault = allow\naudit allow read = /x\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		unsigned int mediated = cases[i].mediated;
+		struct filter filter = filter_of(cases[i].text, false);
+
+		check_opens(&filter, mediated);
+		assert_int_equal(ASK(&filter, openat2, 0), mediated ? NOTIFIED : ALLOWED);
+		assert_int_equal(ASK(&filter, creat, 0),
+			mediated & (OPERATION_WRITE | OPERATION_CREATE) ? NOTIFIED : ALLOWED);
+		filter_finish(&filter);
+	}
+}
+
+static void what_goes_round_files_is_refused(void **state)
+{
+	struct filter filter = filter_of("[files]\ndefault = deny\n", false);
+	struct filter open_filter = filter_of("[syscalls]\ndefault = allow\n", false);
+
+	(void)state;
+	assert_int_equal(ASK(&filter, io_uring_setup, 0), ENOSYS);
+	assert_int_equal(ASK(&filter, io_uring_enter, 0), ENOSYS);
+	assert_int_equal(ASK(&filter, io_uring_register, 0), ENOSYS);
+	assert_int_equal(ASK(&filter, open_by_handle_at, 0), EPERM);
+	assert_int_equal(ASK(&filter, pidfd_getfd, 0), EPERM);
+	assert_int_equal(ASK(&filter, clone3, 0), ENOSYS);
+	assert_int_equal(ASK(&filter, fanotify_init, 0), EPERM);
+	assert_int_equal(ASK(&filter, connect, 0), ALLOWED);
+	assert_int_equal(ASK(&filter, sendto, 0, 0, 0, MSG_FASTOPEN), ALLOWED);
+	assert_int_equal(ASK(&open_filter, io_uring_setup, 0), ALLOWED);
+	assert_int_equal(ASK(&open_filter, open_by_handle_at, 0), ALLOWED);
+	assert_int_equal(ASK(&open_filter, clone3, 0), ALLOWED);
+	filter_finish(&open_filter);
+	filter_finish(&filter);
+}
+
+static void connections_are_notified(void **state)
+{
+	struct filter filter = filter_of("[network]\ndefault = deny\n", false);
+
+	(void)state;
+	assert_int_equal(ASK(&filter, connect, 0), NOTIFIED);
+	assert_int_equal(ASK(&filter, openat, 0), ALLOWED);
+	assert_int_equal(ASK(&filter, mount, 0), ALLOWED);
+	assert_int_equal(ASK(&filter, setns, 0), NOTIFIED);
+	assert_int_equal(ASK(&filter, io_uring_setup, 0), ENOSYS);
+	assert_int_equal(ASK(&filter, sendto, 0, 0, 0, RUBBISH | MSG_FASTOPEN), EOPNOTSUPP);
+	assert_int_equal(ASK(&filter, sendto, 0, 0, 0, MSG_NOSIGNAL), ALLOWED);
+	assert_int_equal(ASK(&filter, sendmsg, 0, 0, MSG_FASTOPEN), EOPNOTSUPP);
+	assert_int_equal(ASK(&filter, sendmmsg, 0, 0, 0, MSG_FASTOPEN), EOPNOTSUPP);
+	filter_finish(&filter);
+}
+
+static void changes_of_place_and_identity_are_notified(void **state)
+{
+	struct filter root = filter_of("[files]\ndefault = deny\n", true);
+	struct filter user = filter_of("[files]\ndefault = deny\n", false);
+
+	(void)state;
+	assert_int_equal(ASK(&user, chroot, 0), NOTIFIED);
+	assert_int_equal(ASK(&user, setns, 3, CLONE_NEWNET), NOTIFIED);
+	assert_int_equal(ASK(&user, setns, 3, CLONE_NEWNS), EPERM);
+	assert_int_equal(ASK(&user, setns, 3, RUBBISH), EPERM);
+	assert_int_equal(ASK(&root, mount, 0), EPERM);
+	assert_int_equal(ASK(&root, open_tree, 0), EPERM);
+	assert_int_equal(ASK(&user, unshare, CLONE_NEWNS | CLONE_FS), NOTIFIED);
+	assert_int_equal(ASK(&user, unshare, CLONE_NEWUSER), NOTIFIED);
+	assert_int_equal(ASK(&user, unshare, CLONE_FS | CLONE_NEWNET), ALLOWED);
+	assert_int_equal(ASK(&user, clone, RUBBISH | CLONE_NEWNS | CLONE_NEWUSER), NOTIFIED);
+	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_VFORK), ALLOWED);
+	assert_int_equal(ASK(&user, setuid, 0), ALLOWED);
+	assert_int_equal(ASK(&root, setuid, 0), NOTIFIED);
+	assert_int_equal(ASK(&root, capset, 0), NOTIFIED);
+	assert_int_equal(ASK(&root, prctl, RUBBISH | PR_CAPBSET_DROP, 1), NOTIFIED);
+	assert_int_equal(ASK(&root, prctl, PR_SET_NAME), ALLOWED);
+	assert_int_equal(ASK(&root, prctl, PR_SET_DUMPABLE, 0), ALLOWED);
+	assert_int_equal(ASK(&user, prctl, PR_SET_DUMPABLE, 0), 0);
+	assert_int_equal(ASK(&user, prctl, PR_SET_DUMPABLE, 1), ALLOWED);
+	assert_int_equal(ASK(&user, ptrace, PTRACE_ATTACH), NOTIFIED);
+	assert_int_equal(ASK(&user, ptrace, PTRACE_SEIZE), NOTIFIED);
+	assert_int_equal(ASK(&user, ptrace, PTRACE_TRACEME), ALLOWED);
+	assert_int_equal(ASK(&user, process_vm_writev, 0), NOTIFIED);
+	filter_finish(&user);
+	filter_finish(&root);
+}
+
+static const char sockets_text[] = "[sockets]\n"
+				   "default = deny EAFNOSUPPORT\n"
+				   "deny EPERM = inet/stream/sctp\n"
+				   "allow = unix inet/stream\n"
+				   "inject = inet6/stream\n"
+				   "audit deny EACCES = netlink/raw/audit\n"
+				   "allow = */dgram\n"
+				   "kill = packet\n";
+
+static const struct {
+	int family, type, protocol, socket, socketpair;
+} socket_cases[] = {
+	{AF_UNIX, SOCK_STREAM, 0, ALLOWED, ALLOWED},
+	{AF_UNIX, SOCK_SEQPACKET, 0, ALLOWED, ALLOWED},
+	{AF_INET, SOCK_STREAM, 0, ALLOWED, ALLOWED},
+	{AF_INET, SOCK_STREAM, 132, EPERM, EPERM},
+	{AF_INET, SOCK_RAW, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+	{AF_INET6, SOCK_STREAM, 6, NOTIFIED, ALLOWED},
+	{AF_INET6, SOCK_DGRAM, 0, ALLOWED, ALLOWED},
+	{AF_INET6, SOCK_SEQPACKET, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+	{AF_NETLINK, SOCK_RAW, 9, NOTIFIED, NOTIFIED},
+	{AF_NETLINK, SOCK_RAW, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+	{AF_PACKET, SOCK_DGRAM, 0, ALLOWED, ALLOWED},
+	{AF_PACKET, SOCK_RAW, 0, KILLED, KILLED},
+	{AF_VSOCK, SOCK_STREAM, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+	{-1, SOCK_STREAM, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+};
+
+static void sockets_are_decided_by_their_low_bits(void **state)
+{
+	static const unsigned long long extras[] = {0, SOCK_CLOEXEC, SOCK_NONBLOCK,
+		SOCK_CLOEXEC | SOCK_NONBLOCK, RUBBISH, RUBBISH | SOCK_CLOEXEC};
+	struct filter filter = filter_of(sockets_text, false);
+
+	(void)state;
+	for (size_t i = 0; i < array_length(socket_cases); i++) {
+		for (size_t k = 0; k < array_length(extras); k++) {
+			unsigned long long args[6] = {
+				(unsigned int)socket_cases[i].family | (extras[k] & RUBBISH),
+				(unsigned int)socket_cases[i].type | extras[k],
+				(unsigned int)socket_cases[i].protocol | (extras[k] & RUBBISH),
+			};
+
+			assert_int_equal(
+				ask(&filter, SCMP_SYS(socket), args), socket_cases[i].socket);
+			assert_int_equal(ask(&filter, SCMP_SYS(socketpair), args),
+				socket_cases[i].socketpair);
+		}
+	}
+	filter_finish(&filter);
+}
+
+/* Every family, type and some protocols, against the function that the broker asks. */
+static void sockets_agree_with_the_policy(void **state)
+{
+	cleanup_policy struct policy *policy = policy_text(sockets_text);
+	struct filter filter = filter_of(sockets_text, false);
+	static const int protocols[] = {0, 1, 6, 9, 17, 132, 255};
+
+	(void)state;
+	for (int family = 0; family < 64; family++) {
+		for (int i = 0; i < 16 * (int)array_length(protocols); i++) {
+			int type = i % 16, protocol = protocols[i / 16];
+			struct policy_verdict verdict =
+				policy_decide_socket(policy, family, type, protocol);
+			int answer = ASK(&filter, socket, (unsigned int)family, (unsigned int)type,
+				(unsigned int)protocol);
+			int expected = verdict.action == POLICY_DENY   ? verdict.error
+				       : verdict.action == POLICY_KILL ? KILLED
+								       : ALLOWED;
+
+			if (verdict.action == POLICY_INJECT || verdict.rule->audit) {
+				expected = NOTIFIED;
+			}
+			assert_int_equal(answer, expected);
+		}
+	}
+	filter_finish(&filter);
+}
+
+static void the_probe_is_always_notified(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"[syscalls]\ndefault = deny\n",
+		"[syscalls]\ndefault = kill\n",
+		"[syscalls]\nkill = seccomp\n",
+		"[syscalls]\ndeny = seccomp(arg0 == 0x72687375)\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(texts); i++) {
+		struct filter filter = filter_of(texts[i], false);
+
+		assert_int_equal(ASK(&filter, seccomp, RUBBISH | WIRE_PROBE_OPERATION), NOTIFIED);
+		assert_int_not_equal(ASK(&filter, seccomp, 0), NOTIFIED);
+		filter_finish(&filter);
+	}
+}
+
+static void other_calling_conventions_do_not_exist(void **state)
+{
+	static const unsigned int architectures[] = {
+		AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, 0};
+	const unsigned long long args[6] = {0};
+	struct filter filter = filter_of("[files]\ndefault = deny\n", false);
+	int error;
+
+	(void)state;
+	for (size_t i = 0; i < array_length(architectures); i++) {
+		for (int nr = 0; nr < CALLS; nr++) {
+			assert_int_equal(
+				filter_evaluate(&filter, architectures[i], nr, args, &error),
+				FILTER_ERRNO);
+			assert_int_equal(error, ENOSYS);
+		}
+	}
+	for (int nr = 0; nr < CALLS; nr++) {
+		assert_int_equal(ask(&filter, 0x40000000 | nr, args), ENOSYS);
+	}
+	filter_finish(&filter);
+}
+
+static const char everything_text[] = "[files]\ndefault = deny\n[network]\ndefault = deny\n"
+				      "[sockets]\ndefault = allow\ninject = inet\n"
+				      "audit deny = netlink\n";
+
+static void what_nobody_retries_is_never_notified(void **state)
+{
+	static const unsigned long long values[] = {0, 1, 2, 16, 0x4206, 23, 24, 28, 47,
+		CLONE_NEWNS, CLONE_NEWUSER, 0xffffffff, WIRE_PROBE_OPERATION, ~0ull};
+	struct filter filter = filter_of(everything_text, true);
+	size_t notified = 0;
+
+	(void)state;
+	for (int nr = 0; nr < CALLS; nr++) {
+		for (size_t i = 0; i < array_length(values); i++) {
+			unsigned long long args[6] = {values[i], values[i], values[i], values[i]};
+
+			if (ask(&filter, nr, args) == NOTIFIED) {
+				assert_true(filter_may_notify(nr));
+				notified++;
+			}
+		}
+	}
+	assert_true(notified > 100);
+	assert_false(filter_may_notify(SCMP_SYS(read)));
+	assert_false(filter_may_notify(SCMP_SYS(close)));
+	assert_false(filter_may_notify(SCMP_SYS(futex)));
+	assert_true(filter_may_notify(SCMP_SYS(openat)));
+	assert_false(filter_clause_may_notify(SCMP_SYS(clone), false));
+	assert_true(filter_clause_may_notify(SCMP_SYS(clone), true));
+	assert_false(filter_clause_may_notify(SCMP_SYS(exit_group), true));
+	filter_finish(&filter);
+}
+
+/*
+ * As the kernel looks for what it may put into its bitmap: true if the call is allowed by its
+ * number and the architecture alone.
+ */
+static bool is_allowed_unseen(const struct filter *filter, int nr)
+{
+	uint32_t a = 0;
+
+	for (size_t at = 0; at < filter->count;) {
+		const struct sock_filter *instruction = &filter->instructions[at++];
+		uint32_t k = instruction->k;
+		bool holds;
+
+		switch (instruction->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (k != offsetof(struct seccomp_data, nr) &&
+				k != offsetof(struct seccomp_data, arch)) {
+				return false;
+			}
+			a = k == offsetof(struct seccomp_data, nr) ? (uint32_t)nr
+								   : AUDIT_ARCH_X86_64;
+			continue;
+		case BPF_RET | BPF_K:
+			return k == SECCOMP_RET_ALLOW;
+		case BPF_JMP | BPF_JA:
+			at += k;
+			continue;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= k;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			holds = a == k;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			holds = a >= k;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			holds = a > k;
+			break;
+		default:
+			return false;
+		}
+		at += holds ? instruction->jt : instruction->jf;
+	}
+	return false;
+}
+
+static void what_is_always_allowed_is_allowed_unseen(void **state)
+{
+	static const char *const texts[] = {
+		everything_text,
+		"[syscalls]\ndeny = ioctl(arg1 == TIOCSTI) @mount ptrace\n",
+		"[syscalls]\ndefault = deny\nallow = @system-service\n[files]\ndefault = deny\n",
+	};
+	static const int calls[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close),
+		SCMP_SYS(mmap), SCMP_SYS(futex), SCMP_SYS(newfstatat), SCMP_SYS(getppid),
+		SCMP_SYS(epoll_wait), SCMP_SYS(rt_sigreturn), SCMP_SYS(fcntl)};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(texts); i++) {
+		struct filter filter = filter_of(texts[i], true);
+
+		for (size_t k = 0; k < array_length(calls); k++) {
+			assert_true(is_allowed_unseen(&filter, calls[k]));
+		}
+		assert_false(is_allowed_unseen(&filter, SCMP_SYS(seccomp)));
+		filter_finish(&filter);
+	}
+}
+
+static void a_filter_that_is_too_large_is_refused(void **state)
+{
+	static const struct filter_options options = {0};
+	char text[16384] = "[syscalls]\n";
+	cleanup_policy struct policy *policy = NULL;
+	struct filter filter;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		sprintf(text + strlen(text),
+			"deny E2BIG = mmap(arg0 != %d, arg1 != %d, arg2 != %d, arg5 != %d)\n"
+			"allow = mmap(arg0 > %d, arg1 & %d == %d)\n",
+			i * 7, i * 11, i * 13, i * 17, i * 19, i * 64 + 3, i * 64);
+	}
+	policy = policy_text(text);
+	assert_int_equal(filter_compile(&filter, policy, &options), -E2BIG);
+	assert_null(filter.instructions);
+}
+
+static void what_the_launcher_needs_is_named(void **state)
+{
+	static const struct {
+		const char *text, *obstacle;
+	} cases[] = {
+		{"[files]\ndefault = deny\n", NULL},
+		{"[syscalls]\ndefault = deny\nallow = @default\n", NULL},
+		{"[syscalls]\ndeny = execve\n", "execve"},
+		{"[syscalls]\ndefault = kill\nallow = execve\n", "futex"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct filter filter = filter_of(cases[i].text, false);
+		const char *obstacle = filter_launch_obstacle(&filter);
+
+		assert_int_equal(obstacle == NULL, cases[i].obstacle == NULL);
+		if (obstacle) {
+			assert_string_equal(obstacle, cases[i].obstacle);
+		}
+		filter_finish(&filter);
+	}
+}
+
+/* A program that no kernel would load lets nothing through. */
+static void broken_programs_kill(void **state)
+{
+	static struct sock_filter programs[][2] = {
+		{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4)},
+		{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), BPF_STMT(BPF_RET | BPF_K, 0x7fff0000)},
+		{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), BPF_STMT(BPF_RET | BPF_K, 0x7fff0000)},
+		{BPF_STMT(BPF_JMP | BPF_JA, 7), BPF_STMT(BPF_RET | BPF_K, 0x7fff0000)},
+		{BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0), BPF_STMT(BPF_RET | BPF_K, 0x7fff0000)},
+		{BPF_STMT(BPF_ST, 16), BPF_STMT(BPF_RET | BPF_K, 0x7fff0000)},
+	};
+	const unsigned long long args[6] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(programs); i++) {
+		struct filter filter = {programs[i], 2};
+
+		assert_int_equal(ask(&filter, 0, args), KILLED);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_are_notified_for_what_is_mediated),
+		cmocka_unit_test(what_goes_round_files_is_refused),
+		cmocka_unit_test(connections_are_notified),
+		cmocka_unit_test(changes_of_place_and_identity_are_notified),
+		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
+		cmocka_unit_test(sockets_agree_with_the_policy),
+		cmocka_unit_test(the_probe_is_always_notified),
+		cmocka_unit_test(other_calling_conventions_do_not_exist),
+		cmocka_unit_test(what_nobody_retries_is_never_notified),
+		cmocka_unit_test(what_is_always_allowed_is_allowed_unseen),
+		cmocka_unit_test(a_filter_that_is_too_large_is_refused),
+		cmocka_unit_test(what_the_launcher_needs_is_named),
+		cmocka_unit_test(broken_programs_kill),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	policy_text_enter();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
