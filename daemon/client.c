@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,11 +16,11 @@
 #include "daemon/base/wire.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
+#include "daemon/descriptor.h"
 #include "daemon/journal.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
 
-#define LISTENER_LINK "anon_inode:seccomp notify"
 /* Of a command line that is shown to people. */
 #define COMMAND_LENGTH_MAX 512u
 
@@ -208,14 +206,6 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	preparation_free(preparation);
 }
 
-/* A log of the client's is written to by its own broker; here it is only checked to be one. */
-static bool is_open_for_writing(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
-}
-
 static bool take_logs(struct client *client, const struct wire_hello *hello, int *fds)
 {
 	if (hello->flags & WIRE_HELLO_LOG) {
@@ -224,8 +214,8 @@ static bool take_logs(struct client *client, const struct wire_hello *hello, int
 	if (hello->flags & WIRE_HELLO_VERBOSE) {
 		client->verbose = steal_fd(fds++);
 	}
-	return (client->log < 0 || is_open_for_writing(client->log)) &&
-	       (client->verbose < 0 || is_open_for_writing(client->verbose));
+	return (client->log < 0 || descriptor_is_writable(client->log)) &&
+	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
 }
 
 static bool enter_sessions(struct client *client)
@@ -318,21 +308,11 @@ static void on_session_failed(void *owner, int error, const char *text)
 static const struct session_events session_events = {
 	.ready = on_session_ready, .failed = on_session_failed};
 
-static bool is_listener(int fd)
-{
-	char path[32], link[sizeof(LISTENER_LINK) + 1];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ssize_t length = readlink(path, link, sizeof(link));
-	return length == (ssize_t)strlen(LISTENER_LINK) &&
-	       memcmp(link, LISTENER_LINK, (size_t)length) == 0;
-}
-
 static void on_listener(struct client *client, struct packet *packet)
 {
 	const struct wire_listener *message = packet->data;
 
-	if (!is_listener(packet->fds[0])) {
+	if (!descriptor_is_listener(packet->fds[0])) {
 		refuse(client, -EINVAL,
 			"the descriptor that was handed over is not a seccomp listener");
 		return;
