@@ -14,7 +14,8 @@
 
 #include "daemon/base/cleanup.h"
 
-#define BACKLOG 64
+#define BACKLOG       64
+#define SHARED_MEMORY "/dev/shm"
 
 static int nothing(struct worker *worker)
 {
@@ -79,8 +80,8 @@ static int expect_open_denied(const struct fixture *fixture)
 
 static int prepare_create(struct worker *worker)
 {
-	snprintf(worker->created, sizeof(worker->created), "%.4000s/created.%d.%u",
-		worker->fixture->directory, getpid(), worker->index);
+	snprintf(worker->created, sizeof(worker->created), "%.4000s/usher-bench.%d.%u",
+		worker->fixture->memory, getpid(), worker->index);
 	return 0;
 }
 
@@ -319,6 +320,7 @@ int fixture_init(struct fixture *fixture)
 		snprintf(names[i].path, sizeof(fixture->existing), "%.4000s/%s", fixture->directory,
 			names[i].name);
 	}
+	fixture->memory = access(SHARED_MEMORY, W_OK) == 0 ? SHARED_MEMORY : fixture->directory;
 	fixture->zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	return fixture->zero < 0 ? -errno : fixture_listen(fixture);
 }

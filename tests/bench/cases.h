@@ -12,6 +12,7 @@
 struct fixture {
 	char directory[4096]; /* the working directory: holds `existing`, `denied`, `link` */
 	char existing[4352], missing[4352], denied[4352], link[4352];
+	const char *memory; /* where files are made: a disk's journal is not what is measured */
 	int tcp_listener, unix_listener, udp_receiver;
 	uint16_t tcp_port, udp_port, denied_port; /* host order */
 	char unix_path[108];
