@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/policy/filter_values.h"
+#include "daemon/policy/filter_compare.h"
 #include "daemon/policy/syscall_arguments.h"
 
 static_assert(COMPARISONS_MAX + 2 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");

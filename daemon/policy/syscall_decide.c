@@ -2,7 +2,7 @@
 /* See syscall_decide.h. */
 #include "daemon/policy/syscall_decide.h"
 
-#include "daemon/policy/filter_values.h"
+#include "daemon/policy/filter_compare.h"
 #include "daemon/policy/syscall_arguments.h"
 
 bool syscall_subject_names(const struct syscall_subject *subject, int nr)
