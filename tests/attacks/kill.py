@@ -110,6 +110,7 @@ def judge(suite, name, opens, threads, between):
     suite.test(told.startswith('opens %d wrong 0 ' % opens),
                '%s: %d opens by %d threads return what they would have returned' % (
                    name, opens, threads), 'kills: %d' % kills, *lines)
+    suite.test(' interrupted 0 ' in told, name + ': no exclusive creation is interrupted', told)
     suite.test(told.endswith(' leaked 0'), name + ': no descriptor is left over', told)
     suite.test(status in (0, 1), name + ': the program ends by itself',
                'exit status %d' % status)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * storm [OPENS [THREADS]]: opens of every kind by several threads, each of which knows what it must
- * get. Prints "opens N wrong N leaked N" and the first wrong ones; leaked are descriptors that are
- * open at the end and that nobody was told of. kill.py kills brokers meanwhile.
+ * get. Prints "opens N wrong N interrupted N leaked N" and the first wrong ones. Interrupted are
+ * exclusive creations that failed with EINTR; leaked are descriptors that are open at the end and
+ * that nobody was told of. kill.py kills brokers meanwhile.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +31,7 @@ struct step {
 	int (*make)(const char *own);
 };
 
-static _Atomic unsigned int wrong;
+static _Atomic unsigned int wrong, interrupted;
 static unsigned int opens_per_thread;
 
 /* 0 if `fd` is a file that begins so. Consumes it. */
@@ -88,10 +89,13 @@ static int denied(const char *own)
 
 static int exclusive(const char *own)
 {
-	int fd = raw_open(own, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	struct stat st;
-	int result = 0;
+	int fd, result = 0;
 
+	while ((fd = raw_open(own, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640)) == -EINTR) {
+		interrupted++;
+		unlink(own);
+	}
 	if (fd < 0) {
 		unlink(own);
 		return fd;
@@ -196,7 +200,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < threads; i++) {
 		pthread_join(ids[i], NULL);
 	}
-	printf("opens %u wrong %u leaked %d\n", opens_per_thread * threads, wrong,
-		(int)(open_descriptors() - before));
+	printf("opens %u wrong %u interrupted %u leaked %d\n", opens_per_thread * threads, wrong,
+		interrupted, (int)(open_descriptors() - before));
 	return wrong != 0;
 }

@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "daemon/base/cleanup.h"
 #include "tests/common/address.h"
@@ -260,6 +261,110 @@ static void run_connect_timeout_interrupted(struct scene *scene)
 	tell(scene, " handled=%d", (int)handled);
 }
 
+/* A listener whose backlog is full does not answer the first packet. */
+static int full_listener(struct scene *scene, struct address *address)
+{
+	uint16_t port = 0;
+	int listener = address_listen("127.0.0.1", 0, 0, &port);
+
+	prepare(scene, listener >= 0 && !listen(listener, 0));
+	*address = address_ip4("127.0.0.1", port);
+	for (int i = 0; i < 3; i++) {
+		int filler = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		connect(filler, (struct sockaddr *)&address->storage, address->length);
+	}
+	usleep(50000);
+	return listener;
+}
+
+/* As accepting_helper; what connects by TCP asks again after a second. */
+static pid_t draining_helper(int listener, bool accepts)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		usleep(SETTLE_US);
+		kill(parent, SIGUSR1);
+		usleep(SETTLE_US);
+		while (accepts && accept(listener, NULL, NULL) >= 0) {
+		}
+		pause();
+	}
+	return pid;
+}
+
+static void run_tcp_interrupted(struct scene *scene)
+{
+	int flags = *(const int *)scene->data, fd;
+	struct address address;
+	int listener = full_listener(scene, &address);
+	pid_t pid;
+
+	handle(SIGUSR1, flags);
+	pid = draining_helper(listener, flags & SA_RESTART);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	tell_result(scene, raw(SYS_connect, fd, &address.storage, address.length));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	tell(scene, " handled=%d again ", (int)handled);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	tell_result(scene, raw(SYS_connect, fd, &address.storage, address.length));
+}
+
+struct hanging {
+	struct address address;
+	int family;
+};
+
+static void *hang(void *pointer)
+{
+	struct hanging *hanging = pointer;
+	struct timeval timeout = {1, 0};
+	int fd = socket(hanging->family, SOCK_STREAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	return (void *)raw(SYS_connect, fd, &hanging->address.storage, hanging->address.length);
+}
+
+static long milliseconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* While connections hang, opens of the same process go on. */
+static void run_hanging_beside(struct scene *scene)
+{
+	struct hanging hanging = {.family = *(const int *)scene->data};
+	pthread_t threads[6];
+	long started, took;
+	void *result;
+
+	if (hanging.family == AF_UNIX) {
+		full_socket(scene, &hanging.address);
+	} else {
+		full_listener(scene, &hanging.address);
+	}
+	for (size_t i = 0; i < array_length(threads); i++) {
+		prepare(scene, !pthread_create(&threads[i], NULL, hang, &hanging));
+	}
+	usleep(SETTLE_US);
+	started = milliseconds();
+	for (int i = 0; i < 50; i++) {
+		close(raw_open("regular", O_RDONLY, 0));
+	}
+	took = milliseconds() - started;
+	tell(scene, "prompt=%d", took < 500);
+	for (size_t i = 0; i < array_length(threads); i++) {
+		pthread_join(threads[i], &result);
+		tell(scene, " ");
+		tell_result(scene, (long)result);
+	}
+}
+
 struct signal_case {
 	const char *name;
 	case_function *function;
@@ -278,6 +383,10 @@ static const struct signal_case signals[] = {
 	{"signal/timer/exclusive", run_timer_exclusive, 0},
 	{"signal/connect/SA_RESTART", run_connect_interrupted, SA_RESTART},
 	{"signal/connect/EINTR", run_connect_interrupted, 0},
+	{"signal/tcp/SA_RESTART", run_tcp_interrupted, SA_RESTART},
+	{"signal/tcp/EINTR", run_tcp_interrupted, 0},
+	{"hanging/tcp", run_hanging_beside, AF_INET},
+	{"hanging/unix", run_hanging_beside, AF_UNIX},
 	{"signal/connect/timeout", run_connect_timeout, 0},
 	{"signal/connect/timeout-SA_RESTART", run_connect_timeout_interrupted, 0},
 };
