@@ -190,7 +190,10 @@ static char letter(int nr, unsigned int argument)
 {
 	const struct signature *signature = find(nr);
 
-	return signature && argument < SYSCALL_ARGUMENTS ? signature->arguments[argument] : 'l';
+	if (!signature || argument >= SYSCALL_ARGUMENTS) {
+		return 'l';
+	}
+	return signature->arguments[argument];
 }
 
 uint64_t syscall_width(int nr, unsigned int argument)

@@ -72,7 +72,7 @@ static size_t word_length(const struct cursor *cursor)
 static bool take(struct cursor *cursor, const char *token)
 {
 	skip_blanks(cursor);
-	if (strncmp(cursor->text + cursor->at, token, strlen(token))) {
+	if (strncmp(cursor->text + cursor->at, token, strlen(token)) != 0) {
 		return false;
 	}
 	cursor->at += strlen(token);
@@ -237,7 +237,7 @@ static int parse_argument(struct cursor *cursor, struct comparison *comparison)
 
 	skip_blanks(cursor);
 	text = cursor->text + cursor->at;
-	if (word_length(cursor) != 4 || strncmp(text, "arg", 3) || text[3] < '0' ||
+	if (word_length(cursor) != 4 || strncmp(text, "arg", 3) != 0 || text[3] < '0' ||
 		text[3] >= (char)('0' + SYSCALL_ARGUMENTS)) {
 		return fail_expected(cursor, "one of arg0 to arg5");
 	}
