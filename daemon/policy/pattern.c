@@ -164,6 +164,85 @@ bool pattern_matches(const struct pattern *pattern, const char *text, size_t len
 	return components_match(pattern, text + prefix, text + length);
 }
 
+/* ---- what lies below a directory ---- */
+
+/* Which components may come next, as bits: several, since `**` can end anywhere. */
+#define POSITIONS_MAX 63
+
+/* A tree may have ended before the next component. */
+static uint64_t positions_closed(const struct pattern *pattern, uint64_t positions)
+{
+	for (size_t i = 0; i < pattern->component_count; i++) {
+		if (pattern->components[i].tree && (positions & UINT64_C(1) << i) != 0) {
+			positions |= UINT64_C(1) << (i + 1);
+		}
+	}
+	return positions;
+}
+
+static uint64_t positions_after(
+	const struct pattern *pattern, uint64_t positions, const char *name, size_t length)
+{
+	uint64_t after = 0;
+
+	for (size_t i = 0; i < pattern->component_count; i++) {
+		const struct component *component = &pattern->components[i];
+
+		if ((positions & UINT64_C(1) << i) == 0) {
+			continue;
+		}
+		if (component->tree) {
+			after |= UINT64_C(1) << i;
+		} else if (component_matches(pattern, component, name, length)) {
+			after |= UINT64_C(1) << (i + 1);
+		}
+	}
+	return positions_closed(pattern, after);
+}
+
+/* The components of text[0, end) are behind the pattern's prefix. */
+static enum pattern_reach components_reach(
+	const struct pattern *pattern, const char *text, const char *end)
+{
+	size_t count = pattern->component_count, length;
+	uint64_t last = UINT64_C(1) << count, positions = positions_closed(pattern, 1);
+	const char *name;
+
+	while (text < end) {
+		text = next_component(text, end, &name, &length);
+		positions = positions_after(pattern, positions, name, length);
+	}
+	if ((positions & ~last) == 0) {
+		return PATTERN_NOTHING;
+	}
+	return pattern->components[count - 1].tree && (positions & last) != 0 ? PATTERN_EVERYTHING
+									      : PATTERN_SOMETHING;
+}
+
+enum pattern_reach pattern_reach_below(
+	const struct pattern *pattern, const char *directory, size_t length)
+{
+	size_t prefix = pattern->prefix_length;
+
+	if (pattern->component_count > POSITIONS_MAX) {
+		return PATTERN_SOMETHING;
+	}
+	if (pattern->length == 1) {
+		return PATTERN_NOTHING; /* the root lies below nothing */
+	}
+	length = length == 1 ? 0 : length;
+	if (prefix > length) {
+		return !memcmp(pattern->text, directory, length) && pattern->text[length] == '/'
+			       ? PATTERN_SOMETHING
+			       : PATTERN_NOTHING;
+	}
+	if (memcmp(pattern->text, directory, prefix) != 0 ||
+		(length > prefix && directory[prefix] != '/')) {
+		return PATTERN_NOTHING;
+	}
+	return components_reach(pattern, directory + prefix, directory + length);
+}
+
 /* ---- asking about ---- */
 
 const char *pattern_literal(const struct pattern *pattern)

@@ -40,6 +40,16 @@ bool pattern_is_everything(const struct pattern *pattern);
  */
 bool pattern_covers(const struct pattern *wide, const struct pattern *narrow);
 
+/* What of the names strictly below a directory a pattern matches. */
+enum pattern_reach { PATTERN_NOTHING, PATTERN_SOMETHING, PATTERN_EVERYTHING };
+
+/*
+ * `directory` is absolute and resolved, of `length` bytes. SOMETHING also where it is hard to tell.
+ * Of a pattern of paths only.
+ */
+enum pattern_reach pattern_reach_below(
+	const struct pattern *pattern, const char *directory, size_t length);
+
 /* Whether there is a special character in it, and the text without any special one if not. */
 const char *pattern_literal(const struct pattern *pattern);
 
