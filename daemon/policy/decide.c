@@ -49,9 +49,13 @@ static struct policy_verdict verdict_of(
 	};
 }
 
-static struct policy_verdict verdict_of_default(const struct policy_section_rules *section)
+static struct policy_verdict verdict_of_default(
+	const struct policy_section_rules *section, unsigned int operation)
 {
-	return verdict_of(&section->rules[section->count - 1], NULL);
+	const struct policy_rule *rule = &section->rules[section->count - 1];
+	bool speaks = operation == 0 || (rule->operations & operation) != 0;
+
+	return verdict_of(speaks ? rule : &section->unspoken, NULL);
 }
 
 /* Tries the rules one by one: sections whose subjects are no paths have few. */
@@ -72,7 +76,7 @@ static struct policy_verdict try_rules(const struct policy_section_rules *sectio
 			}
 		}
 	}
-	return verdict_of_default(section);
+	return verdict_of_default(section, operation);
 }
 
 static bool is_refusal(const struct policy_verdict *verdict)
@@ -153,7 +157,7 @@ static struct policy_verdict ask_file(
 		pattern_index_find(policy->path_index, path, request.length, path_passes, &request);
 
 	if (order == PATTERN_INDEX_NONE) {
-		return verdict_of_default(&policy->sections[POLICY_FILES]);
+		return verdict_of_default(&policy->sections[POLICY_FILES], operation);
 	}
 	return verdict_of(policy->paths[order].rule, policy->paths[order].subject);
 }
@@ -252,6 +256,34 @@ bool policy_mediates_file(const struct policy *policy, enum policy_operation ope
 bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation operation)
 {
 	return mediates(policy, POLICY_NETWORK, operation, covers_all_endpoints);
+}
+
+/* Rules behind one that takes everything for an operation are never asked about it. */
+bool policy_is_uniform_below(const struct policy *policy, const char *directory)
+{
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+	size_t length = strlen(directory);
+	unsigned int rest = files->present ? OPERATIONS_FILES : 0;
+
+	for (size_t i = 0; i + 1 < files->count && rest != 0; i++) {
+		const struct policy_rule *rule = &files->rules[i];
+		unsigned int taken = 0;
+
+		for (size_t k = 0; k < rule->subject_count && (rule->operations & rest) != 0; k++) {
+			enum pattern_reach reach = pattern_reach_below(
+				rule->subjects[k].path.pattern, directory, length);
+
+			if (reach == PATTERN_EVERYTHING) {
+				taken = rule->operations;
+				break;
+			}
+			if (reach == PATTERN_SOMETHING) {
+				return false;
+			}
+		}
+		rest &= ~taken;
+	}
+	return true;
 }
 
 const char *policy_inject_path(const struct policy_verdict *verdict)

@@ -165,8 +165,18 @@ static void read_operation(
 			word->name);
 		reading->failed = true;
 	}
+	if (rule->action == POLICY_INJECT && rule->section == POLICY_FILES &&
+		((unsigned int)word->value & ~OPERATIONS_OPEN) != 0) {
+		complain(reading->complaints, token->line, token->column,
+			"'inject' puts another file into an open: it takes read, write and create, "
+			"not '%s'",
+			word->name);
+		reading->failed = true;
+	}
 	if (token_is(token, "all")) {
 		parts->all = token;
+	} else {
+		parts->named |= (unsigned int)word->value;
 	}
 	rule->operations |= (unsigned int)word->value;
 }
@@ -179,7 +189,8 @@ static void read_operations(struct reading *reading, struct policy_rule *rule,
 	if (wanted && reading->token == reading->end) {
 		fail_at(reading, last,
 			rule->section == POLICY_FILES
-				? "which operation? read, write, create or all"
+				? "which operation? read, write, create, remove, metadata, "
+				  "execute, stat or all"
 				: "which operation? connect or all");
 	}
 	for (; reading->token < reading->end; reading->token++) {

@@ -309,11 +309,13 @@ static void lint_all(struct lint *lint, enum policy_section section)
 	if (!rules->first_all.file) {
 		return;
 	}
-	warn(lint, rules->first_all,
-		section == POLICY_FILES
-			? "'all' stands for read, write and create: remove, metadata, execute and "
-			  "stat are not mediated yet"
-			: "'all' stands for connect: bind is not mediated yet");
+	if (section == POLICY_NETWORK) {
+		warn(lint, rules->first_all, "'all' stands for connect: bind is not mediated yet");
+	} else if ((rules->named & OPERATION_EXECUTE) == 0) {
+		warn(lint, rules->first_all,
+			"'all' leaves out execute, since no rule says 'execute': what may be "
+			"executed is restricted only where one does");
+	}
 }
 
 static void lint_network(struct lint *lint)

@@ -38,6 +38,9 @@ static const char *const absent_texts[] = {
 };
 static_assert(array_length(absent_texts) == POLICY_SECTIONS, "every section has a text");
 
+static const char unspoken_text[] =
+	"(the default speaks of metadata, execute and stat only where a rule names them)";
+
 static const unsigned int section_operations[POLICY_SECTIONS] = {
 	[POLICY_FILES] = OPERATIONS_FILES,
 	[POLICY_NETWORK] = OPERATIONS_NETWORK,
@@ -51,18 +54,26 @@ int policy_default_errno(enum policy_section section, unsigned int operations)
 	return section_defaults[section].error;
 }
 
+/* A rule that stands in no file. */
+static struct policy_rule implicit_allow(
+	enum policy_section section, unsigned int operations, const char *text)
+{
+	return (struct policy_rule){
+		.section = section,
+		.action = POLICY_ALLOW,
+		.operations = operations,
+		.is_default = true,
+		.origin = {.file = "", .text = text},
+	};
+}
+
 struct policy *policy_new(void)
 {
 	struct policy *policy = calloc(1, sizeof(*policy));
 
 	for (unsigned int i = 0; policy && i < POLICY_SECTIONS; i++) {
-		policy->sections[i].absent = (struct policy_rule){
-			.section = i,
-			.action = POLICY_ALLOW,
-			.operations = section_operations[i],
-			.is_default = true,
-			.origin = {.file = "", .text = absent_texts[i]},
-		};
+		policy->sections[i].absent =
+			implicit_allow(i, section_operations[i], absent_texts[i]);
 	}
 	return policy;
 }
@@ -171,6 +182,17 @@ static int make_index(struct policy *policy)
 	return 0;
 }
 
+/* Of what the section's default speaks; the rest is left to `unspoken`. */
+static unsigned int default_operations(struct policy *policy, enum policy_section index)
+{
+	struct policy_section_rules *section = &policy->sections[index];
+	unsigned int unspoken = OPERATIONS_WHEN_NAMED & ~section->named;
+
+	section->unspoken =
+		implicit_allow(index, section_operations[index] & unspoken, unspoken_text);
+	return section_operations[index] & ~unspoken;
+}
+
 int policy_seal(struct policy *policy)
 {
 	for (unsigned int i = 0; i < POLICY_SECTIONS; i++) {
@@ -183,7 +205,7 @@ int policy_seal(struct policy *policy)
 		}
 		r = section->has_fallback ? 0 : make_fallback(policy, i, &rule);
 		memset(&section->fallback, 0, sizeof(section->fallback));
-		rule.operations = section_operations[i];
+		rule.operations = default_operations(policy, i);
 		r = r < 0 ? r : policy_add_rule(policy, &rule);
 		if (r < 0) {
 			policy_rule_finish(&rule);

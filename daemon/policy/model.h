@@ -36,7 +36,9 @@ struct policy_section_rules {
 	struct policy_rule fallback; /* the default until the end of loading, then moved */
 	bool has_fallback;
 	unsigned int fallback_depth; /* of the file that it stands in, below the first */
+	unsigned int named;          /* operations that rules call by their own words */
 	struct policy_rule absent;   /* the verdict's rule where the section is absent */
+	struct policy_rule unspoken; /* and where the default does not speak of the operation */
 };
 
 /* A subject of [files] and its rule, for the index. */

@@ -40,8 +40,15 @@ enum policy_operation {
 #define OPERATIONS_FILES   0x7fu
 #define OPERATIONS_NETWORK (OPERATION_CONNECT | OPERATION_BIND)
 /* What this version enforces; rules about the rest are refused by `check` and `run`. */
-#define OPERATIONS_MEDIATED \
-	(OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE | OPERATION_CONNECT)
+#define OPERATIONS_MEDIATED (OPERATIONS_FILES | OPERATION_CONNECT)
+/* What an open asks for; only these can be answered with another file. */
+#define OPERATIONS_OPEN (OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE)
+/*
+ * The default of [files] speaks of these only if some rule names the operation by its own word
+ * (`all` is not one): who lists what may be read and written has not said that nothing may be
+ * executed or looked at, and who does not ask for it does not pay for each stat(2).
+ */
+#define OPERATIONS_WHEN_NAMED (OPERATION_METADATA | OPERATION_EXECUTE | OPERATION_STAT)
 
 /* Where a rule stands. The strings live as long as the policy. */
 struct policy_origin {
@@ -190,6 +197,12 @@ struct policy_verdict policy_decide_socket(
  */
 bool policy_mediates_file(const struct policy *policy, enum policy_operation operation);
 bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation operation);
+
+/*
+ * True if all names strictly below `directory` (as `path` above) surely have the same answers to
+ * every operation: what no rule tells apart. False where it is hard to tell.
+ */
+bool policy_is_uniform_below(const struct policy *policy, const char *directory);
 
 /* INJECT: the path that is opened instead (files). NULL if the verdict injects nothing. */
 const char *policy_inject_path(const struct policy_verdict *verdict);

@@ -59,7 +59,7 @@ static const struct word file_operation_words_items[] = {
 	{"metadata", OPERATION_METADATA},
 	{"execute", OPERATION_EXECUTE},
 	{"stat", OPERATION_STAT},
-	{"all", OPERATIONS_FILES &OPERATIONS_MEDIATED},
+	{"all", OPERATIONS_FILES},
 };
 static_assert((OPERATION_STAT << 1) == OPERATION_CONNECT, "the table has every operation on files");
 TABLE(file_operation_words);

@@ -23,6 +23,10 @@
 #define R OPERATION_READ
 #define W OPERATION_WRITE
 #define C OPERATION_CREATE
+#define D OPERATION_REMOVE
+#define M OPERATION_METADATA
+#define X OPERATION_EXECUTE
+#define S OPERATION_STAT
 
 static const char files_text[] = "[files]\n"
 				 "default = deny EACCES\n"
@@ -178,6 +182,132 @@ static void finds_what_a_walk_finds(void **state)
 	}
 }
 
+/* What nobody speaks of is not denied by a default that was written with opens in mind. */
+static void default_speaks_of_what_is_named(void **state)
+{
+	static const char text[] = "[files]\ndefault = deny EPERM\n"
+				   "deny ENOENT all = /kept/**\nallow read = /**\n";
+	static const char naming[] = "[files]\ndefault = deny EPERM\n"
+				     "deny ENOENT all = /kept/**\nallow stat = /usr/**\n";
+	cleanup_policy struct policy *policy = policy_text(text);
+	cleanup_policy struct policy *named = policy_text(naming);
+	struct policy_verdict verdict = policy_decide_file(policy, S, "/x");
+
+	(void)state;
+	assert_int_equal(verdict.action, POLICY_ALLOW);
+	assert_false(verdict.log);
+	assert_true(verdict.rule->is_default);
+	assert_int_equal(policy_decide_file(policy, M, "/x").action, POLICY_ALLOW);
+	assert_int_equal(policy_decide_file(policy, X, "/x").action, POLICY_ALLOW);
+	assert_int_equal(policy_decide_file(policy, W, "/x").error, EPERM);
+	assert_int_equal(policy_decide_file(policy, D, "/x").error, EPERM);
+	/* Of `all` it is the rule itself that speaks. */
+	assert_int_equal(policy_decide_file(policy, S, "/kept/x").error, ENOENT);
+	assert_int_equal(policy_decide_file(policy, X, "/kept/x").error, ENOENT);
+	assert_int_equal(policy_decide_file(named, S, "/x").error, EPERM);
+	assert_int_equal(policy_decide_file(named, S, "/usr/x").action, POLICY_ALLOW);
+	assert_int_equal(policy_decide_file(named, M, "/x").action, POLICY_ALLOW);
+}
+
+static const struct {
+	const char *rules, *directory;
+	bool uniform;
+} below_cases[] = {
+	{"deny all = /home/*/.ssh/**", "/home/u/proj", true},
+	{"deny all = /home/*/.ssh/**", "/home/u/.ssh", true},
+	{"deny all = /home/*/.ssh/**", "/home/u/.ssh/keys", true},
+	{"deny all = /home/*/.ssh/**", "/home/u", false},
+	{"deny all = /home/*/.ssh/**", "/home", false},
+	{"deny all = /home/*/.ssh/**", "/", false},
+	{"deny all = /home/*/.ssh/**", "/homes/u", true},
+	{"allow read = /w/**", "/w", true},
+	{"allow read = /w/**", "/w/a/b", true},
+	{"allow read = /w/**", "/wx", true},
+	{"allow read = /w/**", "/", false},
+	{"allow read = /**", "/", true},
+	{"allow read = /", "/", true},
+	{"allow read = /w", "/w", true},
+	{"allow read = /w/x", "/w", false},
+	{"allow read = /w/*", "/w/x", true},
+	{"allow read = /w/*", "/w", false},
+	{"deny read = /w/**/.git/**", "/w/x", false},
+	{"deny read = /w/**/.git/**", "/w/x/.git", true},
+	/* Behind a rule that takes everything, others are not asked; of other operations they are.
+	 */
+	{"allow read = /w/**\ndeny read = /w/x/y", "/w/x", true},
+	{"allow read = /w/**\ndeny write = /w/x/y", "/w/x", false},
+	{"allow all = /w/**\ndeny write = /w/x/y", "/w/x", true},
+};
+
+static void knows_what_is_uniform_below(void **state)
+{
+	cleanup_policy struct policy *absent = policy_text("[network]\n");
+
+	(void)state;
+	assert_true(policy_is_uniform_below(absent, "/"));
+	for (size_t i = 0; i < array_length(below_cases); i++) {
+		cleanup_policy struct policy *policy = NULL;
+		char text[256];
+
+		snprintf(text, sizeof(text), "[files]\n%s\n", below_cases[i].rules);
+		policy = policy_text(text);
+		if (policy_is_uniform_below(policy, below_cases[i].directory) !=
+			below_cases[i].uniform) {
+			fail_msg("%s below %s", below_cases[i].rules, below_cases[i].directory);
+		}
+	}
+}
+
+/* The rules that answer for a path, one for each operation. */
+static void answers_of(
+	const struct policy *policy, const char *path, const struct policy_rule *rules[7])
+{
+	for (unsigned int i = 0; i < 7; i++) {
+		rules[i] = policy_decide_file(policy, 1u << i, path).rule;
+	}
+}
+
+/* What is called uniform answers alike for whatever name lies below. */
+static void uniform_is_uniform(void **state)
+{
+	static const char *const words[] = {"a", "b", "ab", "a*", "?", "[!a]", "**", "**"};
+	static const char *const keys[] = {"allow read", "deny all", "deny remove stat"};
+	unsigned int uniform = 0;
+
+	(void)state;
+	srand(5);
+	for (unsigned int i = 0; i < 3000; i++) {
+		cleanup_policy struct policy *policy = NULL;
+		char text[512] = "[files]\n", directory[64] = "", path[160];
+		const struct policy_rule *first[7], *other[7];
+
+		for (unsigned int k = 0; k < 2; k++) {
+			strcat(strcat(text, keys[rand() % 3]), " = ");
+			append_random(text, words, array_length(words));
+			strcat(text, "\n");
+		}
+		policy = policy_text(text);
+		append_random(directory, words, 3);
+		if (!policy_is_uniform_below(policy, directory)) {
+			continue;
+		}
+		uniform++;
+		for (unsigned int k = 0; k < 40; k++) {
+			snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "",
+				words[rand() % 3]);
+			if (k % 2) {
+				append_random(path, words, 3);
+			}
+			path[strlen(path) - (path[strlen(path) - 1] == '/')] = '\0';
+			answers_of(policy, path, k == 0 ? first : other);
+			if (k != 0 && memcmp(first, other, sizeof(first)) != 0) {
+				fail_msg("%s below %s: %s", text, directory, path);
+			}
+		}
+	}
+	assert_in_range(uniform, 500, 2900);
+}
+
 static struct policy_verdict ask_tcp(
 	const struct policy *policy, const char *address, unsigned int port)
 {
@@ -259,16 +389,22 @@ static const struct {
 	const char *text;
 	unsigned int operations; /* that are mediated */
 } mediation_cases[] = {
-	{"[files]\n", R | W | C},
+	{"[files]\n", R | W | C | D},
 	{"[files]\ndefault = allow\n", 0},
-	{"[files]\ndefault = audit allow\n", R | W | C},
+	{"[files]\ndefault = audit allow\n", R | W | C | D},
+	{"[files]\nallow metadata = /x\n", R | W | C | D | M},
+	{"[files]\nallow execute stat = /x\n", R | W | C | D | X | S},
+	{"[files]\nallow stat = /**\n", R | W | C | D},
+	{"[files]\nallow all = /x\n", R | W | C | D},
+	{"[files]\ndefault = allow\ndeny all = /x\n", OPERATIONS_FILES},
+	{"[files]\ndefault = allow\nallow stat = /y\ndeny remove = /x\n", D},
 	{"[files]\ndefault = allow\ndeny write = /x\n", W},
 	{"[files]\ndefault = allow\ninject read = /x -> /y\n", R},
 	{"[files]\ndefault = allow\nkill create = /x\n", C},
-	{"[files]\ndefault = deny\nallow read = /**\n", W | C},
+	{"[files]\ndefault = deny\nallow read = /**\n", W | C | D},
 	{"[files]\ndefault = allow\nallow read = /**\ndeny read write = /x\n", W},
-	{"[files]\ndefault = deny\naudit allow read = /**\n", R | W | C},
-	{"[files]\ndefault = deny\nallow all = /*\n", R | W | C},
+	{"[files]\ndefault = deny\naudit allow read = /**\n", R | W | C | D},
+	{"[files]\ndefault = deny\nallow all = /*\n", R | W | C | D},
 	{"[network]\ndefault = allow\n", 0},
 	{"[network]\ndefault = allow\ndeny connect = unix /x\n", OPERATION_CONNECT},
 	{"[network]\nallow connect = any\n", 0},
@@ -280,12 +416,11 @@ static void knows_what_must_be_asked(void **state)
 	for (size_t i = 0; i < array_length(mediation_cases); i++) {
 		cleanup_policy struct policy *policy = policy_text(mediation_cases[i].text);
 		unsigned int operations =
-			(policy_mediates_file(policy, R) ? R : 0) |
-			(policy_mediates_file(policy, W) ? W : 0) |
-			(policy_mediates_file(policy, C) ? C : 0) |
-			(policy_mediates_endpoint(policy, OPERATION_CONNECT) ? OPERATION_CONNECT
-									     : 0);
+			policy_mediates_endpoint(policy, OPERATION_CONNECT) ? OPERATION_CONNECT : 0;
 
+		for (unsigned int one = 1; one & OPERATIONS_FILES; one <<= 1) {
+			operations |= policy_mediates_file(policy, one) ? one : 0;
+		}
 		if (operations != mediation_cases[i].operations) {
 			fail_msg("%s: %x", mediation_cases[i].text, operations);
 		}
@@ -313,6 +448,9 @@ int main(void)
 		cmocka_unit_test(decides_files),
 		cmocka_unit_test(names_the_replacement),
 		cmocka_unit_test(finds_what_a_walk_finds),
+		cmocka_unit_test(default_speaks_of_what_is_named),
+		cmocka_unit_test(knows_what_is_uniform_below),
+		cmocka_unit_test(uniform_is_uniform),
 		cmocka_unit_test(decides_connections),
 		cmocka_unit_test(decides_sockets),
 		cmocka_unit_test(allows_where_a_section_is_absent),

@@ -80,8 +80,9 @@ static const struct {
 
 	/* What is for later, and what is left unsaid. */
 	{"[files]\nallow all = /x\ndeny all = /y\n",
-		"t.ini:2:7: warning: 'all' stands for read, write and create: remove, metadata, "
-		"execute and stat are not mediated yet\n"},
+		"t.ini:2:7: warning: 'all' leaves out execute, since no rule says 'execute': what "
+		"may be executed is restricted only where one does\n"},
+	{"[files]\nallow all = /x\nallow read execute = /y\n", ""},
 	{"[sockets]\nallow = inet/stream\n",
 		"t.ini:1:2: warning: the section has no default, which means deny EAFNOSUPPORT\n"},
 	{"[network]\ndeny connect = unix /** unix @*\ndeny all = tcp 0.0.0.0:80\n",

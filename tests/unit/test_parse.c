@@ -64,7 +64,8 @@ static const struct {
 	{"[files]\nallow EPERM read = /x\n",
 		"t.ini:2:7: error: an errno stands behind 'deny' only\n"},
 	{"[files]\nallow = /x\n",
-		"t.ini:2:1: error: which operation? read, write, create or all\n"},
+		"t.ini:2:1: error: which operation? read, write, create, remove, metadata, "
+		"execute, stat or all\n"},
 	{"[files]\naudit = /x\n",
 		"t.ini:2:1: error: an action is missing: allow, deny, inject or kill\n"},
 	{"[sockets]\nallow read = unix\n",
@@ -115,18 +116,12 @@ static const struct {
 		"t.ini:2:8: error: '(' is not closed on this line\n"},
 
 	/* What is for later. */
-	{"[files]\nallow read remove = /x\n",
-		"t.ini:2:12: error: 'remove' is not mediated yet: a rule about it could not be "
-		"enforced\n"},
-	{"[files]\nallow metadata = /x\n",
-		"t.ini:2:7: error: 'metadata' is not mediated yet: a rule about it could not be "
-		"enforced\n"},
-	{"[files]\nallow execute = /x\n",
-		"t.ini:2:7: error: 'execute' is not mediated yet: a rule about it could not be "
-		"enforced\n"},
-	{"[files]\nallow stat = /x\n",
-		"t.ini:2:7: error: 'stat' is not mediated yet: a rule about it could not be "
-		"enforced\n"},
+	{"[files]\ninject read remove = /x -> /y\n",
+		"t.ini:2:13: error: 'inject' puts another file into an open: it takes read, write "
+		"and create, not 'remove'\n"},
+	{"[files]\ninject all = /x -> /y\n",
+		"t.ini:2:8: error: 'inject' puts another file into an open: it takes read, write "
+		"and create, not 'all'\n"},
 	{"[network]\nallow bind = any\n",
 		"t.ini:2:7: error: 'bind' is not mediated yet: a rule about it could not be "
 		"enforced\n"},
@@ -196,8 +191,7 @@ static void reads_rules(void **state)
 	assert_string_equal(first->subjects[1].text, "\"/b c\"");
 	assert_int_equal(first->subjects[2].line, 7);
 	assert_int_equal(first->subjects[2].column, 3);
-	assert_int_equal(rule(policy, POLICY_FILES, 1)->operations,
-		OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE);
+	assert_int_equal(rule(policy, POLICY_FILES, 1)->operations, OPERATIONS_FILES);
 	assert_int_equal(rule(policy, POLICY_FILES, 2)->action, POLICY_KILL);
 	last = rule(policy, POLICY_FILES, 3);
 	assert_true(last->is_default);
