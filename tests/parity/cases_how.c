@@ -119,6 +119,7 @@ static const struct how_case hows[] = {
 	{"unknown-low-flag", {O_RDONLY | 0x40000000, 0, 0}},
 	{"unknown-high-flag", {1ull << 40, 0, 0}},
 	{"unknown-high-flag-create", {(1ull << 33) | O_CREAT | O_RDWR, 0600, 0}},
+	{"path", {O_PATH, 0, 0}},
 	{"path-with-write", {O_PATH | O_RDWR, 0, 0}},
 	{"path-with-create", {O_PATH | O_CREAT, 0600, 0}},
 	{"accmode", {O_ACCMODE, 0, 0}},

@@ -27,6 +27,9 @@ DIFFERENCES = {
     'tty/new/2': (
         [(r'leads=1 .*', 'leads=0 /dev/tty = ENXIO')],
         'only the process itself can make a terminal its controlling one'),
+    'how/path': (
+        [(r'= 3 .*', '= ENOSYS missing = ENOSYS dir = ENOSYS')],
+        'an O_PATH descriptor cannot be handed over, and flags in memory not be left to the kernel'),
     'unix/credentials': (
         [(r'own=1', 'own=0')],
         'the pid of SO_PEERCRED is that of whoever called connect'),
