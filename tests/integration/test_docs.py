@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README against the programs: what it shows a newcomer is true."""
+
+import re
+import unittest
+
+import harness
+
+README = (harness.SOURCE / 'README.md').read_text()
+
+
+class Readme(unittest.TestCase):
+    def first_policy(self):
+        place = harness.workdir('readme')
+        file = place / 'notes.ini'
+        file.write_text(re.search(r'```ini\n(.*?)```', README, re.DOTALL)[1])
+        return place, file
+
+    def test_policy(self):
+        """The README's first policy has no mistake and gives the answers that it tells of"""
+        _, file = self.first_policy()
+        result = harness.usher('check', file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for question, verdict in ((['open', '-r', '/usr/bin/cat'], 'allow'),
+                                  (['open', '-w', '/etc/hosts'], 'deny EACCES'),
+                                  (['open', '-r', '/etc/motd'], 'inject'),
+                                  (['connect', 'tcp 127.0.0.1:5432'], 'allow'),
+                                  (['connect', 'tcp 127.0.0.1:80'], 'deny ENETUNREACH')):
+            words = [word for part in question for word in part.split()]
+            answer = harness.usher('explain', '--policy', file, *words)
+            self.assertRegex(answer.stdout, rf'verdict\s+{verdict}', f'{question} {answer.stderr}')
+
+    def test_policies(self):
+        """The README's table names every policy that is shipped to be used, and none else"""
+        table = set(re.findall(r'^\| `(\w+)` \|', README, re.MULTILINE))
+        shipped = {path.stem for path in (harness.SOURCE / 'conf/policies').glob('*.ini')}
+        parts = {'base', 'secrets', 'services', 'syscalls', 'demo'}
+        self.assertEqual(table, shipped - parts)
+
+    def test_commands(self):
+        """Each `usher COMMAND` of the README is one, and has a --help"""
+        commands = set(re.findall(r'`?usher (run|check|explain|doctor|status)\b', README))
+        self.assertEqual(len(commands), 5)
+        overview = harness.usher('--help').stdout
+        for command in commands:
+            self.assertRegex(overview, rf'(?m)^  {command} ')
+            self.assertEqual(harness.usher(command, '--help').returncode, 0, command)
+
+    def test_links(self):
+        """Each file that the README names is there"""
+        for name in re.findall(r'\]\(([\w./]+)\)', README) + ['dev', 'conf/policies',
+                                                              'client/main.c',
+                                                              'daemon/broker/serve.c']:
+            self.assertTrue((harness.SOURCE / name).exists(), name)
+
+
+if __name__ == '__main__':
+    unittest.main()
