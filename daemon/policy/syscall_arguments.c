@@ -7,11 +7,14 @@
  */
 #include "daemon/policy/syscall_arguments.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/syscall_names.h"
 
 /* h: a mode, of which 16 bits count; i: 32 bits; l: 64 bits; p: a pointer. */
 struct signature {
@@ -176,14 +179,32 @@ static const struct signature signatures[] = {
 };
 /* clang-format on */
 
-static const struct signature *find(int nr)
+/*
+ * Where in the table a number's signature stands, counted from 1; 0 where there is none. A filter
+ * is made by many thousand questions. Numbers that this machine does not have are negative.
+ */
+static uint16_t places[SYSCALL_NUMBERS];
+static pthread_once_t places_made = PTHREAD_ONCE_INIT;
+static_assert(array_length(signatures) < UINT16_MAX, "a place can be counted");
+
+static void make_places(void)
 {
 	for (size_t i = 0; i < array_length(signatures); i++) {
-		if (signatures[i].nr == nr) {
-			return &signatures[i];
+		int nr = signatures[i].nr;
+
+		if (nr >= 0 && nr < SYSCALL_NUMBERS) {
+			places[nr] = (uint16_t)(i + 1);
 		}
 	}
-	return NULL;
+}
+
+static const struct signature *find(int nr)
+{
+	pthread_once(&places_made, make_places);
+	if (nr < 0 || nr >= SYSCALL_NUMBERS || !places[nr]) {
+		return NULL;
+	}
+	return &signatures[places[nr] - 1];
 }
 
 static char letter(int nr, unsigned int argument)
