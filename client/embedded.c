@@ -32,6 +32,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/policy/filter.h"
+#include "daemon/policy/filter_launch.h"
 #include "daemon/policy/policy.h"
 
 #define BROKER_CONTROL_FD 3
@@ -277,6 +278,14 @@ static int prepare(
 			"tells more\n",
 			options->policy, strerror(-error));
 		return error;
+	}
+	const char *refused = filter_launch_obstacle(filter);
+	if (refused) {
+		(void)fprintf(stderr,
+			"usher: no program can be started under the policy '%s': [syscalls] "
+			"refuses %s; allow it\n",
+			options->policy, refused);
+		return -EPERM;
 	}
 	session->snapshot = policy_to_snapshot(policy);
 	session->memory = session_memory_create(session->session, &memory);

@@ -12,6 +12,7 @@
 #include "daemon/base/wire.h"
 #include "daemon/config.h"
 #include "daemon/peer.h"
+#include "daemon/policy/filter_launch.h"
 #include "daemon/policy/policy.h"
 
 /* The values of a client's variables, as the system knows them. */
@@ -158,6 +159,13 @@ static int make(struct preparation *preparation, const struct values *values)
 			preparation->policy,
 			result == -E2BIG ? "it has too many rules about system calls"
 					 : strerror(-result));
+	}
+	const char *refused = filter_launch_obstacle(&preparation->filter);
+	if (refused) {
+		return fail(preparation, -EPERM,
+			"no program can be started under the policy '%s': [syscalls] refuses %s; "
+			"allow it",
+			preparation->policy, refused);
 	}
 	preparation->snapshot = policy_to_snapshot(policy);
 	return preparation->snapshot < 0 ? preparation->snapshot : 0;
