@@ -32,6 +32,8 @@ enum act_outcome act_socket(
  * nobody has looked at, and has it a link in it?
  */
 bool act_needs_long_way(const struct request *request);
+enum act_outcome act_path(
+	const struct broker *broker, struct worker *worker, struct request *request);
 
 /* A call of ours that waited was interrupted: what that means for the target. */
 enum act_outcome act_interrupted(struct worker *worker);

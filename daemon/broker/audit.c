@@ -193,7 +193,8 @@ static void count(struct session_counters *counters, const struct request *reque
 static bool is_decision(const struct request *request)
 {
 	return request->call == CALL_OPEN || request->call == CALL_CONNECT ||
-	       request->call == CALL_SOCKET || request->verdict.action != POLICY_ALLOW;
+	       request->call == CALL_SOCKET || request->call == CALL_PATH ||
+	       request->verdict.action != POLICY_ALLOW;
 }
 
 void audit(struct audit *audit, const struct request *request, enum act_outcome outcome)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -41,6 +42,16 @@ static char *endpoint_text(const struct policy_endpoint *endpoint)
 	return length < 0 ? NULL : text;
 }
 
+static char *path_text(const struct path_request *path)
+{
+	char *text = NULL;
+
+	if (path->call->path_second == NO_ARGUMENT) {
+		return strdup(path->path);
+	}
+	return asprintf(&text, "%s -> %s", path->path, path->second_path) < 0 ? NULL : text;
+}
+
 static char *asked_text(const struct request *request)
 {
 	char *text = NULL;
@@ -48,6 +59,8 @@ static char *asked_text(const struct request *request)
 	switch (request->call) {
 	case CALL_OPEN:
 		return strdup(request->open.path);
+	case CALL_PATH:
+		return path_text(&request->path);
 	case CALL_CONNECT:
 		return endpoint_text(&request->connect.endpoint);
 	case CALL_SOCKET:
@@ -86,7 +99,30 @@ static const char *operation_of(const struct request *request)
 			"read create", "write create", "read write create"};
 		return names[operations & 7u];
 	}
+	if (request->call == CALL_PATH && request->path.call->operations) {
+		return policy_operation_name(request->path.call->operations);
+	}
 	return request->call == CALL_CONNECT ? "connect" : "";
+}
+
+/* What was decided on, where that is not what was asked for. */
+static char *resolved_text(const struct request *request, const char *asked)
+{
+	char *text = NULL;
+
+	if (request->call == CALL_PATH && request->path.call->path_second != NO_ARGUMENT) {
+		if (asprintf(&text, "%s -> %s", request->place.path, request->second.path) < 0) {
+			return NULL;
+		}
+	} else if (request->call == CALL_OPEN || request->call == CALL_PATH ||
+		   request->connect.endpoint.kind == ENDPOINT_UNIX_PATH) {
+		text = strdup(request->place.path);
+	}
+	if (text && (text[0] == '\0' || (asked && strcmp(text, asked) == 0))) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 struct audit_record *audit_record_new(const struct request *request, bool for_log)
@@ -107,10 +143,7 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 	record->microseconds = microseconds_since(&request->received);
 	copy_rule(record, request->verdict.rule);
 	record->asked = asked_text(request);
-	if (request->place.path[0] && request->call != CALL_SOCKET &&
-		strcmp(request->place.path, request->open.path) != 0) {
-		record->resolved = strdup(request->place.path);
-	}
+	record->resolved = resolved_text(request, record->asked);
 	return record;
 }
 

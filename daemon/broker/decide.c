@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 
 #include "daemon/broker/broker.h"
+#include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -39,6 +41,146 @@ static void decide_open(const struct broker *broker, struct request *request)
 			request->verdict = existing;
 		}
 	}
+}
+
+/* An attribute that any holder of the descriptor may ask for; what changes it is judged by its
+ * name. */
+static bool is_free(const struct request *request)
+{
+	return request->place.nameless ||
+	       (request->path.is_descriptor &&
+		       !(request->path.call->operations & ~(unsigned int)OPERATION_STAT));
+}
+
+static bool lets(const struct policy_verdict *verdict)
+{
+	return verdict->action == POLICY_ALLOW || verdict->action == POLICY_INJECT;
+}
+
+static bool is_there(const struct place *place)
+{
+	struct stat st;
+
+	return place->error == 0 &&
+	       fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static unsigned int rename_flags(const struct request *request)
+{
+	const struct seccomp_data *data = &request->slot->notification.data;
+
+	return data->nr == __NR_renameat2 ? (unsigned int)data->args[4] : 0;
+}
+
+static bool exchanges(const struct request *request)
+{
+	return rename_flags(request) & RENAME_EXCHANGE;
+}
+
+static bool is_directory(const struct place *place)
+{
+	struct stat st;
+
+	return fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* What a name below a directory stands for, where all names below it have the same answers. */
+static void name_below(char *name, size_t capacity, const char *directory)
+{
+	(void)snprintf(name, capacity, "%s/x", directory[1] ? directory : "");
+}
+
+/* Does `to` let do more than `from`? The first operation that it does is answered as for `from`. */
+static bool gives_more(const struct broker *broker, const char *from, const char *to,
+	struct policy_verdict *refusal)
+{
+	for (unsigned int operation = 1; operation & OPERATIONS_FILES; operation <<= 1) {
+		struct policy_verdict before = policy_decide_file(broker->policy, operation, from);
+		struct policy_verdict after = policy_decide_file(broker->policy, operation, to);
+
+		if (lets(&after) && (!lets(&before) || before.action != after.action)) {
+			*refusal = lets(&before) ? denied_without_rule : before;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A directory takes what is below it along. Where rules speak of single names there, or of more
+ * rights at the new place, the answer is that of another filesystem, upon which programs copy file
+ * by file: then each is asked about.
+ */
+static bool takes_along(
+	const struct broker *broker, const struct place *from, const struct place *to)
+{
+	char below_from[NAME_ROOM + 2], below_to[NAME_ROOM + 2];
+	struct policy_verdict refusal;
+
+	if (!is_directory(from)) {
+		return false;
+	}
+	name_below(below_from, sizeof(below_from), from->path);
+	name_below(below_to, sizeof(below_to), to->path);
+	return !policy_is_uniform_below(broker->policy, from->path) ||
+	       !policy_is_uniform_below(broker->policy, to->path) ||
+	       gives_more(broker, below_from, below_to, &refusal);
+}
+
+/* Remove the old name, create the new one, and remove what that was the name of. */
+static struct policy_verdict decide_rename(const struct broker *broker, struct request *request)
+{
+	const char *from = request->place.path, *to = request->second.path;
+	bool swaps = exchanges(request);
+	bool replaces = swaps || is_there(&request->second);
+	unsigned int operations = OPERATION_CREATE | (replaces ? OPERATION_REMOVE : 0);
+	struct policy_verdict verdict = policy_decide_file(broker->policy, operations, to);
+
+	if (lets(&verdict) && swaps) {
+		verdict = policy_decide_file(broker->policy, operations, from);
+	}
+	if (!lets(&verdict)) {
+		return verdict;
+	}
+	/* What was not there when we looked must not be replaced without having been asked about.
+	 */
+	struct policy_verdict removal = policy_decide_file(broker->policy, OPERATION_REMOVE, to);
+	request->path.no_replace = !replaces && !lets(&removal);
+	if (takes_along(broker, &request->place, &request->second) ||
+		(swaps && takes_along(broker, &request->second, &request->place))) {
+		return (struct policy_verdict){
+			.action = POLICY_DENY, .error = EXDEV, .log = true, .rule = verdict.rule};
+	}
+	return verdict;
+}
+
+/* A second name for a file must not let do more than the first. */
+static struct policy_verdict decide_link(const struct broker *broker, const struct request *request)
+{
+	struct policy_verdict verdict = policy_decide_file(
+		broker->policy, request->path.call->operations_second, request->second.path);
+
+	if (lets(&verdict) && !request->place.nameless) {
+		(void)gives_more(broker, request->place.path, request->second.path, &verdict);
+	}
+	return verdict;
+}
+
+static void decide_path(const struct broker *broker, struct request *request)
+{
+	const struct path_call *call = request->path.call;
+
+	request->verdict = allowed_without_rule;
+	if (call->operations && !is_free(request)) {
+		request->verdict =
+			policy_decide_file(broker->policy, call->operations, request->place.path);
+	}
+	if (!lets(&request->verdict) || call->path_second == NO_ARGUMENT) {
+		return;
+	}
+	request->verdict = call->act == PATH_RENAME ? decide_rename(broker, request)
+						    : decide_link(broker, request);
 }
 
 static void decide_connect(const struct broker *broker, struct request *request)
@@ -83,6 +225,10 @@ void decide(const struct broker *broker, struct request *request)
 	case CALL_REACH:
 		decide_reach(broker, request);
 		break;
+	case CALL_PATH:
+		decide_path(broker, request);
+		break;
+	case CALL_HARMLESS:
 	case CALL_FORGET:
 	case CALL_PROBE:
 	case CALL_UNKNOWN:

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_address.h"
+#include "daemon/broker/decode_path.h"
+#include "daemon/broker/decode_place.h"
+#include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 #include "usher/wire.h"
@@ -77,25 +81,12 @@ static bool flags_are_unusual(uint64_t flags)
 	return (flags & TMPFILE_BIT) || ((flags & O_CREAT) && (flags & O_DIRECTORY));
 }
 
-/* Pins where the name begins, and the root, if they are not simply our own. */
 static int pin_places(const struct broker *broker, struct request *request, int dirfd)
 {
-	struct place *place = &request->place;
-	bool absolute = request->open.path[0] == '/' &&
-			!(request->open.how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT));
+	bool scoped = request->open.how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
 
-	if (broker_knows(broker, SESSION_ROOTS_VARY)) {
-		place->root = target_open_root(request->tid);
-		if (place->root < 0) {
-			return place->root;
-		}
-	}
-	if (absolute) {
-		return 0;
-	}
-	place->start = dirfd == AT_FDCWD ? target_open_cwd(request->tid)
-					 : target_open_fd(request->tid, dirfd);
-	return place->start < 0 ? place->start : 0;
+	return decode_place(
+		broker, request, &request->place, request->open.path[0] == '/' && !scoped, dirfd);
 }
 
 static int decode_open_common(
@@ -263,14 +254,19 @@ int decode(const struct broker *broker, struct request *request)
 {
 	const struct seccomp_data *data = &request->slot->notification.data;
 
-	request->place.start = request->place.root = -1;
-	request->place.directory = request->place.object = -1;
-	request->place.directory_owned = false;
+	decode_place_clear(&request->place);
+	decode_place_clear(&request->second);
+	request->path.data = NULL;
+	request->path.taken = -1;
 	request->connect.socket = -1;
 	for (size_t i = 0; i < array_length(decoders); i++) {
 		if (decoders[i].nr == data->nr) {
 			return decoders[i].decode(broker, request, data);
 		}
+	}
+	const struct path_call *call = path_call_find(data->nr);
+	if (call) {
+		return decode_path(broker, request, call);
 	}
 	request->call = CALL_UNKNOWN;
 	return -ENOSYS;
@@ -278,7 +274,10 @@ int decode(const struct broker *broker, struct request *request)
 
 void decode_release(struct request *request)
 {
-	close_fd(&request->place.start);
-	close_fd(&request->place.root);
+	decode_place_release(&request->place);
+	decode_place_release(&request->second);
 	close_fd(&request->connect.socket);
+	close_fd(&request->path.taken);
+	free(request->path.data);
+	request->path.data = NULL;
 }

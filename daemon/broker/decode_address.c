@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/broker/broker.h"
+#include "daemon/broker/decode_place.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -152,17 +153,8 @@ static int pin_unix_path(const struct broker *broker, struct request *request)
 	if (connect->endpoint.kind != ENDPOINT_UNIX_PATH) {
 		return 0;
 	}
-	if (broker_knows(broker, SESSION_ROOTS_VARY)) {
-		request->place.root = target_open_root(request->tid);
-		if (request->place.root < 0) {
-			return request->place.root;
-		}
-	}
-	if (connect->endpoint.path[0] == '/') {
-		return 0;
-	}
-	request->place.start = target_open_cwd(request->tid);
-	return request->place.start < 0 ? request->place.start : 0;
+	return decode_place(
+		broker, request, &request->place, connect->endpoint.path[0] == '/', AT_FDCWD);
 }
 
 int decode_connect(

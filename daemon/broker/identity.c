@@ -58,8 +58,10 @@ int identity_read(struct identity *identity, pid_t tid)
 		return -ESRCH;
 	}
 	/* What a thread may in a namespace of its own it may not in ours. */
-	identity->capabilities =
-		target_is_in_other_user_namespace(tid) ? 0 : strtoull(capabilities, NULL, 16);
+	identity->capabilities = strtoull(capabilities, NULL, 16);
+	if (identity->capabilities != 0 && target_is_in_other_user_namespace(tid)) {
+		identity->capabilities = 0;
+	}
 	identity->umask = (mode_t)strtoul(umask_text, NULL, 8);
 	return read_groups(identity, groups);
 }

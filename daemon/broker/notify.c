@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@ void notify_prefer_sync_wake_up(int listener)
 int notify_receive(int listener, struct seccomp_notif *notification)
 {
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0 ? -errno : 0;
+}
+
+bool notify_is_over(int listener)
+{
+	struct pollfd state = {.fd = listener, .events = POLLIN};
+
+	return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP);
 }
 
 bool notify_is_pending(int listener, uint64_t id)

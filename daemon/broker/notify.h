@@ -22,6 +22,9 @@ void notify_prefer_sync_wake_up(int listener);
  */
 int notify_receive(int listener, struct seccomp_notif *notification);
 
+/* Has the last target ended? RECV fails at once from then on, with -ENOENT. */
+bool notify_is_over(int listener);
+
 /* Does the target still wait for this answer? */
 bool notify_is_pending(int listener, uint64_t id);
 

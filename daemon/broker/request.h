@@ -32,9 +32,11 @@ enum call {
 	CALL_OPEN,
 	CALL_CONNECT,
 	CALL_SOCKET,
-	CALL_REACH,  /* ptrace and its kin: gets hold of another process */
-	CALL_FORGET, /* changes ids, root or namespace: noted, and continued */
-	CALL_PROBE,  /* see wire.h */
+	CALL_PATH,     /* takes a path and does not open it: path_call.h */
+	CALL_HARMLESS, /* only numbers after all */
+	CALL_REACH,    /* ptrace and its kin: gets hold of another process */
+	CALL_FORGET,   /* changes ids, root or namespace: noted, and continued */
+	CALL_PROBE,    /* see wire.h */
 	CALL_UNKNOWN
 };
 
@@ -44,6 +46,26 @@ struct open_request {
 	unsigned int operations;
 	bool only_existing; /* decide: open it if it is there, but do not create it ... */
 	struct policy_verdict verdict_if_missing; /* ... then this is the answer */
+};
+
+struct path_request {
+	const struct path_call *call;
+	char path[PATH_MAX]; /* as the target passed them */
+	char second_path[PATH_MAX];
+	char text[PATH_MAX]; /* of a new link; the name of an attribute */
+	unsigned int flags;  /* AT_ */
+	bool follow;         /* a link in the last component */
+	bool is_descriptor;  /* the name is empty and means place.start itself */
+	bool now;            /* times: those of the clock */
+	struct timespec times[2];
+	int taken;      /* inotify: the target's own descriptor, ours to close */
+	uint64_t reply; /* where the target wants `data`; 0: nowhere */
+	void *data;     /* what goes in or comes out, ours to free */
+	size_t data_size;
+	bool reply_on_error;
+	bool no_replace; /* decide: a rename must not replace anything */
+	bool has_mount;  /* name_to_handle_at: `mount` goes out, too */
+	int mount;
 };
 
 struct connect_request {
@@ -99,7 +121,9 @@ struct request {
 	struct open_request open;
 	struct connect_request connect;
 	struct socket_request socket;
+	struct path_request path;
 	struct place place;
+	struct place second;             /* of calls with two names */
 	const struct identity *identity; /* of the calling thread: the broker's own, or the next */
 	struct identity own_identity;
 	struct policy_verdict verdict;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -18,16 +19,20 @@
 #define MEMORY_MAJOR  1 /* /dev/null and its kin: they never wait */
 #define TTY_AUX_MAJOR 5
 
-void resolve_release(struct request *request)
+static void release(struct place *place)
 {
-	struct place *place = &request->place;
-
 	if (place->directory_owned) {
 		close(place->directory);
 	}
 	place->directory = -1;
 	place->directory_owned = false;
 	close_fd(&place->object);
+}
+
+void resolve_release(struct request *request)
+{
+	release(&request->place);
+	release(&request->second);
 }
 
 void resolve_note_kind(struct place *place, const struct stat *st)
@@ -48,9 +53,8 @@ static bool is_nameless(int object, const char *kernels_word)
 						 fstat(object, &st) == 0 && st.st_nlink == 0);
 }
 
-static int name_object(const struct broker *broker, struct request *request)
+static int name_object(const struct broker *broker, struct request *request, struct place *place)
 {
-	struct place *place = &request->place;
 	int error = name_of_fd(broker, place->object, place->path, sizeof(place->path));
 
 	if (error < 0 && error != -ENOENT) {
@@ -62,12 +66,10 @@ static int name_object(const struct broker *broker, struct request *request)
 }
 
 /* Tells the policy's name of a place that the long way has found. */
-static int name_place(const struct broker *broker, struct request *request)
+static int name_place(const struct broker *broker, struct request *request, struct place *place)
 {
-	struct place *place = &request->place;
-
 	if (place->kind == PLACE_OBJECT) {
-		return name_object(broker, request);
+		return name_object(broker, request, place);
 	}
 	int error = name_of_fd(broker, place->directory, place->path, sizeof(place->path));
 	if (error == 0 && strcmp(place->name, ".") != 0) {
@@ -77,22 +79,11 @@ static int name_place(const struct broker *broker, struct request *request)
 		/* A start that has no path, such as a pipe: nothing is below it. */
 		return place->error ? -place->error : error;
 	}
-	if (place->error) {
+	if (place->error || strncmp(place->name, "..", 2) == 0) {
 		name_normalise(place->path);
 	}
 	name_trim(place->path);
 	return procfs_judge(broker, request, place->directory, place->path);
-}
-
-static int resolve_long(const struct broker *broker, struct request *request, const char *path,
-	uint64_t flags, uint64_t resolve_flags)
-{
-	bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-	struct walk_options options = {
-		.follow_last = !(flags & O_NOFOLLOW) && !exclusive, .resolve = resolve_flags};
-	int error = walk(broker, request, path, &options);
-
-	return error < 0 ? error : name_place(broker, request);
 }
 
 /*
@@ -150,19 +141,87 @@ static bool resolve_fast(
 	       is_simple(place);
 }
 
-int resolve(const struct broker *broker, struct request *request, const char *path, uint64_t flags,
-	uint64_t resolve_flags, enum resolve_way way)
+/*
+ * The middle way, for names with ordinary links in them: the kernel walks for us, as the target
+ * would have it (same root, its ids), to an object that stays pinned, and its name is then told
+ * from the object. What would differ between the target and us is left to the long way: magic links
+ * (refused here), all of procfs (its links mean us), other roots, what is not to be followed or is
+ * to be created, and every error. False: take the long way.
+ */
+static bool resolve_pinned(
+	const struct broker *broker, const char *path, const struct walk_options *options)
 {
-	struct place *place = &request->place;
+	struct place *place = options->place;
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	struct stat st;
 
+	if (!options->follow_last || options->creates || options->resolve || place->root >= 0 ||
+		broker->root_name[0]) {
+		return false;
+	}
+	int base = path[0] == '/' || place->start < 0 ? AT_FDCWD : place->start;
+	cleanup_fd int object = (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
+	if (object < 0 || fstat(object, &st) < 0 || (major(st.st_dev) == 0 && procfs_is(object))) {
+		return false;
+	}
+	resolve_note_kind(place, &st);
+	if (place->is_tty_alias ||
+		name_of_fd(broker, object, place->path, sizeof(place->path)) < 0) {
+		return false;
+	}
+	place->nameless = is_nameless(object, place->path);
+	place->kind = PLACE_OBJECT;
+	place->object = steal_fd(&object);
+	return true;
+}
+
+static void clear(struct place *place)
+{
 	place->kind = PLACE_NAME;
 	place->error = 0;
 	place->may_wait = place->is_tty_alias = place->nameless = false;
 	place->on_virtual_device = false;
-	if (way == RESOLVE_FAST_IF_POSSIBLE && resolve_fast(broker, place, path, resolve_flags)) {
+}
+
+int resolve_place(const struct broker *broker, struct request *request, const char *path,
+	const struct walk_options *options, enum resolve_way way)
+{
+	struct place *place = options->place;
+
+	clear(place);
+	if (way == RESOLVE_FAST_IF_POSSIBLE &&
+		resolve_fast(broker, place, path, options->resolve)) {
 		return 0;
 	}
 	place->provisional = false;
 	place->directory = -1;
-	return resolve_long(broker, request, path, flags, resolve_flags);
+	if (resolve_pinned(broker, path, options)) {
+		return 0;
+	}
+	clear(place);
+	int error = walk(broker, request, path, options);
+	return error < 0 ? error : name_place(broker, request, place);
+}
+
+int resolve(const struct broker *broker, struct request *request, const char *path, uint64_t flags,
+	uint64_t resolve_flags, enum resolve_way way)
+{
+	bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+	struct walk_options options = {.place = &request->place,
+		.follow_last = !(flags & O_NOFOLLOW) && !exclusive,
+		.creates = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)),
+		.resolve = resolve_flags};
+
+	return resolve_place(broker, request, path, &options, way);
+}
+
+int resolve_descriptor(const struct broker *broker, struct request *request)
+{
+	struct place *place = &request->place;
+
+	place->kind = PLACE_OBJECT;
+	place->error = 0;
+	place->provisional = place->may_wait = place->is_tty_alias = place->nameless = false;
+	place->object = fcntl(place->start, F_DUPFD_CLOEXEC, 0);
+	return place->object < 0 ? -errno : name_object(broker, request, place);
 }

@@ -17,6 +17,7 @@ struct broker;
 struct place;
 struct request;
 struct stat;
+struct walk_options;
 
 enum resolve_way {
 	RESOLVE_FAST_IF_POSSIBLE,
@@ -30,6 +31,13 @@ enum resolve_way {
  */
 int resolve(const struct broker *broker, struct request *request, const char *path, uint64_t flags,
 	uint64_t resolve_flags, enum resolve_way way);
+
+/* The same for any of the request's places, and for calls that do not open. */
+int resolve_place(const struct broker *broker, struct request *request, const char *path,
+	const struct walk_options *options, enum resolve_way way);
+
+/* A descriptor's own object, request->place.start. As resolve(). */
+int resolve_descriptor(const struct broker *broker, struct request *request);
 
 /* Closes what resolve has opened, so that it can be called again. */
 void resolve_release(struct request *request);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "daemon/broker/act.h"
 #include "daemon/broker/answer.h"
@@ -15,8 +16,10 @@
 #include "daemon/broker/decide.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/path_call.h"
 #include "daemon/broker/resolve.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/walk.h"
 #include "daemon/broker/workers.h"
 
 #define LONG_WAYS_MAX \
@@ -59,11 +62,18 @@ static void leave_identity(const struct broker *broker, struct request *request)
 	}
 }
 
+/* Only these calls are performed by us; the rest is continued or refused. */
+static bool acts_for_target(enum call call)
+{
+	return call == CALL_OPEN || call == CALL_PATH || call == CALL_CONNECT ||
+	       call == CALL_SOCKET;
+}
+
 /* Takes on the calling thread's rights where they can differ from ours. */
 static int enter_identity(const struct broker *broker, struct request *request)
 {
 	request->identity = &broker->identity;
-	if (!broker_knows(broker, SESSION_IDS_VARY)) {
+	if (!broker_knows(broker, SESSION_IDS_VARY) || !acts_for_target(request->call)) {
 		return 0;
 	}
 	int error = identity_read(&request->own_identity, request->tid);
@@ -76,6 +86,25 @@ static int enter_identity(const struct broker *broker, struct request *request)
 		leave_identity(broker, request);
 	}
 	return error;
+}
+
+/* The names of a call that does not open: one, two, or the descriptor itself. */
+static int resolve_path(const struct broker *broker, struct request *request, enum resolve_way way)
+{
+	const struct path_request *path = &request->path;
+	struct walk_options options = {.place = &request->place,
+		.follow_last = path->follow,
+		.never_follow_last = path->call->follow == FOLLOW_NEVER};
+
+	if (path->is_descriptor) {
+		return resolve_descriptor(broker, request);
+	}
+	int error = resolve_place(broker, request, path->path, &options, way);
+	if (error < 0 || path->call->path_second == NO_ARGUMENT) {
+		return error;
+	}
+	options = (struct walk_options){.place = &request->second, .never_follow_last = true};
+	return resolve_place(broker, request, path->second_path, &options, way);
 }
 
 static int resolve_request(
@@ -91,7 +120,7 @@ static int resolve_request(
 	if (request->call == CALL_CONNECT && connect->endpoint.kind == ENDPOINT_UNIX_PATH) {
 		return resolve(broker, request, connect->endpoint.path, 0, 0, RESOLVE_LONG_WAY);
 	}
-	return 0;
+	return request->call == CALL_PATH ? resolve_path(broker, request, way) : 0;
 }
 
 /* Arguments that are only numbers: the kernel itself does it, we remember that it was done. */
@@ -152,6 +181,10 @@ static enum act_outcome act(
 	case CALL_REACH:
 		return request->verdict.action == POLICY_ALLOW ? ACT_CONTINUE
 							       : refuse(request, -EPERM);
+	case CALL_PATH:
+		return act_path(broker, worker, request);
+	case CALL_HARMLESS:
+		return ACT_CONTINUE;
 	case CALL_FORGET:
 		return act_forget(broker, request);
 	case CALL_PROBE:
@@ -201,12 +234,21 @@ static enum act_outcome decode_to_act(
 	return outcome;
 }
 
+/* The main thread ends us; until then the processor belongs to the target that is exiting. */
+static void rest_if_over(const struct broker *broker)
+{
+	while (notify_is_over(broker->listener)) {
+		pause();
+	}
+}
+
 void serve(struct worker *worker)
 {
 	const struct broker *broker = worker->broker;
 	struct request *request = &worker->request;
 
 	if (receive(worker) < 0) {
+		rest_if_over(broker);
 		return;
 	}
 	begin(worker);

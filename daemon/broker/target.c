@@ -44,6 +44,18 @@ int target_read(pid_t tid, uint64_t address, void *buffer, size_t size)
 	return (size_t)got == size ? 0 : -EFAULT;
 }
 
+int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size)
+{
+	struct iovec local = {.iov_base = (void *)buffer, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+	ssize_t put = process_vm_writev(tid, &local, 1, &remote, 1, 0);
+
+	if (put < 0) {
+		return read_errno();
+	}
+	return (size_t)put == size ? 0 : -EFAULT;
+}
+
 /* What lies within the page is read at once: a partial read is only told of whole iovecs. */
 static size_t up_to_page_end(uint64_t address, size_t wanted)
 {
@@ -184,12 +196,15 @@ uint64_t target_count_fds(pid_t tid)
 
 bool target_is_in_other_user_namespace(pid_t tid)
 {
-	struct stat theirs, ours;
+	static _Atomic ino_t own; /* we never enter another one */
+	struct stat st;
 	char path[64];
 
+	if (own == 0 && stat("/proc/thread-self/ns/user", &st) == 0) {
+		own = st.st_ino;
+	}
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", tid);
-	return stat(path, &theirs) < 0 || stat("/proc/thread-self/ns/user", &ours) < 0 ||
-	       theirs.st_ino != ours.st_ino;
+	return own == 0 || stat(path, &st) < 0 || st.st_ino != own;
 }
 
 /* Signals that `status` would handle, of those in the set named `pending`. */

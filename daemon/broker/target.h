@@ -17,6 +17,9 @@
  * -ESRCH. */
 int target_read(pid_t tid, uint64_t address, void *buffer, size_t size);
 
+/* Writes exactly `size` bytes there. As target_read(). */
+int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size);
+
 /*
  * Copies a string with its NUL. 0 or a negative errno: -EFAULT, -ENAMETOOLONG (no NUL within
  * `capacity`).

@@ -177,7 +177,7 @@ static int check_link(const struct walk *w, int fd, const struct stat *st, bool 
 /* A magic link leads to an object, not to a name. 0: go on from it; 1: it was the last. */
 static int follow_magic(struct walk *w, const struct component *component)
 {
-	struct place *place = &w->request->place;
+	struct place *place = w->options->place;
 	struct stat st;
 
 	if (w->options->resolve & RESOLVE_NO_MAGICLINKS) {
@@ -237,7 +237,7 @@ static int follow(
 /* The walk is over: `name` below where we stand is the place. */
 static int arrive(struct walk *w, const char *name, bool slash_behind)
 {
-	struct place *place = &w->request->place;
+	struct place *place = w->options->place;
 	size_t length = strlen(name);
 
 	memcpy(place->name_room, name, length + 1);
@@ -255,7 +255,7 @@ static int arrive(struct walk *w, const char *name, bool slash_behind)
 /* The name ends here with `error`; what it would have been is told all the same. */
 static int lead_nowhere(struct walk *w, int error)
 {
-	struct place *place = &w->request->place;
+	struct place *place = w->options->place;
 
 	place->error = -error;
 	memcpy(place->name_room, w->rest, strlen(w->rest) + 1);
@@ -281,12 +281,14 @@ static int enter(struct walk *w, const struct component *component)
 	if (fstat(fd, &st) < 0) {
 		return -errno;
 	}
-	bool follows = !component->last || component->slash_behind || w->options->follow_last;
+	bool follows =
+		!component->last || (!w->options->never_follow_last &&
+					    (component->slash_behind || w->options->follow_last));
 	if (S_ISLNK(st.st_mode) && follows) {
 		return follow(w, component, fd, &st);
 	}
 	if (component->last) {
-		resolve_note_kind(&w->request->place, &st);
+		resolve_note_kind(w->options->place, &st);
 		return arrive(w, component->name, component->slash_behind);
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -297,18 +299,28 @@ static int enter(struct walk *w, const struct component *component)
 	return 0;
 }
 
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 static int step(struct walk *w)
 {
 	struct component component;
 	int state = next_component(w, &component);
 
 	if (state == 1) {
-		return arrive(w, ".", false);
+		return arrive(w, w->options->never_follow_last ? "/" : ".", false);
 	}
 	if (state < 0) {
 		return lead_nowhere(w, state);
 	}
-	if (strcmp(component.name, ".") == 0 || strcmp(component.name, "..") == 0) {
+	/* No call makes, removes or renames such an entry: each has its errno, which is the
+	 * kernel's. */
+	if (component.last && w->options->never_follow_last && is_dots(component.name)) {
+		return arrive(w, component.name, component.slash_behind);
+	}
+	if (is_dots(component.name)) {
 		int error = component.name[1] ? step_up(w) : 0;
 		memmove(w->rest, component.behind, strlen(component.behind) + 1);
 		return error;
@@ -349,7 +361,7 @@ static int run(struct walk *w)
 int walk(const struct broker *broker, struct request *request, const char *path,
 	const struct walk_options *options)
 {
-	struct place *place = &request->place;
+	struct place *place = options->place;
 	bool scoped = options->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
 	struct walk w = {.broker = broker, .request = request, .options = options};
 

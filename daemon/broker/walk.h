@@ -11,13 +11,17 @@
 #include <stdint.h>
 
 struct broker;
+struct place;
 struct request;
 
 struct walk_options {
-	bool follow_last; /* a link in the last component is followed */
-	uint64_t resolve; /* RESOLVE_ of openat2(2) */
+	struct place *place;    /* to be filled */
+	bool creates;           /* the name may be that of something new */
+	bool never_follow_last; /* not even with a slash behind it */
+	bool follow_last;       /* a link in the last component is followed */
+	uint64_t resolve;       /* RESOLVE_ of openat2(2) */
 };
 
-/* Fills request->place; returns as resolve() does. */
+/* Fills options->place; returns as resolve() does. */
 int walk(const struct broker *broker, struct request *request, const char *path,
 	const struct walk_options *options);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Acts on an entry of a directory: what makes, removes and renames. */
+#include "daemon/broker/act_entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/path_call.h"
+#include "daemon/broker/pin.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+static int errno_of(long result)
+{
+	return result < 0 ? -errno : 0;
+}
+
+static uint64_t argument(const struct request *request, int index)
+{
+	return request->slot->notification.data.args[index];
+}
+
+/* A new entry gets the umask of the thread that asks; each of our threads has one of its own. */
+static int take_umask(const struct request *request)
+{
+	char status[TARGET_STATUS_ROOM];
+	int error = target_read_status(request->tid, status);
+	const char *mask = error < 0 ? NULL : target_status_field(status, "Umask");
+
+	if (!mask) {
+		return error < 0 ? error : -ESRCH;
+	}
+	umask((mode_t)strtoul(mask, NULL, 8));
+	return 0;
+}
+
+static int act_unlink(const struct request *request, const struct entry *entry)
+{
+	int flags = request->path.call->act == PATH_RMDIR ? AT_REMOVEDIR : (int)request->path.flags;
+
+	return errno_of(unlinkat(entry->directory, entry->name, flags));
+}
+
+static int act_mkdir(const struct request *request, const struct entry *entry)
+{
+	mode_t mode = (mode_t)argument(request, request->path.call->path + 1);
+	int error = take_umask(request);
+
+	/* The library's functions would do; the raw calls take modes as they come. */
+	return error < 0 ? error
+			 : errno_of(syscall(SYS_mkdirat, entry->directory, entry->name, mode));
+}
+
+static int act_mknod(const struct request *request, const struct entry *entry)
+{
+	int next = request->path.call->path + 1;
+	int error = take_umask(request);
+
+	return error < 0 ? error
+			 : errno_of(syscall(SYS_mknodat, entry->directory, entry->name,
+				   (mode_t)argument(request, next),
+				   (unsigned int)argument(request, next + 1)));
+}
+
+static int act_symlink(const struct request *request, const struct entry *entry)
+{
+	return errno_of(symlinkat(request->path.text, entry->directory, entry->name));
+}
+
+/* What a descriptor or a magic link led to has no entry that could be named. */
+static int link_object(const struct broker *broker, int object, const struct entry *to)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", object);
+	return errno_of(
+		linkat(broker->proc_fds, number, to->directory, to->name, AT_SYMLINK_FOLLOW));
+}
+
+static int link_to(
+	const struct broker *broker, const struct request *request, const struct entry *to)
+{
+	struct entry from;
+
+	if (request->path.is_descriptor) {
+		return link_object(broker, request->place.start, to);
+	}
+	if (request->place.kind == PLACE_OBJECT) {
+		return link_object(broker, request->place.object, to);
+	}
+	int error = pin_entry(&request->place, &from);
+	if (error == 0) {
+		error = errno_of(linkat(from.directory, from.name, to->directory, to->name, 0));
+	}
+	pin_release_entry(&from);
+	return error;
+}
+
+static int rename_to(const struct request *request, const struct entry *to)
+{
+	struct entry from;
+	unsigned int flags = request->slot->notification.data.nr == SYS_renameat2
+				     ? (unsigned int)argument(request, 4)
+				     : 0;
+	int error = pin_entry(&request->place, &from);
+
+	if (request->path.no_replace) {
+		flags |= RENAME_NOREPLACE;
+	}
+	if (error == 0) {
+		error = errno_of(
+			renameat2(from.directory, from.name, to->directory, to->name, flags));
+	}
+	pin_release_entry(&from);
+	return error;
+}
+
+static int act_on(
+	const struct broker *broker, const struct request *request, const struct entry *entry)
+{
+	switch (request->path.call->act) {
+	case PATH_UNLINK:
+	case PATH_RMDIR:
+		return act_unlink(request, entry);
+	case PATH_MKDIR:
+		return act_mkdir(request, entry);
+	case PATH_MKNOD:
+		return act_mknod(request, entry);
+	case PATH_SYMLINK:
+		return act_symlink(request, entry);
+	case PATH_LINK:
+		return link_to(broker, request, entry);
+	case PATH_RENAME:
+		return rename_to(request, entry);
+	default:
+		return -ENOSYS;
+	}
+}
+
+int act_on_entry(const struct broker *broker, const struct request *request)
+{
+	bool has_second = request->path.call->path_second != NO_ARGUMENT;
+	struct entry entry;
+	int error = pin_entry(has_second ? &request->second : &request->place, &entry);
+
+	if (error == 0) {
+		error = act_on(broker, request, &entry);
+	}
+	pin_release_entry(&entry);
+	return error;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Acts on a pinned object: what asks about it and what changes its attributes. Where a call takes
+ * no descriptor the object is named by the magic link of our own descriptor, which leads to it and
+ * to nothing else, be it a symbolic link itself.
+ */
+#include "daemon/broker/act_object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/path_call.h"
+#include "daemon/broker/procfs.h"
+#include "daemon/broker/request.h"
+
+struct object {
+	int fd;
+	char link[32]; /* /proc/self/fd/N */
+};
+
+static int result_of(long result)
+{
+	return result < 0 ? -errno : (int)result;
+}
+
+static uint64_t argument(const struct request *request, int index)
+{
+	return request->slot->notification.data.args[index];
+}
+
+/* The argument behind the path's. */
+static uint64_t next_argument(const struct request *request, int further)
+{
+	return argument(request, request->path.call->path + 1 + further);
+}
+
+/* As much of the room as the call has filled; a size alone was asked for where there was none. */
+static int filled(struct request *request, int result)
+{
+	request->path.data_size = result > 0 && request->path.data_size > 0 ? (size_t)result : 0;
+	return result;
+}
+
+static int act_truncate(struct request *request, const struct object *object)
+{
+	return result_of(truncate(object->link, (off_t)next_argument(request, 0)));
+}
+
+static int act_chmod(struct request *request, const struct object *object)
+{
+	return result_of(
+		syscall(SYS_fchmodat, AT_FDCWD, object->link, (mode_t)next_argument(request, 0)));
+}
+
+static int act_chown(struct request *request, const struct object *object)
+{
+	return result_of(fchownat(object->fd, "", (uid_t)next_argument(request, 0),
+		(gid_t)next_argument(request, 1), AT_EMPTY_PATH));
+}
+
+static int act_utime(struct request *request, const struct object *object)
+{
+	const struct timespec *times = request->path.now ? NULL : request->path.times;
+
+	return result_of(syscall(SYS_utimensat, AT_FDCWD, object->link, times, 0));
+}
+
+static int act_setxattr(struct request *request, const struct object *object)
+{
+	return result_of(setxattr(object->link, request->path.text, request->path.data,
+		request->path.data_size, (int)argument(request, 4)));
+}
+
+static int act_removexattr(struct request *request, const struct object *object)
+{
+	return result_of(removexattr(object->link, request->path.text));
+}
+
+static int act_getxattr(struct request *request, const struct object *object)
+{
+	return filled(request, result_of(getxattr(object->link, request->path.text,
+				       request->path.data, request->path.data_size)));
+}
+
+static int act_listxattr(struct request *request, const struct object *object)
+{
+	return filled(request,
+		result_of(listxattr(object->link, request->path.data, request->path.data_size)));
+}
+
+static int act_statfs(struct request *request, const struct object *object)
+{
+	return result_of(fstatfs(object->fd, request->path.data));
+}
+
+static int act_stat(struct request *request, const struct object *object)
+{
+	int flags = (int)(request->path.flags & AT_NO_AUTOMOUNT) | AT_EMPTY_PATH;
+
+	return result_of(syscall(SYS_newfstatat, object->fd, "", request->path.data, flags));
+}
+
+static int act_statx(struct request *request, const struct object *object)
+{
+	unsigned int kept = AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
+	int flags = (int)(request->path.flags & kept) | AT_EMPTY_PATH;
+
+	return result_of(syscall(SYS_statx, object->fd, "", flags,
+		(unsigned int)argument(request, 3), request->path.data));
+}
+
+static int act_access(struct request *request, const struct object *object)
+{
+	int flags = (int)(request->path.flags & AT_EACCESS) | AT_EMPTY_PATH;
+
+	return result_of(
+		syscall(SYS_faccessat2, object->fd, "", (int)next_argument(request, 0), flags));
+}
+
+/* /proc/self is what the target would read, also where the link itself is asked for. */
+static int act_readlink(struct request *request, const struct object *object)
+{
+	struct path_request *path = &request->path;
+	struct stat st;
+
+	if (fstat(object->fd, &st) < 0 || !S_ISLNK(st.st_mode)) {
+		return -EINVAL;
+	}
+	if (request->place.kind == PLACE_NAME &&
+		procfs_link_kind(request, object->fd, request->place.directory, request->place.name,
+			path->text, sizeof(path->text)) == PROCFS_TEXT) {
+		size_t length = strlen(path->text);
+		length = length < path->data_size ? length : path->data_size;
+		memcpy(path->data, path->text, length);
+		return filled(request, (int)length);
+	}
+	return filled(request, result_of(readlinkat(object->fd, "", path->data, path->data_size)));
+}
+
+static int act_watch(struct request *request, const struct object *object)
+{
+	uint32_t mask = (uint32_t)argument(request, 2) & ~(uint32_t)IN_DONT_FOLLOW;
+
+	return result_of(inotify_add_watch(request->path.taken, object->link, mask));
+}
+
+static int act_handle(struct request *request, const struct object *object)
+{
+	struct file_handle *handle = request->path.data;
+	unsigned int kept = request->path.flags & ~(unsigned int)AT_SYMLINK_FOLLOW;
+	int mount;
+	int result = result_of(
+		name_to_handle_at(object->fd, "", handle, &mount, (int)kept | AT_EMPTY_PATH));
+
+	request->path.mount = mount;
+	request->path.has_mount = result == 0;
+	if (result == -EOVERFLOW) {
+		request->path.data_size = sizeof(*handle);
+		request->path.reply_on_error = true;
+	}
+	return result;
+}
+
+static int (*const acts[PATH_ACTS])(struct request *, const struct object *) = {
+	[PATH_TRUNCATE] = act_truncate,
+	[PATH_CHMOD] = act_chmod,
+	[PATH_CHOWN] = act_chown,
+	[PATH_UTIME] = act_utime,
+	[PATH_UTIMES] = act_utime,
+	[PATH_UTIMENS] = act_utime,
+	[PATH_SETXATTR] = act_setxattr,
+	[PATH_REMOVEXATTR] = act_removexattr,
+	[PATH_STATFS] = act_statfs,
+	[PATH_STAT] = act_stat,
+	[PATH_STATX] = act_statx,
+	[PATH_ACCESS] = act_access,
+	[PATH_READLINK] = act_readlink,
+	[PATH_GETXATTR] = act_getxattr,
+	[PATH_LISTXATTR] = act_listxattr,
+	[PATH_WATCH] = act_watch,
+	[PATH_HANDLE] = act_handle,
+};
+
+int act_on_object(const struct broker *broker, struct request *request, int fd)
+{
+	struct object object = {.fd = fd};
+
+	(void)broker;
+	(void)snprintf(object.link, sizeof(object.link), "/proc/self/fd/%d", fd);
+	return acts[request->path.call->act](request, &object);
+}

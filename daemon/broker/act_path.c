@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls that take a path and do not open it: pin, act, and give back what was asked for. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/act.h"
+#include "daemon/broker/act_entry.h"
+#include "daemon/broker/act_object.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/path_call.h"
+#include "daemon/broker/pin.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+static bool is_of_entry(enum path_act act)
+{
+	return act <= PATH_RENAME;
+}
+
+/* What the call fills in goes to where the target wants it. */
+static int give_back(struct request *request, int result)
+{
+	struct path_request *path = &request->path;
+	int error = 0;
+
+	if (path->reply && path->data_size > 0 && (result >= 0 || path->reply_on_error)) {
+		error = target_write(request->tid, path->reply, path->data, path->data_size);
+	}
+	if (error == 0 && path->has_mount) {
+		error = target_write(request->tid, request->slot->notification.data.args[3],
+			&path->mount, sizeof(path->mount));
+	}
+	return error < 0 ? error : result;
+}
+
+/* 0 or more, PIN_LINK_MET in `*link_met`, or a negative errno. */
+static int act_on_place(const struct broker *broker, struct request *request, bool *link_met)
+{
+	cleanup_fd int object = -1;
+
+	if (request->path.is_descriptor) {
+		return act_on_object(broker, request, request->place.start);
+	}
+	int error = pin_object(&request->place, request->path.follow, &object);
+	if (error == PIN_LINK_MET) {
+		*link_met = true;
+		return 0;
+	}
+	return error < 0 ? error : act_on_object(broker, request, object);
+}
+
+/* A denial of a name that nobody has looked at yet is one only if it has no link in it. */
+static bool denial_stands(const struct request *request, const struct place *place)
+{
+	cleanup_fd int object = -1;
+
+	return !place->provisional ||
+	       pin_object(place, request->path.follow, &object) != PIN_LINK_MET;
+}
+
+static enum act_outcome refuse(struct request *request, int error)
+{
+	request->result = error;
+	return ACT_DONE;
+}
+
+enum act_outcome act_path(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	bool link_met = false;
+	bool of_entry = is_of_entry(request->path.call->act);
+
+	(void)worker;
+	if (request->verdict.action == POLICY_DENY) {
+		bool stands = denial_stands(request, &request->place) &&
+			      (request->path.call->path_second == NO_ARGUMENT ||
+				      denial_stands(request, &request->second));
+		return stands ? refuse(request, -request->verdict.error) : ACT_TAKE_LONG_WAY;
+	}
+	if (request->place.error || request->second.error) {
+		return refuse(request,
+			-(request->place.error ? request->place.error : request->second.error));
+	}
+	if (!notify_is_pending(broker->listener, request->id)) {
+		return ACT_GONE;
+	}
+	/* Nothing but its place was asked about: it is looked at again when it is used. */
+	if (request->path.call->act == PATH_CHDIR) {
+		return ACT_CONTINUE;
+	}
+	int result =
+		of_entry ? act_on_entry(broker, request) : act_on_place(broker, request, &link_met);
+	if (link_met || (of_entry && result == PIN_LINK_MET)) {
+		return ACT_TAKE_LONG_WAY;
+	}
+	request->result = give_back(request, result);
+	return ACT_DONE;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/path_call.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/policy.h"
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452 /* Linux 6.6; the same on all architectures */
+#endif
+#define NONE NO_ARGUMENT
+
+#define REMOVE   OPERATION_REMOVE
+#define CREATE   OPERATION_CREATE
+#define METADATA OPERATION_METADATA
+#define STAT     OPERATION_STAT
+#define WRITE    OPERATION_WRITE
+
+#define STAT_FLAGS  (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)
+#define STATX_FLAGS (STAT_FLAGS | AT_STATX_SYNC_TYPE)
+
+static const struct path_call path_calls[] = {
+	/* nr, act, follow, operations of both names, dirfd, path, of the second name, flags */
+	{SYS_newfstatat, PATH_STAT, FOLLOW_UNLESS, STAT, 0, 0, 1, NONE, NONE, 3, STAT_FLAGS},
+	{SYS_statx, PATH_STATX, FOLLOW_UNLESS, STAT, 0, 0, 1, NONE, NONE, 2, STATX_FLAGS},
+	{SYS_faccessat, PATH_ACCESS, FOLLOW_LAST, STAT, 0, 0, 1, NONE, NONE, NONE, 0},
+	{SYS_faccessat2, PATH_ACCESS, FOLLOW_UNLESS, STAT, 0, 0, 1, NONE, NONE, 3,
+		AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_readlinkat, PATH_READLINK, FOLLOW_SLASH, STAT, 0, 0, 1, NONE, NONE, NONE, 0},
+	{SYS_unlinkat, PATH_UNLINK, FOLLOW_NEVER, REMOVE, 0, 0, 1, NONE, NONE, 2, AT_REMOVEDIR},
+	{SYS_mkdirat, PATH_MKDIR, FOLLOW_NEVER, CREATE, 0, 0, 1, NONE, NONE, NONE, 0},
+	{SYS_mknodat, PATH_MKNOD, FOLLOW_NEVER, CREATE, 0, 0, 1, NONE, NONE, NONE, 0},
+	{SYS_symlinkat, PATH_SYMLINK, FOLLOW_NEVER, CREATE, 0, 1, 2, NONE, NONE, NONE, 0},
+	{SYS_linkat, PATH_LINK, FOLLOW_IF, 0, CREATE, 0, 1, 2, 3, 4,
+		AT_SYMLINK_FOLLOW | AT_EMPTY_PATH},
+	{SYS_renameat2, PATH_RENAME, FOLLOW_NEVER, REMOVE, CREATE, 0, 1, 2, 3, NONE, 0},
+	{SYS_truncate, PATH_TRUNCATE, FOLLOW_LAST, WRITE, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_fchmodat, PATH_CHMOD, FOLLOW_LAST, METADATA, 0, 0, 1, NONE, NONE, NONE, 0},
+	{SYS_fchmodat2, PATH_CHMOD, FOLLOW_UNLESS, METADATA, 0, 0, 1, NONE, NONE, 3,
+		AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_fchownat, PATH_CHOWN, FOLLOW_UNLESS, METADATA, 0, 0, 1, NONE, NONE, 4,
+		AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_utimensat, PATH_UTIMENS, FOLLOW_UNLESS, METADATA, 0, 0, 1, NONE, NONE, 3,
+		AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH},
+	{SYS_setxattr, PATH_SETXATTR, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_lsetxattr, PATH_SETXATTR, FOLLOW_SLASH, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_removexattr, PATH_REMOVEXATTR, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_lremovexattr, PATH_REMOVEXATTR, FOLLOW_SLASH, METADATA, 0, NONE, 0, NONE, NONE, NONE,
+		0},
+	{SYS_getxattr, PATH_GETXATTR, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_lgetxattr, PATH_GETXATTR, FOLLOW_SLASH, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_listxattr, PATH_LISTXATTR, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_llistxattr, PATH_LISTXATTR, FOLLOW_SLASH, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_statfs, PATH_STATFS, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	/* IN_DONT_FOLLOW is looked at by the decoder. */
+	{SYS_inotify_add_watch, PATH_WATCH, FOLLOW_LAST, STAT, 0, NONE, 1, NONE, NONE, NONE, 0},
+	{SYS_name_to_handle_at, PATH_HANDLE, FOLLOW_IF, STAT, 0, 0, 1, NONE, NONE, 4,
+		AT_SYMLINK_FOLLOW | AT_EMPTY_PATH},
+	{SYS_chdir, PATH_CHDIR, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+#ifdef SYS_stat
+	{SYS_stat, PATH_STAT, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_lstat, PATH_STAT, FOLLOW_SLASH, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_access, PATH_ACCESS, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_readlink, PATH_READLINK, FOLLOW_SLASH, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_unlink, PATH_UNLINK, FOLLOW_NEVER, REMOVE, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_rmdir, PATH_RMDIR, FOLLOW_NEVER, REMOVE, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_mkdir, PATH_MKDIR, FOLLOW_NEVER, CREATE, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_mknod, PATH_MKNOD, FOLLOW_NEVER, CREATE, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_symlink, PATH_SYMLINK, FOLLOW_NEVER, CREATE, 0, NONE, 1, NONE, NONE, NONE, 0},
+	{SYS_link, PATH_LINK, FOLLOW_SLASH, 0, CREATE, NONE, 0, NONE, 1, NONE, 0},
+	{SYS_rename, PATH_RENAME, FOLLOW_NEVER, REMOVE, CREATE, NONE, 0, NONE, 1, NONE, 0},
+	{SYS_renameat, PATH_RENAME, FOLLOW_NEVER, REMOVE, CREATE, 0, 1, 2, 3, NONE, 0},
+	{SYS_chmod, PATH_CHMOD, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_chown, PATH_CHOWN, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_lchown, PATH_CHOWN, FOLLOW_SLASH, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_utime, PATH_UTIME, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_utimes, PATH_UTIMES, FOLLOW_LAST, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_futimesat, PATH_UTIMES, FOLLOW_LAST, METADATA, 0, 0, 1, NONE, NONE, NONE, 0},
+#endif
+};
+
+const struct path_call *path_call_find(int nr)
+{
+	for (size_t i = 0; i < array_length(path_calls); i++) {
+		if (path_calls[i].nr == nr) {
+			return &path_calls[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A resolved place made fast: a descriptor of the directory and its entry's name, or one of the
+ * object. What was decided on is what is acted on: nobody resolves a path after this.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct broker;
+struct place;
+
+struct entry {
+	int directory;
+	bool owned;       /* ours to close */
+	const char *name; /* in the place */
+};
+
+/* An outcome beside 0 and a negative errno. */
+#define PIN_LINK_MET \
+	1 /* the provisional name had a link in it, or lies in a procfs: the long way */
+
+/* 0, PIN_LINK_MET, or a negative errno. Ended by pin_release_entry(). */
+int pin_entry(const struct place *place, struct entry *entry);
+void pin_release_entry(struct entry *entry);
+
+/* An O_PATH descriptor in `*object`, the caller's. `follow`: a link in the last component is
+ * PIN_LINK_MET. */
+int pin_object(const struct place *place, bool follow, int *object);
