@@ -20,6 +20,7 @@
 #include "client/embedded.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
+#include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 
 #define QUICK_DEATH_SECONDS 10
@@ -48,6 +49,21 @@ static void note_program(struct front *front, int status)
 	}
 }
 
+static bool is_from_outside(int signal)
+{
+	return signal == SIGKILL || signal == SIGTERM;
+}
+
+static void forgive(const struct embedded *session)
+{
+	struct session_memory *memory = NULL;
+
+	if (session_memory_map(session->memory, &memory) == 0) {
+		session_memory_forgive(memory);
+		session_memory_unmap(memory);
+	}
+}
+
 /* The broker is our child always, the program once its broker has died, and with it its orphans. */
 static void reap(struct front *front)
 {
@@ -57,6 +73,9 @@ static void reap(struct front *front)
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
 		if (pid == front->session->program) {
 			note_program(front, status);
+		} else if (pid == front->session->broker && WIFSIGNALED(status) &&
+			   is_from_outside(WTERMSIG(status))) {
+			forgive(front->session);
 		}
 	}
 }

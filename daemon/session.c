@@ -226,17 +226,6 @@ static void describe_end(char *text, size_t size, int64_t status, int signal)
 	}
 }
 
-/*
- * A broker that somebody has killed has not died over what it was doing: nothing is held against
- * the notifications that it had, and its successor does them again.
- */
-static void forgive(struct session *session)
-{
-	for (size_t i = 0; i < SESSION_SLOTS; i++) {
-		session->memory->slots[i].crashes = 0;
-	}
-}
-
 static void on_ended(void *owner, int64_t status, int signal)
 {
 	struct session *session = owner;
@@ -255,7 +244,7 @@ static void on_ended(void *owner, int64_t status, int signal)
 		return;
 	}
 	if (signal == SIGKILL || signal == SIGTERM) {
-		forgive(session);
+		session_memory_forgive(session->memory);
 	}
 	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
 	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;

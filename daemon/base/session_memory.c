@@ -77,3 +77,10 @@ void session_memory_unmap(struct session_memory *memory)
 		munmap(memory, sizeof(*memory));
 	}
 }
+
+void session_memory_forgive(struct session_memory *memory)
+{
+	for (size_t i = 0; i < SESSION_SLOTS; i++) {
+		memory->slots[i].crashes = 0;
+	}
+}

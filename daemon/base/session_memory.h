@@ -22,6 +22,12 @@ int session_memory_create(uint64_t session, struct session_memory **mapped);
  */
 int session_memory_map(int fd, struct session_memory **mapped);
 
+/*
+ * A broker that somebody has killed has not died over what it was doing: nothing is held against
+ * the notifications that it had, and its successor does them again.
+ */
+void session_memory_forgive(struct session_memory *memory);
+
 /* NULL is nothing. */
 void session_memory_unmap(struct session_memory *memory);
 

@@ -10,7 +10,7 @@
 enum tail_kind {
 	TAIL_NONE,
 	TAIL_STRINGS, /* wire_hello.tail_size bytes, the last a NUL */
-	TAIL_BPF,     /* wire_filter.count instructions */
+	TAIL_BPF,     /* wire_filter.count instructions, wire_filter.execute_size bytes */
 	TAIL_TEXT,    /* wire_refused.text_size bytes, the last a NUL */
 };
 
@@ -33,6 +33,10 @@ static const struct wire_rule {
 		false},
 };
 static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
+static_assert(sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter) +
+			      WIRE_EXECUTE_MAX <=
+		      WIRE_PACKET_MAX,
+	"the largest FILTER is one packet");
 static_assert(WIRE_HELLO_LOG == 1 && WIRE_HELLO_VERBOSE == 2, "two lowest flags bring descriptors");
 static_assert(WIRE_START_LOG == 1 && WIRE_START_VERBOSE == 2, "two lowest flags bring descriptors");
 
@@ -51,9 +55,11 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 	case TAIL_STRINGS:
 		return ((const struct wire_hello *)packet)->tail_size;
 	case TAIL_BPF: {
-		uint32_t count = ((const struct wire_filter *)packet)->count;
-		return count > 0 && count <= WIRE_FILTER_MAX
-			       ? (int64_t)(count * sizeof(struct sock_filter))
+		const struct wire_filter *filter = packet;
+		return filter->count > 0 && filter->count <= WIRE_FILTER_MAX &&
+				       filter->execute_size <= WIRE_EXECUTE_MAX
+			       ? (int64_t)(filter->count * sizeof(struct sock_filter) +
+					   filter->execute_size)
 			       : -EPROTO;
 	}
 	case TAIL_TEXT: {
@@ -66,8 +72,24 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 	return 0;
 }
 
-static bool ends_with_nul(const struct wire_rule *rule, const void *packet, size_t size)
+/* The strings are as many as the packet says, and all of the tail's end. */
+static bool has_its_rules(const struct wire_filter *filter)
 {
+	const char *end = (const char *)filter + filter->header.size;
+	uint32_t count = 0;
+
+	for (const char *byte = end - filter->execute_size; byte < end; byte++) {
+		count += *byte == '\0';
+	}
+	return count == filter->execute_count && (count == 0 || end[-1] == '\0') &&
+	       (count != 0 || filter->execute_size == 0);
+}
+
+static bool strings_are_whole(const struct wire_rule *rule, const void *packet, size_t size)
+{
+	if (rule->tail == TAIL_BPF) {
+		return has_its_rules(packet);
+	}
 	return (rule->tail != TAIL_STRINGS && rule->tail != TAIL_TEXT) ||
 	       ((const char *)packet)[size - 1] == '\0';
 }
@@ -97,7 +119,7 @@ int wire_check(enum wire_phase phase, const void *packet, size_t size, size_t fd
 	if (rule->fds_by_flags) {
 		fds += (size_t)__builtin_popcount(flags_of(packet) & 3u);
 	}
-	return fds == fd_count && ends_with_nul(rule, packet, size) ? 0 : -EPROTO;
+	return fds == fd_count && strings_are_whole(rule, packet, size) ? 0 : -EPROTO;
 }
 
 enum wire_type wire_type_of(const void *packet)
@@ -111,6 +133,30 @@ struct wire_header wire_header_make(enum wire_type type, size_t size)
 		.version = WIRE_VERSION,
 		.type = (uint16_t)type,
 		.size = (uint32_t)size};
+}
+
+size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
+{
+	size_t instructions = parts->count * sizeof(struct sock_filter);
+	size_t size = sizeof(struct wire_filter) + instructions + parts->execute_size;
+	struct wire_filter filter = {.header = wire_header_make(WIRE_FILTER, size),
+		.count = (uint32_t)parts->count,
+		.seccomp_flags = parts->seccomp_flags,
+		.execute_count = (uint32_t)parts->execute_count,
+		.execute_size = (uint32_t)parts->execute_size};
+	char *tail = (char *)packet + sizeof(filter);
+
+	memcpy(packet, &filter, sizeof(filter));
+	memcpy(tail, parts->instructions, instructions);
+	if (parts->execute_size > 0) {
+		memcpy(tail + instructions, parts->execute, parts->execute_size);
+	}
+	return size;
+}
+
+const char *wire_filter_execute(const struct wire_filter *filter)
+{
+	return (const char *)filter + filter->header.size - filter->execute_size;
 }
 
 size_t wire_refused_make(void *packet, int error, const char *text)

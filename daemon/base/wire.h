@@ -11,6 +11,8 @@
 
 #include "usher/wire.h"
 
+struct sock_filter;
+
 /* What a reader waits for. */
 enum wire_phase {
 	WIRE_PHASE_HELLO,    /* server: a client has connected */
@@ -33,6 +35,20 @@ enum wire_type wire_type_of(const void *packet);
 
 /* Fills a header. `size` is of the whole packet. */
 struct wire_header wire_header_make(enum wire_type type, size_t size);
+
+/* What a FILTER packet is made of; `execute` holds the strings, NULs included. */
+struct wire_filter_parts {
+	const struct sock_filter *instructions;
+	size_t count; /* at most WIRE_FILTER_MAX */
+	uint32_t seccomp_flags;
+	const char *execute;
+	size_t execute_size; /* at most WIRE_EXECUTE_MAX */
+	size_t execute_count;
+};
+/* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
+size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
+/* The strings of a checked FILTER, in place. */
+const char *wire_filter_execute(const struct wire_filter *filter);
 
 /*
  * Makes a REFUSED packet in `packet` (WIRE_PACKET_MAX bytes suffice); `text` is cut at
