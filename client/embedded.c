@@ -31,6 +31,7 @@
 #include "daemon/base/install.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
+#include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_launch.h"
 #include "daemon/policy/policy.h"
@@ -150,7 +151,12 @@ int embedded_start_successor(struct embedded *session)
 	close_fd(&session->control);
 	session->control = pair[0];
 	session->broker = pid;
-	return pid < 0 ? -errno : embedded_send_start(session, true);
+	if (pid < 0) {
+		return -errno;
+	}
+	/* One that is dead already is noticed by its socket, as any other. */
+	error = embedded_send_start(session, true);
+	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
 _Noreturn static void become_program(
@@ -197,21 +203,32 @@ static int start_processes(struct embedded *session, int handover_socket, int co
 	return told && session->program > 0 ? 0 : -EAGAIN;
 }
 
-static int send_filter(int socket, const struct filter *filter)
-{
-	size_t tail = filter->count * sizeof(*filter->instructions);
-	size_t size = sizeof(struct wire_filter) + tail;
-	cleanup_free char *packet = malloc(size);
-	struct wire_filter fixed = {.header = wire_header_make(WIRE_FILTER, size),
-		.count = (uint32_t)filter->count,
-		.seccomp_flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
+/* What the kernel is to enforce: what the client gets to lay on. */
+struct enforcement {
+	struct filter filter;
+	struct execute_rules execute;
+};
 
-	if (!packet) {
-		return -ENOMEM;
-	}
-	memcpy(packet, &fixed, sizeof(fixed));
-	memcpy(packet + sizeof(fixed), filter->instructions, tail);
-	return fdpass_send(socket, packet, size, NULL, 0);
+static void finish_enforcement(struct enforcement *enforcement)
+{
+	filter_finish(&enforcement->filter);
+	execute_rules_finish(&enforcement->execute);
+}
+
+static int send_filter(int socket, const struct enforcement *enforcement)
+{
+	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
+	const struct wire_filter_parts parts = {
+		.instructions = enforcement->filter.instructions,
+		.count = enforcement->filter.count,
+		.seccomp_flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		.execute = enforcement->execute.text,
+		.execute_size = enforcement->execute.size,
+		.execute_count = enforcement->execute.count,
+	};
+
+	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)
+		      : -ENOMEM;
 }
 
 /* Passes on what the broker says: READY or REFUSED. `packet` has room for any. */
@@ -236,7 +253,8 @@ static int relay_answer(const struct embedded *session, int socket, void *packet
  * The supervisor's side of the hand-over. 0 or a negative errno: whatever went wrong has been told
  * by the client, who is the one that knows, or is the client's own end.
  */
-static int serve_handover(struct embedded *session, int socket, const struct filter *filter)
+static int serve_handover(
+	struct embedded *session, int socket, const struct enforcement *enforcement)
 {
 	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
 	int fds[FDPASS_MAX];
@@ -247,7 +265,7 @@ static int serve_handover(struct embedded *session, int socket, const struct fil
 		return error;
 	}
 	fdpass_close_all(fds, fd_count); /* we have opened them ourselves */
-	error = send_filter(socket, filter);
+	error = send_filter(socket, enforcement);
 	if (error == 0) {
 		error = receive(socket, WIRE_PHASE_LISTENER, packet, fds, &fd_count);
 	}
@@ -259,19 +277,26 @@ static int serve_handover(struct embedded *session, int socket, const struct fil
 	return error < 0 ? error : relay_answer(session, socket, packet);
 }
 
+static int make_enforcement(struct enforcement *enforcement, const struct policy *policy)
+{
+	const struct filter_options options = {.targets_are_root = geteuid() == 0};
+	int error = filter_compile(&enforcement->filter, policy, &options);
+
+	return error < 0 ? error : execute_rules_make(&enforcement->execute, policy);
+}
+
 /* What a broker serves, made before anything is started. */
-static int prepare(
-	struct embedded *session, struct filter *filter, const struct run_options *options)
+static int prepare(struct embedded *session, struct enforcement *enforcement,
+	const struct run_options *options)
 {
 	struct session_memory *memory = NULL;
 	cleanup_policy struct policy *policy = NULL;
-	struct filter_options filter_options = {.targets_are_root = geteuid() == 0};
 	int error = load_policy(&policy, options);
 
 	if (error < 0) {
 		return error;
 	}
-	error = filter_compile(filter, policy, &filter_options);
+	error = make_enforcement(enforcement, policy);
 	if (error < 0) {
 		(void)fprintf(stderr,
 			"usher: the policy '%s' cannot be made into a filter: %s; 'usher check' "
@@ -279,7 +304,7 @@ static int prepare(
 			options->policy, strerror(-error));
 		return error;
 	}
-	const char *refused = filter_launch_obstacle(filter);
+	const char *refused = filter_launch_obstacle(&enforcement->filter);
 	if (refused) {
 		(void)fprintf(stderr,
 			"usher: no program can be started under the policy '%s': [syscalls] "
@@ -297,7 +322,7 @@ static int prepare(
 	return error < 0 ? error : 0;
 }
 
-static int start(struct embedded *session, const struct filter *filter,
+static int start(struct embedded *session, const struct enforcement *enforcement,
 	const struct run_options *options, const struct handover_hello *hello)
 {
 	int control[2] = {-1, -1};
@@ -320,7 +345,7 @@ static int start(struct embedded *session, const struct filter *filter,
 		(void)fprintf(
 			stderr, "usher: the broker cannot be started: %s\n", strerror(-error));
 	} else {
-		error = serve_handover(session, handover_pair[0], filter);
+		error = serve_handover(session, handover_pair[0], enforcement);
 	}
 	close_fd(&handover_pair[0]);
 	return error;
@@ -328,7 +353,7 @@ static int start(struct embedded *session, const struct filter *filter,
 
 int embedded_run(const struct run_options *options, const struct handover_hello *hello)
 {
-	struct filter filter = {0};
+	struct enforcement enforcement = {0};
 	struct embedded session = {.session = (uint64_t)getpid(),
 		.control = -1,
 		.listener = -1,
@@ -337,11 +362,12 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 		.log_fd = hello->log_fd,
 		.verbose_fd = hello->verbose_fd};
 
-	if (prepare(&session, &filter, options) < 0) {
+	if (prepare(&session, &enforcement, options) < 0) {
+		finish_enforcement(&enforcement);
 		return EXIT_RUN;
 	}
-	int error = start(&session, &filter, options, hello);
-	filter_finish(&filter);
+	int error = start(&session, &enforcement, options, hello);
+	finish_enforcement(&enforcement);
 	if (error < 0 && session.program <= 0) {
 		return EXIT_RUN;
 	}

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/landlock.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -237,6 +238,31 @@ static int load(
 	return 0;
 }
 
+/* Before the filter, so that none of the calls it takes is notified or denied. */
+static int confine_execution(const struct wire_filter *filter, struct handover_failure *failure)
+{
+	int error = landlock_confine(
+		wire_filter_execute(filter), filter->execute_count, filter->execute_size);
+
+	switch (error) {
+	case 0:
+		return 0;
+	case -ENOSYS:
+	case -EOPNOTSUPP:
+		return fail(failure, error,
+			"the policy says what may be executed, and Landlock, which enforces that, "
+			"is %s; %s",
+			error == -ENOSYS ? "not in this kernel (Linux 5.13 is needed)"
+					 : "switched off",
+			"start the kernel with landlock in its lsm= list, or take the rules about "
+			"execute out of the policy");
+	default:
+		return fail(failure, error,
+			"the rules about execute could not be enforced by Landlock: %s",
+			strerror(-error));
+	}
+}
+
 static void probe_and_wait(struct handover *h)
 {
 	long probe = syscall(SYS_seccomp, WIRE_PROBE_OPERATION, 0, WIRE_PROBE_TEXT);
@@ -263,6 +289,10 @@ int handover(int socket, const struct handover_hello *hello, struct handover_fai
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	}
+	error = confine_execution(&packet->filter, failure);
+	if (error < 0) {
+		return error;
 	}
 	h = (struct handover){.socket = socket, .tid = gettid(), .listener = -1, .probe = -1};
 	error = -pthread_create(&helper, NULL, help, &h);

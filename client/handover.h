@@ -27,7 +27,8 @@ struct handover_failure {
 
 /*
  * 0: the calling thread is filtered and its session is served; exec is what is left to do. Else a
- * negative errno with `failure` told, and nothing has happened to the calling thread. What fails
+ * negative errno with `failure` told: the calling thread is not filtered, but it may have lost
+ * rights (no_new_privs, Landlock), and is good for nothing but to end. What fails
  * after the filter is loaded cannot be undone: it is told on stderr and the process ends with
  * EXIT_RUN. `socket` stays the caller's.
  */

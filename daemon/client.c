@@ -158,19 +158,20 @@ static void on_timeout(uv_timer_t *timer)
 		client->config->handshake_seconds);
 }
 
-static void send_filter(struct client *client, const struct filter *filter)
+static void send_filter(struct client *client, const struct preparation *preparation)
 {
-	static char
-		packet[sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter)];
-	size_t tail = filter->count * sizeof(struct sock_filter);
-	struct wire_filter head = {.header = wire_header_make(WIRE_FILTER, sizeof(head) + tail),
-		.count = (uint32_t)filter->count,
-		.seccomp_flags = client->context->seccomp_flags};
+	static char packet[WIRE_PACKET_MAX];
+	const struct wire_filter_parts parts = {
+		.instructions = preparation->filter.instructions,
+		.count = preparation->filter.count,
+		.seccomp_flags = client->context->seccomp_flags,
+		.execute = preparation->execute.text,
+		.execute_size = preparation->execute.size,
+		.execute_count = preparation->execute.count,
+	};
 
-	assert(filter->count <= WIRE_FILTER_MAX);
-	memcpy(packet, &head, sizeof(head));
-	memcpy(packet + sizeof(head), filter->instructions, tail);
-	int result = fdpass_send(client->socket, packet, sizeof(head) + tail, NULL, 0);
+	assert(parts.count <= WIRE_FILTER_MAX);
+	int result = fdpass_send(client->socket, packet, wire_filter_make(packet, &parts), NULL, 0);
 	if (result < 0) {
 		refuse(client, result, "the filter could not be sent: %s", strerror(-result));
 		return;
@@ -201,7 +202,7 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	} else {
 		client->snapshot = steal_fd(&preparation->snapshot);
 		client->user = steal_pointer(&preparation->user);
-		send_filter(client, &preparation->filter);
+		send_filter(client, preparation);
 	}
 	preparation_free(preparation);
 }

@@ -167,6 +167,13 @@ static int make(struct preparation *preparation, const struct values *values)
 			"allow it",
 			preparation->policy, refused);
 	}
+	result = execute_rules_make(&preparation->execute, policy);
+	if (result < 0) {
+		return fail(preparation, result,
+			"the rules about execute of policy '%s' cannot be sent: %s",
+			preparation->policy,
+			result == -E2BIG ? "they are too many" : strerror(-result));
+	}
 	preparation->snapshot = policy_to_snapshot(policy);
 	return preparation->snapshot < 0 ? preparation->snapshot : 0;
 }
@@ -260,6 +267,7 @@ void preparation_free(struct preparation *preparation)
 		free(preparation->sets[i]);
 	}
 	filter_finish(&preparation->filter);
+	execute_rules_finish(&preparation->execute);
 	close_fd(&preparation->snapshot);
 	config_unref(preparation->config);
 	free(preparation->sets);

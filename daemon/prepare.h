@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 
 struct config;
@@ -21,6 +22,7 @@ struct preparation {
 	char *text;   /* why, for people; NULL without memory */
 	char *report; /* the policy's mistakes, line by line, for the log; or NULL */
 	struct filter filter;
+	struct execute_rules execute;
 	int snapshot; /* a descriptor */
 	char *user;   /* the client's name; NULL if it has none */
 

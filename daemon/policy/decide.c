@@ -144,7 +144,7 @@ static bool path_passes(const struct pattern *pattern, size_t order, const void 
 {
 	const struct path_request *request = user;
 
-	return (request->policy->paths[order].rule->operations & request->operation) != 0 &&
+	return (request->policy->paths[order].operations & request->operation) != 0 &&
 	       pattern_matches(pattern, request->path, request->length);
 }
 

@@ -173,10 +173,14 @@ static void read_operation(
 			word->name);
 		reading->failed = true;
 	}
+	if (rule->action == POLICY_KILL && word->value == OPERATION_EXECUTE) {
+		fail_at(reading, token,
+			"'execute' is enforced by Landlock, which can allow and deny, not kill");
+	}
 	if (token_is(token, "all")) {
 		parts->all = token;
 	} else {
-		parts->named |= (unsigned int)word->value;
+		rule->named |= (unsigned int)word->value;
 	}
 	rule->operations |= (unsigned int)word->value;
 }

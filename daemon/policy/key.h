@@ -10,7 +10,6 @@
 struct key_parts {
 	bool is_default;         /* the value of `default`: no operations */
 	const struct token *all; /* the word `all`, if it was said */
-	unsigned int named;      /* operations that were called by their own words */
 };
 
 /*

@@ -100,9 +100,9 @@ struct cover_request {
 static bool path_covers(const struct pattern *pattern, size_t order, const void *user)
 {
 	const struct cover_request *request = user;
-	const struct policy_rule *rule = request->policy->paths[order].rule;
+	const struct policy_path *path = &request->policy->paths[order];
 
-	return rule < request->rule && (rule->operations & request->operation) != 0 &&
+	return path->rule < request->rule && (path->operations & request->operation) != 0 &&
 	       pattern_covers(pattern, request->narrow);
 }
 

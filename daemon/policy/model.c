@@ -13,6 +13,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/address.h"
+#include "daemon/policy/execute.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/syscall_subject.h"
 
@@ -128,6 +129,7 @@ int policy_add_rule(struct policy *policy, struct policy_rule *rule)
 		section->rules = rules;
 		section->capacity = capacity;
 	}
+	section->named |= rule->named;
 	section->rules[section->count++] = *rule;
 	memset(rule, 0, sizeof(*rule));
 	return 0;
@@ -170,16 +172,29 @@ static int make_index(struct policy *policy)
 	if (!policy->path_index || !policy->paths) {
 		return -ENOMEM;
 	}
-	count = 0;
 	for (size_t i = 0; i < files->count; i++) {
 		const struct policy_rule *rule = &files->rules[i];
 
 		for (size_t k = 0; k < rule->subject_count; k++) {
-			pattern_index_add(policy->path_index, rule->subjects[k].path.pattern);
-			policy->paths[count++] = (struct policy_path){rule, &rule->subjects[k]};
+			const struct policy_subject *subject = &rule->subjects[k];
+			unsigned int beyond = execute_pattern_is_enforceable(subject->path.pattern)
+						      ? 0
+						      : OPERATION_EXECUTE;
+
+			pattern_index_add(policy->path_index, subject->path.pattern);
+			policy->paths[policy->path_count++] =
+				(struct policy_path){rule, subject, rule->operations & ~beyond};
 		}
 	}
 	return 0;
+}
+
+/* Where no rule says `execute`, `all` leaves it out, and no Landlock layer is needed. */
+static void leave_execute_out(struct policy_section_rules *files)
+{
+	for (size_t i = 0; (files->named & OPERATION_EXECUTE) == 0 && i < files->count; i++) {
+		files->rules[i].operations &= ~(unsigned int)OPERATION_EXECUTE;
+	}
 }
 
 /* Of what the section's default speaks; the rest is left to `unspoken`. */
@@ -212,6 +227,7 @@ int policy_seal(struct policy *policy)
 			return r;
 		}
 	}
+	leave_execute_out(&policy->sections[POLICY_FILES]);
 	return policy->sections[POLICY_FILES].present ? make_index(policy) : 0;
 }
 

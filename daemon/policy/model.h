@@ -41,10 +41,14 @@ struct policy_section_rules {
 	struct policy_rule unspoken; /* and where the default does not speak of the operation */
 };
 
-/* A subject of [files] and its rule, for the index. */
+/*
+ * A subject of [files] and its rule, for the index, and of what it speaks: of execute only if that
+ * can be enforced (execute.h).
+ */
 struct policy_path {
 	const struct policy_rule *rule;
 	const struct policy_subject *subject;
+	unsigned int operations;
 };
 
 struct policy {
@@ -57,6 +61,7 @@ struct policy {
 	struct policy_section_rules sections[POLICY_SECTIONS];
 	struct pattern_index *path_index; /* orders are those of `paths`; NULL without [files] */
 	struct policy_path *paths;
+	size_t path_count;
 };
 
 struct policy *policy_new(void);

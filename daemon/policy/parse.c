@@ -302,7 +302,6 @@ static int read_rule(struct file_parse *file, struct policy_rule *rule)
 		section->first_all = (struct policy_place){
 			file->complaints.file, parts.all->line, parts.all->column};
 	}
-	section->named |= parts.named;
 	key = key < 0 ? key : check_action(file, rule);
 	value = key == -ENOMEM ? key : split_value(file, mode);
 	if (value == 0) {

@@ -271,8 +271,7 @@ bool pattern_is_everything(const struct pattern *pattern)
 	       pattern->components[0].tree;
 }
 
-/* True for /dir and `**` behind it. */
-static bool is_whole_tree(const struct pattern *pattern)
+bool pattern_is_tree(const struct pattern *pattern)
 {
 	return !pattern->abstract && pattern->component_count == 1 && pattern->components[0].tree;
 }
@@ -289,7 +288,7 @@ bool pattern_covers(const struct pattern *wide, const struct pattern *narrow)
 		wide->has_special == narrow->has_special) {
 		return true;
 	}
-	return is_whole_tree(wide) && narrow->prefix_length >= wide->prefix_length &&
+	return pattern_is_tree(wide) && narrow->prefix_length >= wide->prefix_length &&
 	       !memcmp(wide->text, narrow->text, wide->prefix_length) &&
 	       (narrow->prefix_length == wide->prefix_length ||
 		       narrow->text[wide->prefix_length] == '/');

@@ -53,6 +53,9 @@ enum pattern_reach pattern_reach_below(
 /* Whether there is a special character in it, and the text without any special one if not. */
 const char *pattern_literal(const struct pattern *pattern);
 
+/* True for /dir and `**` behind it: the directory and all below it, nothing else. */
+bool pattern_is_tree(const struct pattern *pattern);
+
 /* The literal beginning below which all lies that it matches, to a component's end; not ended by a
  * NUL. Empty for what may match anywhere, and for abstract names. */
 const char *pattern_prefix(const struct pattern *pattern, size_t *lengthp);

@@ -66,6 +66,7 @@ struct policy_rule {
 	enum policy_action action;
 	int error;               /* DENY: a positive errno, else 0 */
 	unsigned int operations; /* enum policy_operation; 0 for sockets and syscalls */
+	unsigned int named;      /* those called by their own words, not by `all` */
 	bool audit;              /* each decision goes into the audit log */
 	bool quiet;              /* a denial does not */
 	bool is_default;         /* the section's `default`; it has no subjects */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/execute.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/socket_subject.h"
@@ -164,6 +165,18 @@ static int read_replacement(struct cursor *cursor, char **pathp)
 	return r;
 }
 
+/* What the kernel is to decide on is said in the words that it knows. */
+static int check_execute(const struct policy_rule *rule, struct cursor *cursor,
+	const struct token *first, const struct pattern *pattern)
+{
+	if ((rule->named & OPERATION_EXECUTE) == 0 || execute_pattern_is_enforceable(pattern)) {
+		return 0;
+	}
+	return fail(cursor, first,
+		"'execute' is enforced by Landlock, which knows files and whole directories: "
+		"/path/file or /path/dir/**");
+}
+
 static int read_file_subject(struct policy_rule *rule, struct cursor *cursor)
 {
 	const struct token *first = cursor->next;
@@ -171,6 +184,7 @@ static int read_file_subject(struct policy_rule *rule, struct cursor *cursor)
 	struct policy_subject *subject;
 	int r = read_path_pattern(cursor, &path.pattern);
 
+	r = r < 0 ? r : check_execute(rule, cursor, first, path.pattern);
 	if (r == -EINVAL) {
 		skip_arrow(cursor);
 	}

@@ -24,13 +24,14 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define WIRE_MAGIC      0x72687375u /* "ushr" */
-#define WIRE_VERSION    1u
-#define WIRE_PACKET_MAX (64u * 1024u)
-#define WIRE_TEXT_MAX   1024u /* a REFUSED text, with its NUL */
-#define WIRE_FILTER_MAX 4096u /* BPF_MAXINSNS */
-#define WIRE_SETS_MAX   64u
-#define WIRE_FDS_MAX    5u
+#define WIRE_MAGIC       0x72687375u /* "ushr" */
+#define WIRE_VERSION     1u
+#define WIRE_PACKET_MAX  (64u * 1024u)
+#define WIRE_TEXT_MAX    1024u /* a REFUSED text, with its NUL */
+#define WIRE_FILTER_MAX  4096u /* BPF_MAXINSNS */
+#define WIRE_EXECUTE_MAX (24u * 1024u)
+#define WIRE_SETS_MAX    64u
+#define WIRE_FDS_MAX     5u
 
 /*
  * The probe: after loading the filter the client calls seccomp(WIRE_PROBE_OPERATION, 0,
@@ -80,13 +81,21 @@ struct wire_hello {
 };
 static_assert(sizeof(struct wire_hello) == 32, "wire layout");
 
-/* FILTER. The tail is `count` struct sock_filter. No descriptor. */
+/*
+ * FILTER. The tail is `count` struct sock_filter, then `execute_size` bytes that hold
+ * `execute_count` NUL-terminated strings: what may be executed, tried in this order. Each is '+'
+ * (it may) or '-', and an absolute path, of a file; or of a directory and all below it, with a
+ * slash at its end. The last is "+/" or "-/". The client has the kernel enforce them by a Landlock
+ * layer before it loads the filter; without any string there is none. No descriptor.
+ */
 struct wire_filter {
 	struct wire_header header;
 	uint32_t count;
 	uint32_t seccomp_flags; /* for seccomp(2), beside SECCOMP_FILTER_FLAG_NEW_LISTENER */
+	uint32_t execute_count;
+	uint32_t execute_size;
 };
-static_assert(sizeof(struct wire_filter) == 24, "wire layout");
+static_assert(sizeof(struct wire_filter) == 32, "wire layout");
 
 /* LISTENER. One descriptor: the listener. */
 struct wire_listener {

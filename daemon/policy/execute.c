@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules that speak of execute, in their order, and the default behind them. What Landlock
+ * cannot tell apart is not among them: a rule that says `execute` of a wildcard was refused when
+ * the policy was read, and one that says `all` of it was kept from speaking of execute (model.c).
+ */
+#include "daemon/policy/execute.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/policy/model.h"
+#include "daemon/policy/pattern.h"
+#include "usher/wire.h"
+
+bool execute_pattern_is_enforceable(const struct pattern *pattern)
+{
+	return pattern_literal(pattern) || pattern_is_tree(pattern);
+}
+
+/* Appends SIGN PATH [/], with its NUL. */
+static int append(
+	struct execute_rules *rules, char sign, const char *path, size_t length, bool tree)
+{
+	size_t size = 1 + length + tree + 1;
+	char *text;
+
+	if (rules->size + size > WIRE_EXECUTE_MAX) {
+		return -E2BIG;
+	}
+	text = realloc(rules->text, rules->size + size);
+	if (!text) {
+		return -ENOMEM;
+	}
+	rules->text = text;
+	text += rules->size;
+	*text++ = sign;
+	memcpy(text, path, length);
+	text += length;
+	if (tree) {
+		*text++ = '/';
+	}
+	*text = '\0';
+	rules->size += size;
+	rules->count++;
+	return 0;
+}
+
+static int append_path(struct execute_rules *rules, const struct policy_path *path)
+{
+	const struct pattern *pattern = path->subject->path.pattern;
+	bool tree = !pattern_literal(pattern);
+	size_t length;
+	const char *prefix = pattern_prefix(pattern, &length);
+
+	/* The root itself is no file that could be executed. */
+	if ((path->operations & OPERATION_EXECUTE) == 0 || (!tree && length <= 1)) {
+		return 0;
+	}
+	return append(rules, path->rule->action == POLICY_ALLOW ? '+' : '-', prefix, length, tree);
+}
+
+int execute_rules_make(struct execute_rules *rules, const struct policy *policy)
+{
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+	const struct policy_rule *fallback = files->rules + files->count - 1;
+	int error = 0;
+
+	*rules = (struct execute_rules){NULL, 0, 0};
+	if ((files->named & OPERATION_EXECUTE) == 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
+		error = append_path(rules, &policy->paths[i]);
+	}
+	if (error == 0) {
+		error = append(rules, fallback->action == POLICY_ALLOW ? '+' : '-', "", 0, true);
+	}
+	if (error < 0) {
+		execute_rules_finish(rules);
+	}
+	return error;
+}
+
+void execute_rules_finish(struct execute_rules *rules)
+{
+	free(rules->text);
+	*rules = (struct execute_rules){NULL, 0, 0};
+}
