@@ -14,6 +14,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/pin.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -144,14 +145,47 @@ static int act_on(
 	}
 }
 
-int act_on_entry(const struct broker *broker, const struct request *request)
+/* Are both names of one file? */
+static bool is_linked(const struct place *place, const struct entry *entry)
+{
+	struct stat from, to;
+
+	return fstatat(place->directory, place->name, &from, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(entry->directory, entry->name, &to, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+}
+
+/*
+ * A broker that died may have done this before: then what was to be removed is gone, and what was
+ * to be made is there since.
+ */
+static bool was_done(const struct request *request, const struct entry *entry, int error)
+{
+	switch (request->path.call->act) {
+	case PATH_UNLINK:
+	case PATH_RMDIR:
+	case PATH_RENAME:
+		return error == -ENOENT;
+	case PATH_LINK:
+		return error == -EEXIST && is_linked(&request->place, entry);
+	default:
+		return error == -EEXIST && recover_is_new(request, entry->directory, entry->name);
+	}
+}
+
+int act_on_entry(const struct broker *broker, struct request *request)
 {
 	bool has_second = request->path.call->path_second != NO_ARGUMENT;
+	bool repeated = recover_is_repeated(request);
 	struct entry entry;
 	int error = pin_entry(has_second ? &request->second : &request->place, &entry);
 
 	if (error == 0) {
+		recover_note(request);
 		error = act_on(broker, request, &entry);
+		if (repeated && was_done(request, &entry, error)) {
+			error = 0;
+		}
 	}
 	pin_release_entry(&entry);
 	return error;

@@ -5,4 +5,4 @@ struct broker;
 struct request;
 
 /* 0, PIN_LINK_MET (pin.h), or a negative errno. */
-int act_on_entry(const struct broker *broker, const struct request *request);
+int act_on_entry(const struct broker *broker, struct request *request);

@@ -15,6 +15,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/procfs.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/workers.h"
@@ -143,7 +144,7 @@ static int open_place(const struct broker *broker, const struct request *request
 	if (request->open.only_existing && is_exclusive(request)) {
 		return look_for(place);
 	}
-	if (request->open.only_existing) {
+	if (request->open.only_existing || request->open.made_before) {
 		how.flags &= ~(uint64_t)CREATING_FLAGS;
 		how.mode = 0;
 	}
@@ -188,18 +189,24 @@ static enum act_outcome judge_attempt(struct worker *worker, struct request *req
 }
 
 /*
- * Who made a file that must not have existed, the broker that died or somebody else? Nobody can say
- * any more; EINTR is what open(2) may always return.
+ * A broker that died may have made the file that must not exist: then it is there since, and is
+ * opened. Where the filesystem does not tell, EINTR is what open(2) may always return.
  */
 static int note_exclusive(struct request *request)
 {
+	const struct place *place = &request->place;
+	struct stat st;
+
 	if (!is_exclusive(request)) {
 		return 0;
 	}
-	if (request->resumed) {
-		return -EINTR;
+	if (recover_is_repeated(request) &&
+		fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		request->open.made_before = st.st_size == 0 &&
+					    st.st_uid == request->identity->uid &&
+					    recover_is_new(request, place->directory, place->name);
 	}
-	atomic_store(&request->slot->state, SLOT_ACTING);
+	recover_note(request);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
 
@@ -105,7 +106,7 @@ enum act_outcome act_connect(
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
-	atomic_store(&request->slot->state, SLOT_ACTING);
+	recover_note(request);
 	if (is_expected_to_wait(connect)) {
 		request->result = workers_expect_to_wait(worker);
 		if (request->result < 0) {
@@ -115,7 +116,7 @@ enum act_outcome act_connect(
 	do {
 		request->result = connect_errno(connect->socket, address, length);
 	} while (request->result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
-	if (request->resumed) {
+	if (recover_is_repeated(request)) {
 		request->result = what_was_meant(request->result);
 	}
 	if (request->result == -EINTR && !has_timeout(connect->socket)) {

@@ -8,6 +8,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 
 #define ERESTARTSYS 512 /* include/linux/errno.h of the kernel; never seen by programs */
@@ -23,28 +24,31 @@ static bool is_cloexec(const struct request *request)
 					  : request->socket.type & SOCK_CLOEXEC;
 }
 
-static int install(const struct broker *broker, struct request *request)
+static void answer_number(const struct broker *broker, const struct request *request)
 {
-	cleanup_fd int fd = request->result;
-	int number = notify_install_fd(broker->listener, request->id, fd, is_cloexec(request), -1);
-
-	if (number >= 0) {
-		request->slot->result = number;
-		atomic_store(&request->slot->state, SLOT_INSTALLED);
-	}
-	return number;
-}
-
-static void answer_result(const struct broker *broker, struct request *request)
-{
-	if (request->result >= 0 && makes_descriptor(request)) {
-		request->result = install(broker, request);
-	}
 	if (request->result < 0) {
 		notify_answer(broker->listener, request->id, 0, -request->result);
 	} else {
 		notify_answer(broker->listener, request->id, request->result, 0);
 	}
+}
+
+static void answer_result(const struct broker *broker, struct request *request)
+{
+	if (request->result < 0 || !makes_descriptor(request)) {
+		answer_number(broker, request);
+		return;
+	}
+	cleanup_fd int fd = request->result;
+	recover_mark(broker, request, fd);
+	request->result =
+		notify_install_fd(broker->listener, request->id, fd, is_cloexec(request), -1);
+	if (request->result >= 0) {
+		request->slot->result = request->result;
+		atomic_store(&request->slot->state, SLOT_INSTALLED);
+	}
+	answer_number(broker, request);
+	recover_unmark(fd);
 }
 
 /* A failure to answer means that nobody waits for it any more. */

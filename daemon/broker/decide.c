@@ -27,7 +27,7 @@ static void decide_open(const struct broker *broker, struct request *request)
 	unsigned int others = open->operations & ~(unsigned int)OPERATION_CREATE;
 	const char *path = request->place.path;
 
-	open->only_existing = false;
+	open->only_existing = open->made_before = false;
 	if (request->place.nameless) {
 		request->verdict = allowed_without_rule;
 		return;

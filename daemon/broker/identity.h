@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define IDENTITY_GROUPS_MAX 256
+#define IDENTITY_GROUPS_MAX 1024
 
 struct identity {
 	uid_t uid; /* filesystem uid and gid: whose files */

@@ -209,7 +209,7 @@ static int begin(struct session *session)
 	}
 	error = watch(session);
 	if (error == 0) {
-		error = workers_start(&session->broker, &session->loop);
+		error = workers_start(&session->broker, &session->loop, resumes);
 	}
 	if (error < 0) {
 		return refuse(error, "the broker cannot start its threads; is a limit reached?");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/broker/broker.h"
+#include "daemon/broker/request.h"
 
 #define DELETED " (deleted)"
 
@@ -34,25 +35,24 @@ static void strip_deleted(int fd, char *name, size_t length)
 /* From our root's view to the session's. What lies outside gets a name that no pattern knows. */
 static int strip_root(const struct broker *broker, char *name, size_t capacity)
 {
-	static const char outside[] = "/(outside)";
 	size_t root = strlen(broker->root_name);
-	size_t length = strlen(name);
+	char outside[NAME_ROOM];
 
 	if (root == 0) {
 		return 0;
 	}
 	if (name_is_below(name, broker->root_name)) {
-		memmove(name, name + root, length - root + 1);
+		memmove(name, name + root, strlen(name + root) + 1);
 		if (name[0] == '\0') {
 			memcpy(name, "/", 2);
 		}
 		return 0;
 	}
-	if (length + sizeof(outside) > capacity) {
+	int length = snprintf(outside, sizeof(outside), "/(outside)%s", name);
+	if (length < 0 || (size_t)length >= sizeof(outside) || (size_t)length >= capacity) {
 		return -ENAMETOOLONG;
 	}
-	memmove(name + sizeof(outside) - 1, name, length + 1);
-	memcpy(name, outside, sizeof(outside) - 1);
+	memcpy(name, outside, (size_t)length + 1);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ struct open_request {
 	char path[PATH_MAX]; /* as the target passed it */
 	struct open_how how; /* in openat2(2)'s form, whichever call it was */
 	unsigned int operations;
+	bool made_before;   /* act: by the broker before us, so that it need not be made */
 	bool only_existing; /* decide: open it if it is there, but do not create it ... */
 	struct policy_verdict verdict_if_missing; /* ... then this is the answer */
 };

@@ -17,6 +17,7 @@
 #include "daemon/broker/decode.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/path_call.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/resolve.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/walk.h"
@@ -34,6 +35,7 @@ static int receive(struct worker *worker)
 	memset(&slot->notification, 0, sizeof(slot->notification));
 	atomic_store_explicit(&slot->state, SLOT_RECEIVED, memory_order_relaxed);
 	slot->crashes = 0;
+	slot->began = 0;
 	return notify_receive(worker->broker->listener, &slot->notification);
 }
 
@@ -267,10 +269,14 @@ static enum act_outcome act_again(
 {
 	uint32_t state = atomic_load(&worker->slot->state);
 
-	request->resumed = state == SLOT_ACTING;
-	if (state == SLOT_INSTALLED) {
-		notify_answer(broker->listener, request->id, worker->slot->result, 0);
-		return ACT_GONE;
+	request->resumed = worker->slot->began != 0;
+	if (state == SLOT_INSTALLED || state == SLOT_INSTALLING) {
+		int number = recover_find(broker, request);
+		if (number >= 0 || state == SLOT_INSTALLED) {
+			number = number >= 0 ? number : worker->slot->result;
+			notify_answer(broker->listener, request->id, number, 0);
+			return ACT_GONE;
+		}
 	}
 	if (++worker->slot->crashes >= CRASHES_MAX) {
 		return refuse(request, -EIO);

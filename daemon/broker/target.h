@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TARGET_STATUS_ROOM 4096
+#define TARGET_STATUS_ROOM 16384
 
 /* Copies exactly `size` bytes. 0 or a negative errno: -EFAULT as the kernel would say, -EPERM,
  * -ESRCH. */

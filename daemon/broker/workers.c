@@ -17,6 +17,7 @@
 #define WAKE_SIGNAL SIGUSR1
 #define TICK_MS     10u
 #define QUIET_TICKS 50u /* then the watchdog sleeps until there is work again */
+#define MANY_LOOKS  32u
 #define STACK_BYTES (256u * 1024u)
 
 struct workers {
@@ -197,7 +198,8 @@ static void look_after(struct workers *pool, struct worker *worker)
 	const struct seccomp_notif *notification = &worker->slot->notification;
 	enum worker_interruption interruption = INTERRUPTED_NOT;
 
-	if (!atomic_load(&worker->busy)) {
+	/* One that waits long is looked at less often: a look is a read of /proc. */
+	if (!atomic_load(&worker->busy) || (worker->looks++ > MANY_LOOKS && worker->looks % 8)) {
 		return;
 	}
 	if (!notify_is_pending(pool->broker->listener, notification->id)) {
@@ -218,6 +220,9 @@ static bool watch(struct workers *pool, struct worker *worker)
 	uint32_t served = atomic_load(&worker->served);
 	bool moved = served != worker->seen;
 
+	if (moved) {
+		worker->looks = 0;
+	}
 	worker->seen = served;
 	if (state == WORKER_WAITING) {
 		look_after(pool, worker);
@@ -276,11 +281,14 @@ static void on_arm(uv_async_t *async)
 
 /* What a dead broker has received is served first, each by a thread of its own: any of it may wait.
  */
-static int start_all(struct workers *pool)
+static int start_all(struct workers *pool, bool resumes)
 {
 	int error = 0;
 
-	for (unsigned int i = 0; i < SESSION_SLOTS && error == 0; i++) {
+	/* The slots of a session that begins are not looked at: that alone would fill their pages.
+	 */
+	unsigned int used = resumes ? SESSION_SLOTS : 0;
+	for (unsigned int i = 0; i < used && error == 0; i++) {
 		if (pool->broker->memory->slots[i].notification.id != 0) {
 			error = add_worker(pool, i, WORKER_WAITING, true);
 		}
@@ -288,7 +296,7 @@ static int start_all(struct workers *pool)
 	return error < 0 ? error : promote(pool);
 }
 
-int workers_start(struct broker *broker, struct uv_loop_s *loop)
+int workers_start(struct broker *broker, struct uv_loop_s *loop, bool resumes)
 {
 	struct sigaction action = {.sa_handler = interrupt_nothing}; /* without SA_RESTART */
 	struct workers *pool = calloc(1, sizeof(*pool));
@@ -309,7 +317,7 @@ int workers_start(struct broker *broker, struct uv_loop_s *loop)
 		return error;
 	}
 	pthread_mutex_lock(&pool->mutex);
-	error = start_all(pool);
+	error = start_all(pool, resumes);
 	pthread_mutex_unlock(&pool->mutex);
 	return error;
 }

@@ -45,6 +45,7 @@ struct worker {
 	_Atomic bool busy;             /* has a notification */
 	_Atomic uint32_t served;       /* counts notifications */
 	uint32_t seen;                 /* the watchdog's last look at `served` */
+	uint32_t looks;                /* its looks at this call while it waits */
 	bool resumes;                  /* begins with what its slot holds */
 	struct session_slot *slot;
 	struct request request;
@@ -54,7 +55,7 @@ struct worker {
  * Starts the watchdog on `loop`, a thread for each slot that a dead broker left in use, and the
  * first leader. 0 or a negative errno.
  */
-int workers_start(struct broker *broker, struct uv_loop_s *loop);
+int workers_start(struct broker *broker, struct uv_loop_s *loop, bool resumes);
 
 /* The calling worker is about to wait: another leads from now on. 0, or -EAGAIN: no thread is left.
  */

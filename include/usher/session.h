@@ -17,11 +17,12 @@
 
 #define SESSION_MAGIC   0x6d737375u /* "ussm" */
 #define SESSION_VERSION 1u
-#define SESSION_SLOTS   256u
+#define SESSION_SLOTS   1024u
 
 enum session_slot_state {
 	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
 	SLOT_ACTING,       /* a call that cannot simply be repeated is under way */
+	SLOT_INSTALLING,   /* the descriptor with the slot's mark is on its way into the target */
 	SLOT_INSTALLED,    /* `result` is the descriptor that the target has; SEND is missing */
 	SLOT_ANSWERED,     /* SEND was called */
 };
@@ -31,7 +32,9 @@ struct session_slot {
 	_Atomic uint32_t state; /* enum session_slot_state */
 	int32_t result;
 	uint32_t crashes; /* brokers that died over this notification */
-	uint8_t reserved[36];
+	uint32_t padding;
+	int64_t began; /* ACTING was noted at this CLOCK_REALTIME_COARSE, in ns; 0: never */
+	uint8_t reserved[24];
 };
 static_assert(sizeof(struct seccomp_notif) == 80, "kernel layout");
 static_assert(sizeof(struct session_slot) == 128, "session layout");
