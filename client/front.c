@@ -64,6 +64,20 @@ static void forgive(const struct embedded *session)
 	}
 }
 
+/* A broker that somebody has killed has done nothing wrong. */
+static void note_broker(struct front *front, int status)
+{
+	time_t now = time(NULL);
+
+	if (WIFSIGNALED(status) && is_from_outside(WTERMSIG(status))) {
+		forgive(front->session);
+		return;
+	}
+	front->quick_deaths =
+		now - front->last_death < QUICK_DEATH_SECONDS ? front->quick_deaths + 1 : 0;
+	front->last_death = now;
+}
+
 /* The broker is our child always, the program once its broker has died, and with it its orphans. */
 static void reap(struct front *front)
 {
@@ -73,9 +87,8 @@ static void reap(struct front *front)
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
 		if (pid == front->session->program) {
 			note_program(front, status);
-		} else if (pid == front->session->broker && WIFSIGNALED(status) &&
-			   is_from_outside(WTERMSIG(status))) {
-			forgive(front->session);
+		} else if (pid == front->session->broker) {
+			note_broker(front, status);
 		}
 	}
 }
@@ -98,11 +111,6 @@ static void on_signal(struct front *front)
 /* Brokers that die again and again are replaced more and more slowly, then no more. */
 static int replace_broker(struct front *front)
 {
-	time_t now = time(NULL);
-
-	front->quick_deaths =
-		now - front->last_death < QUICK_DEATH_SECONDS ? front->quick_deaths + 1 : 0;
-	front->last_death = now;
 	if (front->quick_deaths >= QUICK_DEATHS_MAX || front->session->listener < 0) {
 		return -ECONNABORTED;
 	}
@@ -115,7 +123,12 @@ static int replace_broker(struct front *front)
 static void on_broker_gone(struct front *front)
 {
 	struct embedded *session = front->session;
+	int status;
 
+	/* Its socket closes a moment before it can be waited for. */
+	if (session->broker > 0 && waitpid(session->broker, &status, 0) == session->broker) {
+		note_broker(front, status);
+	}
 	reap(front);
 	if (front->ended) {
 		return;
