@@ -91,9 +91,10 @@ class Client:
         """Says HELLO; returns the BPF program and the flags for seccomp(2)."""
         self.send(hello(*arguments, **more), fds)
         body = self.expect(FILTER)
-        count, flags = struct.unpack_from('=II', body)
-        assert len(body) == 8 + 8 * count
-        return body[8:], flags
+        count, flags, execute_count, execute_size = struct.unpack_from('=IIII', body)
+        assert len(body) == 16 + 8 * count + execute_size
+        assert body[16 + 8 * count:].count(b'\0') == execute_count
+        return body[16:16 + 8 * count], flags
 
 
 def load_filter(program, flags):

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/base/wire.h"
 
 #define FDS_TRIED 6
@@ -211,6 +212,62 @@ static void refuses_lengths_out_of_bounds(void **state)
 	free(packet);
 }
 
+/* What may be executed comes behind the instructions, in as many strings as are stated. */
+static void filter_is_what_it_was_made_of(void **state)
+{
+	static const struct {
+		const char *execute;
+		size_t size, count;
+		int expected;
+	} cases[] = {
+		{NULL, 0, 0, 0},
+		{"+/usr/\0-/", 10, 2, 0},
+		{"+/usr/\0-/", 10, 1, -EPROTO},
+		{"+/usr/\0-/", 10, 3, -EPROTO},
+		{"+/usr/\0-/", 9, 1, -EPROTO},
+		{"x", 1, 0, -EPROTO},
+		{NULL, 0, 1, -EPROTO},
+	};
+	const struct sock_filter instructions[2] = {{.k = 1}, {.k = 2}};
+	union packet packet;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct wire_filter_parts parts = {
+			instructions, 2, 16, cases[i].execute, cases[i].size, cases[i].count};
+		size_t size = wire_filter_make(&packet, &parts);
+
+		assert_int_equal(
+			wire_check(WIRE_PHASE_FILTER, &packet, size, 0), cases[i].expected);
+		assert_int_equal(wire_check(WIRE_PHASE_FILTER, &packet, size - 1, 0), -EPROTO);
+		assert_int_equal(packet.filter.seccomp_flags, 16);
+		assert_memory_equal(
+			packet.bytes + sizeof(packet.filter), instructions, sizeof(instructions));
+		if (cases[i].size > 0) {
+			assert_memory_equal(wire_filter_execute(&packet.filter), cases[i].execute,
+				cases[i].size);
+		}
+	}
+}
+
+static void bounds_what_may_be_executed(void **state)
+{
+	const struct sock_filter instruction = {.k = 1};
+	cleanup_free char *packet = calloc(1, WIRE_PACKET_MAX);
+	cleanup_free char *text = calloc(1, WIRE_EXECUTE_MAX + 1);
+	struct wire_filter_parts parts = {
+		&instruction, 1, 0, text, WIRE_EXECUTE_MAX, WIRE_EXECUTE_MAX};
+
+	(void)state;
+	assert_non_null(packet);
+	assert_non_null(text);
+	size_t size = wire_filter_make(packet, &parts);
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, packet, size, 0), 0);
+	parts.execute_size = parts.execute_count = WIRE_EXECUTE_MAX + 1;
+	size = wire_filter_make(packet, &parts);
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, packet, size, 0), -EPROTO);
+}
+
 static void refused_is_what_it_was_made_of(void **state)
 {
 	char packet[sizeof(struct wire_refused) + WIRE_TEXT_MAX];
@@ -296,6 +353,8 @@ int main(void)
 		cmocka_unit_test(tells_another_version),
 		cmocka_unit_test(refuses_texts_without_an_end),
 		cmocka_unit_test(refuses_lengths_out_of_bounds),
+		cmocka_unit_test(filter_is_what_it_was_made_of),
+		cmocka_unit_test(bounds_what_may_be_executed),
 		cmocka_unit_test(refused_is_what_it_was_made_of),
 		cmocka_unit_test(hello_gives_its_strings),
 		cmocka_unit_test(hello_with_wrong_strings_is_refused),
