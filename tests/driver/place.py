@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import time
 
+import process
+
 ORDINARY_USER = 'nobody'
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 PASSED_ON = ('CI', 'TERM', 'USHER_TEST_LONG')
@@ -104,7 +106,7 @@ class Place:
         with log:
             self.daemon = subprocess.Popen(
                 as_user(self.user, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=environment, cwd='/', start_new_session=True)
+                env=environment, cwd='/', start_new_session=True, preexec_fn=process.reset_signals)
         deadline = time.monotonic() + DAEMON_SECONDS
         while not os.path.exists(socket):
             if self.daemon.poll() is not None or time.monotonic() > deadline:

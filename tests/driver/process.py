@@ -81,6 +81,16 @@ def end_remains(spared):
     return names
 
 
+def reset_signals():
+    """For preexec_fn: what our own caller ignores or blocks is not the tests' affair."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except OSError:
+            pass  # one that the C library keeps for itself
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
 def run(command, timeout, spared=(), **options):
     """Returns (exit status, stdout, stderr, names of what it left behind).
 
@@ -88,7 +98,7 @@ def run(command, timeout, spared=(), **options):
     """
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, start_new_session=True, text=True,
-                          errors='replace', **options) as child:
+                          errors='replace', preexec_fn=reset_signals, **options) as child:
         try:
             stdout, stderr = child.communicate(timeout=timeout)
             status = child.returncode
