@@ -15,6 +15,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_plan.h"
+#include "daemon/policy/syscall_younger.h"
 #include "usher/wire.h"
 
 #ifndef __O_TMPFILE
@@ -25,11 +26,15 @@ enum need {
 	NEED_READ = 1u << 0, /* opens for reading can be answered otherwise than by allow */
 	NEED_WRITE = 1u << 1,
 	NEED_CREATE = 1u << 2,
-	NEED_FILES = 1u << 3, /* one of these three */
-	NEED_CONNECT = 1u << 4,
-	NEED_BROKER = 1u << 5, /* files or connections: targets are looked into */
-	NEED_ROOT = 1u << 6,   /* the targets are root */
-	NEED_USER = 1u << 7,   /* they are not */
+	NEED_REMOVE = 1u << 3,
+	NEED_METADATA = 1u << 4,
+	NEED_STAT = 1u << 5,
+	NEED_OPEN = 1u << 6,  /* one of the first three */
+	NEED_FILES = 1u << 7, /* one of these six */
+	NEED_CONNECT = 1u << 8,
+	NEED_BROKER = 1u << 9, /* files or connections: targets are looked into */
+	NEED_ROOT = 1u << 10,  /* the targets are root */
+	NEED_USER = 1u << 11,  /* they are not */
 };
 
 struct row {
@@ -55,7 +60,7 @@ struct row {
  * O_DIRECTORY is __O_TMPFILE.
  */
 #define OPEN_ROWS(nr, flags)                                                    \
-	{nr, NEED_FILES, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},                \
+	{nr, NEED_OPEN, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},                 \
 		{nr, NEED_READ | NEED_WRITE, FILTER_NOTIFY, 0, {{0}}},          \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, O_CREAT)}},     \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, __O_TMPFILE)}}, \
@@ -97,19 +102,89 @@ static const struct row rows[] = {
 	OPEN_ROWS(SCMP_SYS(openat), 2),
 	NOTIFY(creat, NEED_WRITE),
 	NOTIFY(creat, NEED_CREATE),
-	NOTIFY(openat2, NEED_FILES), /* its flags lie in memory */
+	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
 	NOTIFY(connect, NEED_CONNECT),
 
+	NOTIFY(unlink, NEED_REMOVE),
+	NOTIFY(unlinkat, NEED_REMOVE),
+	NOTIFY(rmdir, NEED_REMOVE),
+	NOTIFY(rename, NEED_REMOVE),
+	NOTIFY(rename, NEED_CREATE),
+	NOTIFY(renameat, NEED_REMOVE),
+	NOTIFY(renameat, NEED_CREATE),
+	NOTIFY(renameat2, NEED_REMOVE),
+	NOTIFY(renameat2, NEED_CREATE),
+	/* The new name must not allow what the old one does not, whatever that is. */
+	NOTIFY(link, NEED_FILES),
+	NOTIFY(linkat, NEED_FILES),
+	NOTIFY(symlink, NEED_CREATE),
+	NOTIFY(symlinkat, NEED_CREATE),
+	NOTIFY(mkdir, NEED_CREATE),
+	NOTIFY(mkdirat, NEED_CREATE),
+	NOTIFY(mknod, NEED_CREATE),
+	NOTIFY(mknodat, NEED_CREATE),
+	NOTIFY(truncate, NEED_WRITE),
+
+	NOTIFY(chmod, NEED_METADATA),
+	NOTIFY(fchmodat, NEED_METADATA),
+	NOTIFY(fchmodat2, NEED_METADATA),
+	NOTIFY(chown, NEED_METADATA),
+	NOTIFY(lchown, NEED_METADATA),
+	NOTIFY(fchownat, NEED_METADATA),
+	NOTIFY(utime, NEED_METADATA),
+	NOTIFY(utimes, NEED_METADATA),
+	NOTIFY(futimesat, NEED_METADATA),
+	NOTIFY(utimensat, NEED_METADATA),
+	NOTIFY(setxattr, NEED_METADATA),
+	NOTIFY(lsetxattr, NEED_METADATA),
+	NOTIFY(removexattr, NEED_METADATA),
+	NOTIFY(lremovexattr, NEED_METADATA),
+	/* Younger ways to the same, which every program can do without. */
+	REFUSE(setxattrat, NEED_METADATA, ENOSYS),
+	REFUSE(removexattrat, NEED_METADATA, ENOSYS),
+	REFUSE(file_setattr, NEED_METADATA, ENOSYS),
+
+	NOTIFY(stat, NEED_STAT),
+	NOTIFY(lstat, NEED_STAT),
+	/* Without a name it is fstat(2). */
+	LET(newfstatat, NEED_STAT, IS(1, 0)),
+	NOTIFY(newfstatat, NEED_STAT),
+	LET(statx, NEED_STAT, IS(1, 0)),
+	NOTIFY(statx, NEED_STAT),
+	NOTIFY(access, NEED_STAT),
+	NOTIFY(faccessat, NEED_STAT),
+	NOTIFY(faccessat2, NEED_STAT),
+	NOTIFY(readlink, NEED_STAT),
+	NOTIFY(readlinkat, NEED_STAT),
+	NOTIFY(getxattr, NEED_STAT),
+	NOTIFY(lgetxattr, NEED_STAT),
+	NOTIFY(listxattr, NEED_STAT),
+	NOTIFY(llistxattr, NEED_STAT),
+	NOTIFY(statfs, NEED_STAT),
+	NOTIFY(inotify_add_watch, NEED_STAT),
+	NOTIFY(name_to_handle_at, NEED_STAT),
+	NOTIFY(chdir, NEED_STAT),
+	REFUSE(getxattrat, NEED_STAT, ENOSYS),
+	REFUSE(listxattrat, NEED_STAT, ENOSYS),
+	REFUSE(file_getattr, NEED_STAT, ENOSYS),
+	LET(fanotify_mark, NEED_STAT, IS(4, 0)), /* on a descriptor */
+	REFUSE(fanotify_mark, NEED_STAT, EPERM),
+
 	/*
-	 * A mount gives what lies in one place another name, and a policy speaks of names; so does
-	 * another root of the mount tree, and another mount namespace (by its flag, or by a
-	 * descriptor that does not tell its kind: 0). Other kinds of namespaces can be joined.
+	 * A mount gives what lies in one place another name, and its end brings to light what lay
+	 * below; a policy speaks of names. So does another root of the mount tree, and another
+	 * mount namespace (by its flag, or by a descriptor that does not tell its kind: 0). Other
+	 * kinds of namespaces can be joined.
 	 */
 	REFUSE(mount, NEED_FILES, EPERM),
+	REFUSE(umount2, NEED_FILES, EPERM),
 	REFUSE(move_mount, NEED_FILES, EPERM),
+	REFUSE(mount_setattr, NEED_FILES, EPERM),
 	REFUSE(open_tree, NEED_FILES, EPERM),
+	REFUSE(open_tree_attr, NEED_FILES, EPERM),
 	REFUSE(fsopen, NEED_FILES, EPERM),
 	REFUSE(fspick, NEED_FILES, EPERM),
+	REFUSE(fsconfig, NEED_FILES, EPERM),
 	REFUSE(fsmount, NEED_FILES, EPERM),
 	REFUSE(pivot_root, NEED_FILES, EPERM),
 	REFUSE(setns, NEED_FILES, EPERM, HAS(1, CLONE_NEWNS)),
@@ -152,6 +227,14 @@ static const struct row rows[] = {
 	LET(fanotify_init, NEED_FILES, HAS(0, FAN_REPORT_FID)),
 	LET(fanotify_init, NEED_FILES, HAS(0, FAN_REPORT_DIR_FID)),
 	REFUSE(fanotify_init, NEED_FILES, EPERM),
+	/* Here the kernel itself opens what is named, for one who may do that on a whole machine.
+	 */
+	REFUSE(acct, NEED_FILES, EPERM),
+	REFUSE(swapon, NEED_FILES, EPERM),
+	REFUSE(swapoff, NEED_FILES, EPERM),
+	REFUSE(quotactl, NEED_FILES, EPERM),
+	REFUSE(uselib, NEED_FILES, ENOSYS),
+	REFUSE(bpf, NEED_BROKER, EPERM),
 	/* TCP fast open connects without connect(2); where it is switched off, it says so. */
 	REFUSE(sendto, NEED_CONNECT, EOPNOTSUPP, HAS(3, MSG_FASTOPEN)),
 	REFUSE(sendmsg, NEED_CONNECT, EOPNOTSUPP, HAS(2, MSG_FASTOPEN)),
@@ -163,20 +246,35 @@ static const struct row rows[] = {
 	NOTIFY(ptrace, NEED_BROKER, IS(0, PTRACE_SEIZE)),
 	NOTIFY(process_vm_readv, NEED_BROKER),
 	NOTIFY(process_vm_writev, NEED_BROKER),
+	/* It takes samples of registers and stacks: of the caller's own. */
+	LET(perf_event_open, NEED_BROKER, IS(1, 0)),
+	REFUSE(perf_event_open, NEED_BROKER, EACCES),
+};
+
+#define OF_FILES (NEED_FILES | NEED_BROKER)
+#define OF_OPENS (NEED_OPEN | OF_FILES)
+
+/* What comes with an operation on files that is mediated. */
+static const struct {
+	enum policy_operation operation;
+	unsigned int needs;
+} needs_of_files[] = {
+	{OPERATION_READ, NEED_READ | OF_OPENS},
+	{OPERATION_WRITE, NEED_WRITE | OF_OPENS},
+	{OPERATION_CREATE, NEED_CREATE | OF_OPENS},
+	{OPERATION_REMOVE, NEED_REMOVE | OF_FILES},
+	{OPERATION_METADATA, NEED_METADATA | OF_FILES},
+	{OPERATION_STAT, NEED_STAT | OF_FILES},
 };
 
 static unsigned int needs_of(const struct policy *policy, const struct filter_options *options)
 {
 	unsigned int needs = options->targets_are_root ? NEED_ROOT : NEED_USER;
 
-	if (policy_mediates_file(policy, OPERATION_READ)) {
-		needs |= NEED_READ | NEED_FILES | NEED_BROKER;
-	}
-	if (policy_mediates_file(policy, OPERATION_WRITE)) {
-		needs |= NEED_WRITE | NEED_FILES | NEED_BROKER;
-	}
-	if (policy_mediates_file(policy, OPERATION_CREATE)) {
-		needs |= NEED_CREATE | NEED_FILES | NEED_BROKER;
+	for (size_t i = 0; i < array_length(needs_of_files); i++) {
+		if (policy_mediates_file(policy, needs_of_files[i].operation)) {
+			needs |= needs_of_files[i].needs;
+		}
 	}
 	if (policy_mediates_endpoint(policy, OPERATION_CONNECT)) {
 		needs |= NEED_CONNECT | NEED_BROKER;

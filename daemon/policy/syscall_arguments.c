@@ -15,6 +15,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/syscall_names.h"
+#include "daemon/policy/syscall_younger.h"
 
 /* h: a mode, of which 16 bits count; i: 32 bits; l: 64 bits; p: a pointer. */
 struct signature {
@@ -156,26 +157,16 @@ static const struct signature signatures[] = {
 	{SCMP_SYS(landlock_restrict_self), "ii"}, {SCMP_SYS(memfd_secret), "i"},
 	{SCMP_SYS(process_mrelease), "ii"}, {SCMP_SYS(futex_waitv), "piipi"},
 	{SCMP_SYS(set_mempolicy_home_node), "llll"},
-	/* Younger than some libseccomp; these numbers are every architecture's. */
-	{451, "ippi"}, /* cachestat */
-	{452, "iphi"}, /* fchmodat2 */
-	{453, "lli"}, /* map_shadow_stack */
-	{454, "plii"}, /* futex_wake */
-	{455, "pllipi"}, /* futex_wait */
-	{456, "piii"}, /* futex_requeue */
-	{457, "ppli"}, /* statmount */
-	{458, "ppli"}, /* listmount */
-	{459, "ippi"}, /* lsm_get_self_attr */
-	{460, "ipii"}, /* lsm_set_self_attr */
-	{461, "ppi"}, /* lsm_list_modules */
-	{462, "lll"}, /* mseal */
-	{463, "ipippl"}, /* setxattrat */
-	{464, "ipippl"}, /* getxattrat */
-	{465, "ipipl"}, /* listxattrat */
-	{466, "ipip"}, /* removexattrat */
-	{467, "ipipl"}, /* open_tree_attr */
-	{468, "ippli"}, /* file_getattr */
-	{469, "ippli"}, /* file_setattr */
+	{SCMP_SYS(uretprobe), ""}, {SCMP_SYS(uprobe), ""}, {SCMP_SYS(cachestat), "ippi"},
+	{SCMP_SYS(fchmodat2), "iphi"}, {SCMP_SYS(map_shadow_stack), "lli"},
+	{SCMP_SYS(futex_wake), "plii"}, {SCMP_SYS(futex_wait), "pllipi"},
+	{SCMP_SYS(futex_requeue), "piii"}, {SCMP_SYS(statmount), "ppli"},
+	{SCMP_SYS(listmount), "ppli"}, {SCMP_SYS(lsm_get_self_attr), "ippi"},
+	{SCMP_SYS(lsm_set_self_attr), "ipii"}, {SCMP_SYS(lsm_list_modules), "ppi"},
+	{SCMP_SYS(mseal), "lll"}, {SCMP_SYS(setxattrat), "ipippl"},
+	{SCMP_SYS(getxattrat), "ipippl"}, {SCMP_SYS(listxattrat), "ipipl"},
+	{SCMP_SYS(removexattrat), "ipip"}, {SCMP_SYS(open_tree_attr), "ipipl"},
+	{SCMP_SYS(file_getattr), "ippli"}, {SCMP_SYS(file_setattr), "ippli"},
 };
 /* clang-format on */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libseccomp knows the calls of its day. Later ones have the same number on every architecture, so
- * a short table is all that a younger kernel asks for.
+ * libseccomp knows the calls of its day; a short table is all that a younger kernel asks for.
  */
 #include "daemon/policy/syscall_names.h"
 
@@ -11,31 +10,31 @@
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/syscall_younger.h"
 #include "daemon/policy/words.h"
 
 static const struct word younger_items[] = {
-#ifdef __x86_64__
-	{"uretprobe", 335},
-#endif
-	{"cachestat", 451},
-	{"fchmodat2", 452},
-	{"map_shadow_stack", 453},
-	{"futex_wake", 454},
-	{"futex_wait", 455},
-	{"futex_requeue", 456},
-	{"statmount", 457},
-	{"listmount", 458},
-	{"lsm_get_self_attr", 459},
-	{"lsm_set_self_attr", 460},
-	{"lsm_list_modules", 461},
-	{"mseal", 462},
-	{"setxattrat", 463},
-	{"getxattrat", 464},
-	{"listxattrat", 465},
-	{"removexattrat", 466},
-	{"open_tree_attr", 467},
-	{"file_getattr", 468},
-	{"file_setattr", 469},
+	{"uretprobe", SCMP_SYS(uretprobe)},
+	{"uprobe", SCMP_SYS(uprobe)},
+	{"cachestat", SCMP_SYS(cachestat)},
+	{"fchmodat2", SCMP_SYS(fchmodat2)},
+	{"map_shadow_stack", SCMP_SYS(map_shadow_stack)},
+	{"futex_wake", SCMP_SYS(futex_wake)},
+	{"futex_wait", SCMP_SYS(futex_wait)},
+	{"futex_requeue", SCMP_SYS(futex_requeue)},
+	{"statmount", SCMP_SYS(statmount)},
+	{"listmount", SCMP_SYS(listmount)},
+	{"lsm_get_self_attr", SCMP_SYS(lsm_get_self_attr)},
+	{"lsm_set_self_attr", SCMP_SYS(lsm_set_self_attr)},
+	{"lsm_list_modules", SCMP_SYS(lsm_list_modules)},
+	{"mseal", SCMP_SYS(mseal)},
+	{"setxattrat", SCMP_SYS(setxattrat)},
+	{"getxattrat", SCMP_SYS(getxattrat)},
+	{"listxattrat", SCMP_SYS(listxattrat)},
+	{"removexattrat", SCMP_SYS(removexattrat)},
+	{"open_tree_attr", SCMP_SYS(open_tree_attr)},
+	{"file_getattr", SCMP_SYS(file_getattr)},
+	{"file_setattr", SCMP_SYS(file_setattr)},
 };
 static const struct words younger = {younger_items, array_length(younger_items)};
 
