@@ -15,48 +15,13 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/address.h"
 #include "daemon/policy/lint_cover.h"
+#include "daemon/policy/lint_execute.h"
 #include "daemon/policy/lint_resolve.h"
 #include "daemon/policy/lint_tables.h"
+#include "daemon/policy/lint_warn.h"
 #include "daemon/policy/pattern.h"
-#include "daemon/policy/report.h"
 #include "daemon/policy/socket_subject.h"
 #include "daemon/policy/words.h"
-
-struct lint {
-	const struct policy *policy;
-	struct policy_report *reports;
-	bool no_memory;
-};
-
-static void warn(struct lint *lint, struct policy_place place, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* A file that is included twice has two reports, but one is as good as the other. */
-static void warn(struct lint *lint, struct policy_place place, const char *format, ...)
-{
-	size_t i = 0;
-	va_list arguments;
-
-	while (i + 1 < lint->policy->file_count && lint->policy->files[i].name != place.file) {
-		i++;
-	}
-	va_start(arguments, format);
-	if (report_add_list(&lint->reports[i], POLICY_WARNING, lint->policy->files[i].name,
-		    place.line, place.column, format, arguments) < 0) {
-		lint->no_memory = true;
-	}
-	va_end(arguments);
-}
-
-static struct policy_place place_of(
-	const struct policy_rule *rule, const struct policy_subject *subject)
-{
-	return (struct policy_place){
-		rule->origin.file,
-		subject ? subject->line : rule->origin.line,
-		subject ? subject->column : rule->origin.column,
-	};
-}
 
 /* ---- rules that never match ---- */
 
@@ -83,7 +48,7 @@ static void lint_covered(struct lint *lint, enum policy_section section)
 					: lint_find_cover(lint->policy, rules, i, subject);
 
 			if (cover) {
-				warn(lint, place_of(&rules[i], subject),
+				lint_warn(lint, lint_place_of(&rules[i], subject),
 					"'%s' never matches: the rule at %s:%u is tried before and "
 					"covers it",
 					subject->text, cover->origin.file, cover->origin.line);
@@ -147,7 +112,7 @@ static void lint_unreachable(struct lint *lint)
 			const struct policy_subject *subject = &rules[i].subjects[k];
 
 			if (!endpoint_passes(lint->policy, &subject->endpoint)) {
-				warn(lint, place_of(&rules[i], subject),
+				lint_warn(lint, lint_place_of(&rules[i], subject),
 					"'%s' is never reached: [sockets] lets no such socket "
 					"through",
 					subject->text);
@@ -177,7 +142,7 @@ static void lint_link(struct lint *lint, const struct policy_rule *rule,
 	cleanup_free char *resolved = lint_resolve(prefix, length);
 
 	if (resolved && ask_path(lint->policy, rule, resolved).action != rule->action) {
-		warn(lint, place_of(rule, subject),
+		lint_warn(lint, lint_place_of(rule, subject),
 			"'%s' never matches: %.*s is a name for %s, and rules are about the "
 			"resolved path",
 			subject->text, (int)length, prefix, resolved);
@@ -256,7 +221,7 @@ static void lint_socket(
 		policy_decide_endpoint(lint->policy, OPERATION_CONNECT, &endpoint);
 
 	if (verdict.action == POLICY_ALLOW && is_new(seen, verdict.rule, known->what)) {
-		warn(lint, place_of(verdict.rule, verdict.subject),
+		lint_warn(lint, lint_place_of(verdict.rule, verdict.subject),
 			"this allows connections to %s (%s): what it starts is not confined",
 			known->what, path);
 	}
@@ -292,7 +257,7 @@ static void lint_later(struct lint *lint)
 		}
 		verdict = policy_decide_file(lint->policy, OPERATION_WRITE, path);
 		if (verdict.action == POLICY_ALLOW && is_new(&seen, verdict.rule, known->what)) {
-			warn(lint, place_of(verdict.rule, verdict.subject),
+			lint_warn(lint, lint_place_of(verdict.rule, verdict.subject),
 				"this allows writing to %s (%s), which run later and unconfined",
 				known->what, path);
 		}
@@ -310,9 +275,10 @@ static void lint_all(struct lint *lint, enum policy_section section)
 		return;
 	}
 	if (section == POLICY_NETWORK) {
-		warn(lint, rules->first_all, "'all' stands for connect: bind is not mediated yet");
+		lint_warn(lint, rules->first_all,
+			"'all' stands for connect: bind is not mediated yet");
 	} else if ((rules->named & OPERATION_EXECUTE) == 0) {
-		warn(lint, rules->first_all,
+		lint_warn(lint, rules->first_all,
 			"'all' leaves out execute, since no rule says 'execute': what may be "
 			"executed is restricted only where one does");
 	}
@@ -324,12 +290,12 @@ static void lint_network(struct lint *lint)
 	bool datagrams = internet_passes(lint->policy, AF_UNSPEC, ENDPOINT_UDP) ||
 			 socket_passes(lint->policy, AF_UNIX, SOCK_DGRAM, 0);
 
-	warn(lint, rules->place,
+	lint_warn(lint, rules->place,
 		datagrams ? "bind, and datagrams that are sent without connect, are not mediated "
 			    "yet; [sockets] can refuse datagram sockets as a whole"
 			  : "bind is not mediated yet");
 	if (rules->count > 0 && rules->rules[rules->count - 1].origin.line == rules->place.line) {
-		warn(lint, rules->place,
+		lint_warn(lint, rules->place,
 			"the section has no default, which means deny ECONNREFUSED");
 	}
 }
@@ -339,7 +305,7 @@ static void lint_sockets(struct lint *lint)
 	const struct policy_section_rules *rules = &lint->policy->sections[POLICY_SOCKETS];
 
 	if (rules->count > 0 && rules->rules[rules->count - 1].origin.line == rules->place.line) {
-		warn(lint, rules->place,
+		lint_warn(lint, rules->place,
 			"the section has no default, which means deny EAFNOSUPPORT");
 	}
 }
@@ -359,7 +325,7 @@ static void lint_unspecified(struct lint *lint)
 
 			if (!endpoint->any && !endpoint->pattern && endpoint->family != AF_UNSPEC &&
 				endpoint->prefix == bits && !memcmp(endpoint->address, zero, 16)) {
-				warn(lint, place_of(&rules[i], subject),
+				lint_warn(lint, lint_place_of(&rules[i], subject),
 					"'%s' never matches: the kernel connects it to loopback, "
 					"say %s",
 					subject->text, bits == 32 ? "127.0.0.1" : "[::1]");
@@ -380,6 +346,7 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 	}
 	if (policy->sections[POLICY_FILES].present) {
 		lint_later(&lint);
+		lint_execute(&lint);
 		lint_links(&lint, POLICY_FILES);
 	}
 	if (policy->sections[POLICY_SOCKETS].present) {

@@ -203,10 +203,27 @@ static void default_speaks_of_what_is_named(void **state)
 	assert_int_equal(policy_decide_file(policy, D, "/x").error, EPERM);
 	/* Of `all` it is the rule itself that speaks. */
 	assert_int_equal(policy_decide_file(policy, S, "/kept/x").error, ENOENT);
-	assert_int_equal(policy_decide_file(policy, X, "/kept/x").error, ENOENT);
+	assert_int_equal(policy_decide_file(policy, M, "/kept/x").error, ENOENT);
+	/* Without the word there is no Landlock layer, and so nobody to deny it. */
+	assert_int_equal(policy_decide_file(policy, X, "/kept/x").action, POLICY_ALLOW);
 	assert_int_equal(policy_decide_file(named, S, "/x").error, EPERM);
 	assert_int_equal(policy_decide_file(named, S, "/usr/x").action, POLICY_ALLOW);
 	assert_int_equal(policy_decide_file(named, M, "/x").action, POLICY_ALLOW);
+}
+
+/* `all` of a wildcard speaks of everything but execute, which nobody could enforce. */
+static void execute_speaks_of_files_and_trees(void **state)
+{
+	cleanup_policy struct policy *policy =
+		policy_text("[files]\ndefault = deny\ndeny all = /a/*.sh /b/** /c\n"
+			    "allow execute = /**\n");
+
+	(void)state;
+	assert_int_equal(policy_decide_file(policy, X, "/a/x.sh").action, POLICY_ALLOW);
+	assert_int_equal(policy_decide_file(policy, R, "/a/x.sh").action, POLICY_DENY);
+	assert_int_equal(policy_decide_file(policy, X, "/b/x").action, POLICY_DENY);
+	assert_int_equal(policy_decide_file(policy, X, "/c").action, POLICY_DENY);
+	assert_int_equal(policy_decide_file(policy, X, "/d").action, POLICY_ALLOW);
 }
 
 static const struct {
@@ -396,7 +413,9 @@ static const struct {
 	{"[files]\nallow execute stat = /x\n", R | W | C | D | X | S},
 	{"[files]\nallow stat = /**\n", R | W | C | D},
 	{"[files]\nallow all = /x\n", R | W | C | D},
-	{"[files]\ndefault = allow\ndeny all = /x\n", OPERATIONS_FILES},
+	{"[files]\ndefault = allow\ndeny all = /x\n", OPERATIONS_FILES & ~(unsigned int)X},
+	{"[files]\ndefault = allow\ndeny all = /x\nallow execute = /y\n", OPERATIONS_FILES},
+	{"[files]\nallow execute = /**\n", R | W | C | D},
 	{"[files]\ndefault = allow\nallow stat = /y\ndeny remove = /x\n", D},
 	{"[files]\ndefault = allow\ndeny write = /x\n", W},
 	{"[files]\ndefault = allow\ninject read = /x -> /y\n", R},
@@ -449,6 +468,7 @@ int main(void)
 		cmocka_unit_test(names_the_replacement),
 		cmocka_unit_test(finds_what_a_walk_finds),
 		cmocka_unit_test(default_speaks_of_what_is_named),
+		cmocka_unit_test(execute_speaks_of_files_and_trees),
 		cmocka_unit_test(knows_what_is_uniform_below),
 		cmocka_unit_test(uniform_is_uniform),
 		cmocka_unit_test(decides_connections),

@@ -82,7 +82,26 @@ static const struct {
 	{"[files]\nallow all = /x\ndeny all = /y\n",
 		"t.ini:2:7: warning: 'all' leaves out execute, since no rule says 'execute': what "
 		"may be executed is restricted only where one does\n"},
-	{"[files]\nallow all = /x\nallow read execute = /y\n", ""},
+	{"[files]\nallow all = /x\nallow read execute = /**\n", ""},
+
+	/* What Landlock does and does not. */
+	{"[files]\nallow execute = /usr/**\n[syscalls]\ndeny = memfd_create\n", ""},
+	{"[files]\nallow execute = /usr/**\n[syscalls]\n"
+	 "deny EACCES = memfd_create(arg1 & 8 == 0)\n",
+		""},
+	{"[files]\nallow execute = /usr/**\n",
+		"t.ini:2:1: warning: what a program writes into memory (memfd_create) can be "
+		"executed all the same; [syscalls] can refuse it: deny EACCES = memfd_create(arg1 "
+		"& 8 == 0)\n"},
+	{"[files]\ndeny all = /x/*.sh /y/**\ndeny ENOENT execute = /z\n"
+	 "audit allow execute read = /v\nallow execute = /usr/**\n[syscalls]\ndeny = "
+	 "memfd_create\n",
+		"t.ini:2:12: warning: 'all' leaves out execute for '/x/*.sh': Landlock, which "
+		"enforces it, knows files and whole directories\n"
+		"t.ini:3:1: warning: executing is enforced by Landlock: a denial is EACCES, and "
+		"nothing about it is logged\n"
+		"t.ini:4:1: warning: executing is enforced by Landlock: a denial is EACCES, and "
+		"nothing about it is logged\n"},
 	{"[sockets]\nallow = inet/stream\n",
 		"t.ini:1:2: warning: the section has no default, which means deny EAFNOSUPPORT\n"},
 	{"[network]\ndeny connect = unix /** unix @*\ndeny all = tcp 0.0.0.0:80\n",
@@ -120,6 +139,26 @@ static void warns_in_the_file_that_is_meant(void **state)
 		"covers it\n");
 }
 
+static void warns_of_a_loader_that_may_not_be_executed(void **state)
+{
+	cleanup_free char *loader = realpath("/lib64/ld-linux-x86-64.so.2", NULL);
+	char text[4096], expected[4096];
+
+	(void)state;
+	assert_non_null(loader);
+	snprintf(expected, sizeof(expected),
+		"t.ini:2:1: warning: %s may not be executed: it loads all programs that are not "
+		"static, so these cannot be started\n",
+		loader);
+	policy_text_expect("[files]\nallow execute = /usr/bin/**\n[syscalls]\n"
+			   "deny = memfd_create\n",
+		POLICY_LOAD_LINT, expected);
+	snprintf(text, sizeof(text),
+		"[files]\nallow execute = /usr/bin/** %s\n[syscalls]\ndeny = memfd_create\n",
+		loader);
+	policy_text_expect(text, POLICY_LOAD_LINT, "");
+}
+
 /* The directory is the one that the test runs in; its own name has no link. */
 static void warns_of_denials_by_another_name(void **state)
 {
@@ -151,6 +190,7 @@ int main(void)
 		cmocka_unit_test(warns_of_what_is_not_meant),
 		cmocka_unit_test(warns_only_when_asked),
 		cmocka_unit_test(warns_in_the_file_that_is_meant),
+		cmocka_unit_test(warns_of_a_loader_that_may_not_be_executed),
 		cmocka_unit_test(warns_of_denials_by_another_name),
 	};
 

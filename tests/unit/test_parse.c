@@ -119,6 +119,11 @@ static const struct {
 	{"[files]\ninject read remove = /x -> /y\n",
 		"t.ini:2:13: error: 'inject' puts another file into an open: it takes read, write "
 		"and create, not 'remove'\n"},
+	{"[files]\nallow read execute = /a/** /b /c/*\nkill execute = /d\n",
+		"t.ini:2:31: error: 'execute' is enforced by Landlock, which knows files and whole "
+		"directories: /path/file or /path/dir/**\n"
+		"t.ini:3:6: error: 'execute' is enforced by Landlock, which can allow and deny, "
+		"not kill\n"},
 	{"[files]\ninject all = /x -> /y\n",
 		"t.ini:2:8: error: 'inject' puts another file into an open: it takes read, write "
 		"and create, not 'all'\n"},
@@ -191,7 +196,8 @@ static void reads_rules(void **state)
 	assert_string_equal(first->subjects[1].text, "\"/b c\"");
 	assert_int_equal(first->subjects[2].line, 7);
 	assert_int_equal(first->subjects[2].column, 3);
-	assert_int_equal(rule(policy, POLICY_FILES, 1)->operations, OPERATIONS_FILES);
+	assert_int_equal(rule(policy, POLICY_FILES, 1)->operations,
+		OPERATIONS_FILES & ~(unsigned int)OPERATION_EXECUTE);
 	assert_int_equal(rule(policy, POLICY_FILES, 2)->action, POLICY_KILL);
 	last = rule(policy, POLICY_FILES, 3);
 	assert_true(last->is_default);
