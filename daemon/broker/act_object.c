@@ -19,11 +19,14 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/idmap.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
 
 struct object {
+	const struct broker *broker;
 	int fd;
 	char link[32]; /* /proc/self/fd/N */
 };
@@ -62,10 +65,30 @@ static int act_chmod(struct request *request, const struct object *object)
 		syscall(SYS_fchmodat, AT_FDCWD, object->link, (mode_t)next_argument(request, 0)));
 }
 
+/* Are ids to be translated between the target's user namespace and ours? */
+static bool ids_differ(const struct broker *broker, const struct request *request)
+{
+	return broker_knows(broker, SESSION_IDS_VARY) &&
+	       target_is_in_other_user_namespace(request->tid);
+}
+
+static bool translate_owner(const struct request *request, uint32_t *uid, uint32_t *gid)
+{
+	struct idmap map;
+
+	return idmap_read(&map, request->tid, "uid_map") == 0 && idmap_outward(&map, uid) &&
+	       idmap_read(&map, request->tid, "gid_map") == 0 && idmap_outward(&map, gid);
+}
+
 static int act_chown(struct request *request, const struct object *object)
 {
-	return result_of(fchownat(object->fd, "", (uid_t)next_argument(request, 0),
-		(gid_t)next_argument(request, 1), AT_EMPTY_PATH));
+	uint32_t uid = (uint32_t)next_argument(request, 0);
+	uint32_t gid = (uint32_t)next_argument(request, 1);
+
+	if (ids_differ(object->broker, request) && !translate_owner(request, &uid, &gid)) {
+		return -EINVAL;
+	}
+	return result_of(fchownat(object->fd, "", uid, gid, AT_EMPTY_PATH));
 }
 
 static int act_utime(struct request *request, const struct object *object)
@@ -103,20 +126,42 @@ static int act_statfs(struct request *request, const struct object *object)
 	return result_of(fstatfs(object->fd, request->path.data));
 }
 
+static void tell_owner(const struct request *request, uint32_t *uid, uint32_t *gid)
+{
+	struct idmap map;
+
+	if (idmap_read(&map, request->tid, "uid_map") == 0) {
+		*uid = idmap_inward(&map, *uid);
+	}
+	if (idmap_read(&map, request->tid, "gid_map") == 0) {
+		*gid = idmap_inward(&map, *gid);
+	}
+}
+
 static int act_stat(struct request *request, const struct object *object)
 {
+	struct stat *st = request->path.data;
 	int flags = (int)(request->path.flags & AT_NO_AUTOMOUNT) | AT_EMPTY_PATH;
+	int result = result_of(syscall(SYS_newfstatat, object->fd, "", st, flags));
 
-	return result_of(syscall(SYS_newfstatat, object->fd, "", request->path.data, flags));
+	if (result == 0 && ids_differ(object->broker, request)) {
+		tell_owner(request, &st->st_uid, &st->st_gid);
+	}
+	return result;
 }
 
 static int act_statx(struct request *request, const struct object *object)
 {
+	struct statx *st = request->path.data;
 	unsigned int kept = AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
 	int flags = (int)(request->path.flags & kept) | AT_EMPTY_PATH;
+	int result = result_of(
+		syscall(SYS_statx, object->fd, "", flags, (unsigned int)argument(request, 3), st));
 
-	return result_of(syscall(SYS_statx, object->fd, "", flags,
-		(unsigned int)argument(request, 3), request->path.data));
+	if (result == 0 && ids_differ(object->broker, request)) {
+		tell_owner(request, &st->stx_uid, &st->stx_gid);
+	}
+	return result;
 }
 
 static int act_access(struct request *request, const struct object *object)
@@ -193,9 +238,8 @@ static int (*const acts[PATH_ACTS])(struct request *, const struct object *) = {
 
 int act_on_object(const struct broker *broker, struct request *request, int fd)
 {
-	struct object object = {.fd = fd};
+	struct object object = {.broker = broker, .fd = fd};
 
-	(void)broker;
 	(void)snprintf(object.link, sizeof(object.link), "/proc/self/fd/%d", fd);
 	return acts[request->path.call->act](request, &object);
 }

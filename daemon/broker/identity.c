@@ -59,7 +59,9 @@ int identity_read(struct identity *identity, pid_t tid)
 	}
 	/* What a thread may in a namespace of its own it may not in ours. */
 	identity->capabilities = strtoull(capabilities, NULL, 16);
-	if (identity->capabilities != 0 && target_is_in_other_user_namespace(tid)) {
+	identity->is_in_other_namespace =
+		identity->capabilities != 0 && target_is_in_other_user_namespace(tid);
+	if (identity->is_in_other_namespace) {
 		identity->capabilities = 0;
 	}
 	identity->umask = (mode_t)strtoul(umask_text, NULL, 8);

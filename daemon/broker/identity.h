@@ -19,7 +19,8 @@ struct identity {
 	gid_t gid;
 	uid_t effective_uid; /* effective: who a peer of a unix socket sees (SO_PEERCRED) */
 	gid_t effective_gid;
-	uint64_t capabilities; /* effective */
+	uint64_t capabilities;      /* effective */
+	bool is_in_other_namespace; /* of users: its capabilities are not ours to use */
 	mode_t umask;
 	unsigned int group_count;
 	gid_t groups[IDENTITY_GROUPS_MAX];

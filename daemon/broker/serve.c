@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,12 @@ static int enter_identity(const struct broker *broker, struct request *request)
 		return error;
 	}
 	request->identity = &request->own_identity;
+	/* Who opens uid_map(5) for a namespace of root's must have this; to an open it means
+	 * nothing else. */
+	if (request->call == CALL_OPEN && request->identity->is_in_other_namespace &&
+		request->identity->effective_uid == 0) {
+		request->own_identity.capabilities = 1ull << CAP_SETFCAP;
+	}
 	error = identity_assume(request->identity, &broker->identity);
 	if (error < 0) {
 		leave_identity(broker, request);
