@@ -14,6 +14,7 @@
 #include "client/commands.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/execute.h"
 #include "daemon/policy/rule.h"
 #include "daemon/policy/syscall_decide.h"
 
@@ -23,10 +24,13 @@ static const char usage[] =
 	"Usage: usher explain --policy POLICY [--set NAME=VALUE]... [--json] QUESTION\n"
 	"\n"
 	"Says what the policy answers, by which rule, and who enforces it: the filter in the\n"
-	"kernel (BPF), which never asks, or the broker.\n"
+	"kernel (BPF), which never asks, the broker, or Landlock.\n"
 	"\n"
 	"Questions:\n"
 	"  open [-r|-w|-rw|-c] PATH           -c as creat(2): write and create\n"
+	"  create PATH, remove PATH           of a name, as mkdir(2) and unlink(2) do\n"
+	"  metadata PATH, stat PATH           change, and look at, mode, owner and times\n"
+	"  exec PATH\n"
 	"  connect tcp HOST:PORT              HOST an address, IPv6 in brackets; also udp\n"
 	"  connect unix PATH, unix @NAME\n"
 	"  socket FAMILY/TYPE[/PROTOCOL]      inet/stream\n"
@@ -109,8 +113,23 @@ void explain_decide(struct explain_answer *answer, struct explain_question *ques
 	}
 }
 
-static const char *mechanism_of(enum filter_answer answer)
+/* Where nothing is restricted there is no layer either. */
+static const char *mechanism_of_execute(const struct policy *policy)
 {
+	struct execute_rules rules;
+	bool is_there = execute_rules_make(&rules, policy) < 0 || rules.count > 0;
+
+	execute_rules_finish(&rules);
+	return is_there ? "Landlock" : "not restricted";
+}
+
+static const char *mechanism_of(const struct explain_question *question, size_t index)
+{
+	enum filter_answer answer = question->calls[index].answer;
+
+	if (question->execute && answer == FILTER_ALLOW) {
+		return question->execute;
+	}
 	switch (answer) {
 	case FILTER_NOTIFY:
 		return "broker";
@@ -173,14 +192,14 @@ static void print_mechanisms(const struct explain_question *question)
 	const char *label = "enforced";
 
 	for (size_t i = 0; i < question->call_count; i++) {
-		const char *mechanism = mechanism_of(question->calls[i].answer);
+		const char *mechanism = mechanism_of(question, i);
 
 		if (is_printed[i]) {
 			continue;
 		}
 		printf("  %-9s %s:", label, mechanism);
 		for (size_t k = i; k < question->call_count; k++) {
-			if (mechanism_of(question->calls[k].answer) == mechanism) {
+			if (mechanism_of(question, k) == mechanism) {
 				printf(" %s", question->calls[k].name);
 				is_printed[k] = true;
 			}
@@ -238,7 +257,10 @@ static void print_json(const struct explain_question *question, const struct exp
 	struct json_object *calls = json_object_new_object();
 
 	for (size_t i = 0; i < question->call_count; i++) {
-		add_text(calls, question->calls[i].name, names[question->calls[i].answer]);
+		bool by_landlock = question->execute && question->calls[i].answer == FILTER_ALLOW;
+
+		add_text(calls, question->calls[i].name,
+			by_landlock ? question->execute : names[question->calls[i].answer]);
 	}
 	add_text(object, "question", question->asked);
 	add_text(object, "verdict", policy_action_name(verdict->action));
@@ -265,6 +287,9 @@ static int explain(const struct policy *policy, struct explain_question *questio
 		fprintf(stderr, "usher: the filter cannot be made: %s; see usher check\n",
 			strerror(-error));
 		return EXIT_USAGE;
+	}
+	if (question->operations == OPERATION_EXECUTE) {
+		question->execute = mechanism_of_execute(policy);
 	}
 	explain_decide(&answer, question, policy, &filter);
 	filter_finish(&filter);

@@ -32,6 +32,7 @@ struct explain_question {
 	char *path;                      /* FILES, and what `endpoint` points into */
 	struct explain_call calls[EXPLAIN_CALLS_MAX]; /* the first is the usual one */
 	size_t call_count;
+	const char *execute; /* who enforces it, if the question is about executing */
 };
 
 struct explain_answer {
@@ -40,9 +41,9 @@ struct explain_answer {
 };
 
 /*
- * Reads a question from the words of the command line: argv[0] is `open`, `connect`, `socket` or
- * `syscall`. 0 or a negative errno, said on stderr. `question` is ended in any case by
- * explain_question_finish.
+ * Reads a question from the words of the command line: argv[0] is `open`, `connect`, `socket`,
+ * `syscall` or an operation on files. 0 or a negative errno, said on stderr. `question` is ended in
+ * any case by explain_question_finish.
  */
 int explain_question_parse(struct explain_question *question, int argc, char **argv);
 void explain_question_finish(struct explain_question *question);

@@ -138,6 +138,57 @@ static int parse_open(struct explain_question *question, int argc, char **argv)
 	return ask_open(question);
 }
 
+/* The system calls that ask for one operation on a name, the usual one first. */
+static const struct operation_calls {
+	const char *word; /* of the command line */
+	unsigned int operation;
+	struct {
+		const char *name;
+		int nr;
+	} calls[EXPLAIN_CALLS_MAX];
+} operation_calls[] = {
+#define CALL(name)                    \
+	{                             \
+#name, SCMP_SYS(name) \
+	}
+	{"create", OPERATION_CREATE, {CALL(mkdirat), CALL(mkdir), CALL(symlinkat), CALL(mknodat)}},
+	{"remove", OPERATION_REMOVE, {CALL(unlinkat), CALL(unlink), CALL(rmdir), CALL(renameat2)}},
+	{"metadata", OPERATION_METADATA,
+		{CALL(fchmodat), CALL(chmod), CALL(fchownat), CALL(utimensat)}},
+	{"stat", OPERATION_STAT, {CALL(newfstatat), CALL(stat), CALL(statx), CALL(readlinkat)}},
+	{"exec", OPERATION_EXECUTE, {CALL(execve), CALL(execveat)}},
+#undef CALL
+};
+
+/* `remove PATH` and its like. */
+static int parse_operation(struct explain_question *question, int argc, char **argv)
+{
+	const struct operation_calls *kind = operation_calls;
+
+	while (strcmp(kind->word, argv[0]) != 0) {
+		kind++; /* one of `kinds`, which has them all */
+	}
+	question->section = POLICY_FILES;
+	question->operations = kind->operation;
+	if (argc != 2) {
+		return complain(argv[0], "one PATH is expected");
+	}
+	question->path = resolve_path(argv[1]);
+	if (!question->path) {
+		return complain(argv[1], strerror(errno));
+	}
+	for (size_t i = 0; i < EXPLAIN_CALLS_MAX && kind->calls[i].name; i++) {
+		/* A path that is there: some of these take none for a descriptor's own. */
+		add_call(question, kind->calls[i].name, kind->calls[i].nr,
+			(unsigned long long[6]){(unsigned int)AT_FDCWD, 1});
+	}
+	if (asprintf(&question->asked, "%s: %s", kind->word, question->path) < 0) {
+		question->asked = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static unsigned int no_service(void *user, const char *service, const char *protocol)
 {
 	(void)user;
@@ -315,6 +366,11 @@ static const struct {
 	int (*parse)(struct explain_question *question, int argc, char **argv);
 } kinds[] = {
 	{"open", parse_open},
+	{"create", parse_operation},
+	{"remove", parse_operation},
+	{"metadata", parse_operation},
+	{"stat", parse_operation},
+	{"exec", parse_operation},
 	{"connect", parse_connect},
 	{"socket", parse_socket},
 	{"syscall", parse_syscall},
@@ -328,7 +384,9 @@ int explain_question_parse(struct explain_question *question, int argc, char **a
 			return kinds[i].parse(question, argc, argv);
 		}
 	}
-	return complain(argv[0], "not a question; ask open, connect, socket or syscall");
+	return complain(argv[0],
+		"not a question; ask open, create, remove, metadata, stat, exec, connect, "
+		"socket or syscall");
 }
 
 void explain_question_finish(struct explain_question *question)
