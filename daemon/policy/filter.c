@@ -7,6 +7,9 @@
  * have a precedence of their own, not the first match; cut into disjoint ones, 2.5.4 mistakes some
  * orderings for another and does not come back from others.)
  *
+ * A number that nothing was said about is looked at once more at the end: what a younger kernel
+ * has beyond the calls that this version knows may be one more way to a file.
+ *
  * The program is made for this machine's own calling convention; all others (i386, x32) get ENOSYS,
  * as on a kernel that was built without them.
  */
@@ -25,11 +28,14 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_block.h"
 #include "daemon/policy/filter_calls.h"
+#include "daemon/policy/filter_end.h"
 #include "daemon/policy/filter_plan.h"
 
 /* Where the program goes to a block; no policy asks for tracing. */
 #define ACTION_OF_BLOCK SECCOMP_RET_TRACE
-static_assert(PLAN_CALLS <= SECCOMP_RET_DATA, "each call may have a block");
+static_assert(PLAN_CALLS < SECCOMP_RET_DATA, "each call may have a block");
+/* Where it goes to the end: to what is answered to a number that has no rule. */
+#define ACTION_OF_DEFAULT (ACTION_OF_BLOCK | SECCOMP_RET_DATA)
 
 static int check_notifications(int nr, const struct plan_list *list)
 {
@@ -81,13 +87,15 @@ static int add_calls(scmp_filter_ctx context, const struct plan *plan, struct fi
 
 	for (int nr = 0; nr < PLAN_CALLS && !error; nr++) {
 		struct plan_list list = {0};
+		struct plan_answer default_answer;
 		uint32_t action;
 
 		error = plan_call_list(plan, nr, &list);
 		if (!error) {
 			error = decide_call(blocks, nr, &list, &action);
 		}
-		if (!error && action != filter_action(&plan->fallback)) {
+		default_answer = plan_default(plan, nr);
+		if (!error && action != filter_action(&default_answer)) {
 			error = seccomp_rule_add_exact(context, action, nr, 0);
 		}
 		plan_list_finish(&list);
@@ -116,35 +124,40 @@ static int set_attributes(scmp_filter_ctx context)
 	return 0;
 }
 
-/* Returns that stand for blocks become jumps to them: all of them lie behind. */
-static void join(struct filter *filter, size_t dispatch_count, const struct filter_blocks *blocks)
+/* Returns that stand for blocks become jumps to them: all of them lie behind, the end last. */
+static void join(struct filter *filter, size_t dispatch_count, const struct filter_blocks *blocks,
+	size_t end)
 {
 	for (size_t i = 0; i < dispatch_count; i++) {
 		struct sock_filter *instruction = &filter->instructions[i];
+		size_t target = end;
 
-		if (instruction->code == (BPF_RET | BPF_K) &&
-			(instruction->k & SECCOMP_RET_ACTION_FULL) == ACTION_OF_BLOCK) {
-			size_t target =
-				dispatch_count + blocks->starts[instruction->k & SECCOMP_RET_DATA];
-
-			*instruction = (struct sock_filter)BPF_STMT(
-				BPF_JMP | BPF_JA, (uint32_t)(target - i - 1));
+		if (instruction->code != (BPF_RET | BPF_K) ||
+			(instruction->k & SECCOMP_RET_ACTION_FULL) != ACTION_OF_BLOCK) {
+			continue;
 		}
+		if (instruction->k != ACTION_OF_DEFAULT) {
+			target = dispatch_count + blocks->starts[instruction->k & SECCOMP_RET_DATA];
+		}
+		*instruction =
+			(struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(target - i - 1));
 	}
 }
 
-/* The dispatch, which lies in `fd`, with the blocks behind it. */
-static int make_program(struct filter *filter, int fd, const struct filter_blocks *blocks)
+/* The dispatch, which lies in `fd`, then the blocks, then the end. */
+static int make_program(struct filter *filter, int fd, const struct filter_blocks *blocks,
+	const struct filter_end *end)
 {
 	cleanup_free struct sock_filter *instructions = NULL;
 	struct stat status;
-	size_t size, count;
+	size_t size, dispatch_count, count;
 
 	if (fstat(fd, &status)) {
 		return -errno;
 	}
 	size = (size_t)status.st_size;
-	count = size / sizeof(*instructions) + blocks->count;
+	dispatch_count = size / sizeof(*instructions);
+	count = dispatch_count + blocks->count + end->count;
 	if (count > BPF_MAXINSNS) {
 		return -E2BIG;
 	}
@@ -156,17 +169,19 @@ static int make_program(struct filter *filter, int fd, const struct filter_block
 		return -EIO;
 	}
 	if (blocks->count) {
-		memcpy((char *)instructions + size, blocks->instructions,
+		memcpy(instructions + dispatch_count, blocks->instructions,
 			blocks->count * sizeof(*instructions));
 	}
+	memcpy(instructions + count - end->count, end->instructions,
+		end->count * sizeof(*instructions));
 	filter->instructions = steal_pointer(&instructions);
 	filter->count = count;
-	join(filter, size / sizeof(*instructions), blocks);
+	join(filter, dispatch_count, blocks, count - end->count);
 	return 0;
 }
 
-static int export_program(
-	struct filter *filter, scmp_filter_ctx context, const struct filter_blocks *blocks)
+static int export_program(struct filter *filter, scmp_filter_ctx context,
+	const struct filter_blocks *blocks, const struct filter_end *end)
 {
 	cleanup_fd int fd = memfd_create("usher-filter", MFD_CLOEXEC);
 	int error;
@@ -175,20 +190,22 @@ static int export_program(
 		return -errno;
 	}
 	error = seccomp_export_bpf(context, fd);
-	return error ? error : make_program(filter, fd, blocks);
+	return error ? error : make_program(filter, fd, blocks, end);
 }
 
 static int compile_plan(struct filter *filter, const struct plan *plan)
 {
-	scmp_filter_ctx context = seccomp_init(filter_action(&plan->fallback));
+	scmp_filter_ctx context = seccomp_init(ACTION_OF_DEFAULT);
 	struct filter_blocks blocks = {0};
+	struct filter_end end;
 	int error = context ? set_attributes(context) : -ENOMEM;
 
 	if (!error) {
 		error = add_calls(context, plan, &blocks);
 	}
 	if (!error) {
-		error = export_program(filter, context, &blocks);
+		filter_end_make(&end, plan);
+		error = export_program(filter, context, &blocks, &end);
 	}
 	filter_blocks_finish(&blocks);
 	seccomp_release(context);

@@ -372,6 +372,7 @@ int plan_mediate(
 	unsigned int needs = needs_of(policy, options);
 	int error = add_probe(plan);
 
+	plan->refuses_unknown = needs & NEED_BROKER;
 	for (size_t i = 0; i < array_length(rows) && !error; i++) {
 		if ((rows[i].needs & needs) == rows[i].needs) {
 			error = add_row(plan, &rows[i]);

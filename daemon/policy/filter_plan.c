@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/policy/filter_compare.h"
+#include "daemon/policy/syscall_account.h"
 #include "daemon/policy/syscall_arguments.h"
 
 static_assert(COMPARISONS_MAX + 2 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
@@ -164,10 +165,26 @@ static int add_mediated(
 	return plan_list_add(list, rule);
 }
 
+static const struct plan_answer does_not_exist = {FILTER_ERRNO, ENOSYS};
+
+static bool is_unknown(const struct plan *plan, int nr)
+{
+	return plan->refuses_unknown && !syscall_account(nr);
+}
+
+struct plan_answer plan_default(const struct plan *plan, int nr)
+{
+	return plan->fallback.answer == FILTER_ALLOW && is_unknown(plan, nr) ? does_not_exist
+									     : plan->fallback;
+}
+
 int plan_call_list(const struct plan *plan, int nr, struct plan_list *list)
 {
 	const struct plan_call *call = &plan->calls[nr];
 	const struct plan_clause fallback = {.answer = plan->fallback};
+	struct plan_clause refusal = {.answer = does_not_exist};
+	const struct plan_list refusals = {.clauses = &refusal, .count = 1};
+	const struct plan_list *mediation = is_unknown(plan, nr) ? &refusals : &call->mediation;
 	int error = 0;
 
 	for (size_t i = 0; i < call->always.count && !error; i++) {
@@ -177,9 +194,8 @@ int plan_call_list(const struct plan *plan, int nr, struct plan_list *list)
 		const struct plan_clause *rule =
 			i < call->rules.count ? &call->rules.clauses[i] : &fallback;
 
-		error = rule->answer.answer == FILTER_ALLOW
-				? add_mediated(list, rule, &call->mediation)
-				: plan_list_add(list, rule);
+		error = rule->answer.answer == FILTER_ALLOW ? add_mediated(list, rule, mediation)
+							    : plan_list_add(list, rule);
 		if (!rule->count) {
 			break;
 		}

@@ -44,6 +44,7 @@ struct plan_call {
 struct plan {
 	struct plan_call calls[PLAN_CALLS];
 	struct plan_answer fallback; /* where no rule of [syscalls] matches */
+	bool refuses_unknown;        /* calls that are not accounted for do not exist: ENOSYS */
 };
 
 int plan_make(
@@ -55,6 +56,9 @@ void plan_free(struct plan *plan);
  * 0 or a negative errno: -E2BIG if a clause would have too many comparisons.
  */
 int plan_call_list(const struct plan *plan, int nr, struct plan_list *list);
+
+/* The answer to a number that nobody has anything to say about, below PLAN_CALLS or above. */
+struct plan_answer plan_default(const struct plan *plan, int nr);
 
 int plan_list_add(struct plan_list *list, const struct plan_clause *clause);
 void plan_list_finish(struct plan_list *list);
