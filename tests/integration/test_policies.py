@@ -91,7 +91,8 @@ class Clean(unittest.TestCase):
         """`usher check --strict` tells a policy with a warning (1) and a broken one (2) apart"""
         place = harness.workdir('check')
         for text, status in (('[files]\nallow read = /usr/**\ndefault = deny EACCES\n', 0),
-                             ('[files]\nallow read = /usr/**\nallow read = /usr/lib\ndefault = deny EACCES\n', 1),
+                             ('[files]\nallow read = /usr/**\nallow read = /usr/lib\n'
+                              'default = deny EACCES\n', 1),
                              ('[files]\nallow raed = /usr/**\n', 2)):
             (place / 'it.ini').write_text(text)
             result = harness.usher('check', '--strict', place / 'it.ini')
@@ -216,8 +217,8 @@ class Default(PolicyCase):
     def test_services(self, mode):
         """default: a socket that starts processes is refused, its neighbour is not"""
         place = harness.workdir('services')
-        with UnixServer('/tmp/tmux-usher-test/default') as tmux, \
-                UnixServer('/tmp/usher-test-plain/default') as plain:
+        with UnixServer(f'/tmp/tmux-usher-{os.getpid()}/default') as tmux, \
+                UnixServer(f'/tmp/plain-usher-{os.getpid()}/default') as plain:
             script = ('import socket,sys\n'
                       'socket.socket(socket.AF_UNIX).connect(sys.argv[1])\nprint("connected")')
             for path in (tmux.path, plain.path):

@@ -19,6 +19,8 @@ import harness
 
 PROMPT = 'ready> '
 INTERRUPT, SUSPEND, END_OF_FILE = '\x03', '\x1a', '\x04'
+# Between vfork and exec of its child a shell loses what is typed at it, natively as well.
+A_MOMENT = 0.3
 
 
 class Terminal:
@@ -85,6 +87,7 @@ class OnATerminal(unittest.TestCase):
         """Ctrl-C ends the program as it would natively, and the shell goes on"""
         self.terminal.type(line(mode, 'sh', '-c', 'echo begun; sleep 30; echo not reached') + '\n')
         self.terminal.wait_for('begun')
+        time.sleep(A_MOMENT)
         self.terminal.type(INTERRUPT)
         self.assertNotIn('not reached', self.terminal.wait_for(PROMPT))
         self.assertEqual(self.terminal.status(), 130)
@@ -94,7 +97,7 @@ class OnATerminal(unittest.TestCase):
         script = 'trap "echo caught" INT; echo begun; sleep 1; sleep 0.1; echo done; exit 4'
         self.terminal.type(line(mode, 'bash', '-c', script) + '\n')
         self.terminal.wait_for('begun')
-        time.sleep(0.1)
+        time.sleep(A_MOMENT)
         self.terminal.type(INTERRUPT)
         text = self.terminal.wait_for(PROMPT)
         self.assertIn('caught', text)
@@ -122,8 +125,7 @@ class OnATerminal(unittest.TestCase):
         script = 'echo begun; sleep 1; echo over'
         self.terminal.type(line(mode, 'sh', '-c', script) + '\n')
         self.terminal.wait_for('begun')
-        # A shell that is stopped between vfork and exec of `sleep` cannot stop, natively neither.
-        time.sleep(0.3)
+        time.sleep(A_MOMENT)
         self.terminal.type(SUSPEND)
         self.terminal.wait_for(PROMPT)
         self.terminal.command('bg')
