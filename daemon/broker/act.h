@@ -32,6 +32,9 @@ enum act_outcome act_socket(
  * nobody has looked at, and has it a link in it?
  */
 bool act_needs_long_way(const struct request *request);
+/* Writes what a call of act_path() has filled in to where the target wants it, with our own rights.
+ */
+void act_give_back(struct request *request);
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request);
 

@@ -133,7 +133,7 @@ static int look_for(const struct place *place)
 }
 
 /* One attempt at the real thing. */
-static int open_place(const struct broker *broker, const struct request *request)
+static int open_place(const struct broker *broker, struct request *request)
 {
 	const struct place *place = &request->place;
 	struct open_how how = request->open.how;
@@ -154,8 +154,14 @@ static int open_place(const struct broker *broker, const struct request *request
 	if (place->kind == PLACE_OBJECT) {
 		return open_object(broker, place->object, how);
 	}
-	return place->is_tty_alias ? open_terminal(request, &how)
-				   : open_how(place->directory, place->name, &how);
+	if (place->is_tty_alias) {
+		return open_terminal(request, &how);
+	}
+	int fd = open_how(place->directory, place->name, &how);
+	return fd == -EACCES && !place->provisional
+		       ? procfs_open_own(
+				 broker, request, place->directory, place->name, (int)how.flags)
+		       : fd;
 }
 
 /* What the attempt means: a link where none was expected, an interruption, an answer. */

@@ -166,10 +166,9 @@ static int act_statx(struct request *request, const struct object *object)
 
 static int act_access(struct request *request, const struct object *object)
 {
-	int flags = (int)(request->path.flags & AT_EACCESS) | AT_EMPTY_PATH;
-
-	return result_of(
-		syscall(SYS_faccessat2, object->fd, "", (int)next_argument(request, 0), flags));
+	/* Which ids are asked about, the real ones or not, has been seen to: they are in force. */
+	return result_of(syscall(SYS_faccessat2, object->fd, "", (int)next_argument(request, 0),
+		AT_EACCESS | AT_EMPTY_PATH));
 }
 
 /* /proc/self is what the target would read, also where the link itself is asked for. */

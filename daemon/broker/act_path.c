@@ -19,20 +19,21 @@ static bool is_of_entry(enum path_act act)
 	return act <= PATH_RENAME;
 }
 
-/* What the call fills in goes to where the target wants it. */
-static int give_back(struct request *request, int result)
+void act_give_back(struct request *request)
 {
 	struct path_request *path = &request->path;
 	int error = 0;
 
-	if (path->reply && path->data_size > 0 && (result >= 0 || path->reply_on_error)) {
+	if (path->reply && path->data_size > 0 && (request->result >= 0 || path->reply_on_error)) {
 		error = target_write(request->tid, path->reply, path->data, path->data_size);
 	}
 	if (error == 0 && path->has_mount) {
 		error = target_write(request->tid, request->slot->notification.data.args[3],
 			&path->mount, sizeof(path->mount));
 	}
-	return error < 0 ? error : result;
+	if (error < 0) {
+		request->result = error;
+	}
 }
 
 /* 0 or more, PIN_LINK_MET in `*link_met`, or a negative errno. */
@@ -60,9 +61,9 @@ static bool denial_stands(const struct request *request, const struct place *pla
 	       pin_object(place, request->path.follow, &object) != PIN_LINK_MET;
 }
 
-static enum act_outcome refuse(struct request *request, int error)
+static enum act_outcome finish(struct request *request, int result)
 {
-	request->result = error;
+	request->result = result;
 	return ACT_DONE;
 }
 
@@ -77,10 +78,10 @@ enum act_outcome act_path(
 		bool stands = denial_stands(request, &request->place) &&
 			      (request->path.call->path_second == NO_ARGUMENT ||
 				      denial_stands(request, &request->second));
-		return stands ? refuse(request, -request->verdict.error) : ACT_TAKE_LONG_WAY;
+		return stands ? finish(request, -request->verdict.error) : ACT_TAKE_LONG_WAY;
 	}
 	if (request->place.error || request->second.error) {
-		return refuse(request,
+		return finish(request,
 			-(request->place.error ? request->place.error : request->second.error));
 	}
 	if (!notify_is_pending(broker->listener, request->id)) {
@@ -95,6 +96,5 @@ enum act_outcome act_path(
 	if (link_met || (of_entry && result == PIN_LINK_MET)) {
 		return ACT_TAKE_LONG_WAY;
 	}
-	request->result = give_back(request, result);
-	return ACT_DONE;
+	return finish(request, result);
 }

@@ -14,9 +14,10 @@
 #include "daemon/broker/target.h"
 
 /* Of "Uid:\t real effective saved filesystem". */
-static int read_ids(const char *text, unsigned int *effective, unsigned int *filesystem)
+static int read_ids(
+	const char *text, unsigned int *real, unsigned int *effective, unsigned int *filesystem)
 {
-	return sscanf(text, "%*u %u %*u %u", effective, filesystem) == 2 ? 0 : -ESRCH;
+	return sscanf(text, "%u %u %*u %u", real, effective, filesystem) == 3 ? 0 : -ESRCH;
 }
 
 static int read_groups(struct identity *identity, const char *text)
@@ -49,23 +50,33 @@ int identity_read(struct identity *identity, pid_t tid)
 	const char *gid = target_status_field(status, "Gid");
 	const char *groups = target_status_field(status, "Groups");
 	const char *capabilities = target_status_field(status, "CapEff");
+	const char *permitted = target_status_field(status, "CapPrm");
 	const char *umask_text = target_status_field(status, "Umask");
-	if (!uid || !gid || !groups || !capabilities || !umask_text) {
+	if (!uid || !gid || !groups || !capabilities || !permitted || !umask_text) {
 		return -ESRCH;
 	}
-	if (read_ids(uid, &identity->effective_uid, &identity->uid) < 0 ||
-		read_ids(gid, &identity->effective_gid, &identity->gid) < 0) {
+	if (read_ids(uid, &identity->real_uid, &identity->effective_uid, &identity->uid) < 0 ||
+		read_ids(gid, &identity->real_gid, &identity->effective_gid, &identity->gid) < 0) {
 		return -ESRCH;
 	}
 	/* What a thread may in a namespace of its own it may not in ours. */
 	identity->capabilities = strtoull(capabilities, NULL, 16);
+	identity->permitted = strtoull(permitted, NULL, 16);
 	identity->is_in_other_namespace =
-		identity->capabilities != 0 && target_is_in_other_user_namespace(tid);
+		identity->permitted != 0 && target_is_in_other_user_namespace(tid);
 	if (identity->is_in_other_namespace) {
-		identity->capabilities = 0;
+		identity->capabilities = identity->permitted = 0;
 	}
 	identity->umask = (mode_t)strtoul(umask_text, NULL, 8);
 	return read_groups(identity, groups);
+}
+
+/* As access_override_creds() of the kernel's fs/open.c, but for SECBIT_NO_SETUID_FIXUP. */
+void identity_use_real_ids(struct identity *identity)
+{
+	identity->uid = identity->effective_uid = identity->real_uid;
+	identity->gid = identity->effective_gid = identity->real_gid;
+	identity->capabilities = identity->real_uid == 0 ? identity->permitted : 0;
 }
 
 bool identity_is_same(const struct identity *a, const struct identity *b)

@@ -19,7 +19,10 @@ struct identity {
 	gid_t gid;
 	uid_t effective_uid; /* effective: who a peer of a unix socket sees (SO_PEERCRED) */
 	gid_t effective_gid;
-	uint64_t capabilities;      /* effective */
+	uint64_t capabilities; /* effective */
+	uid_t real_uid;
+	gid_t real_gid;
+	uint64_t permitted;         /* capabilities */
 	bool is_in_other_namespace; /* of users: its capabilities are not ours to use */
 	mode_t umask;
 	unsigned int group_count;
@@ -29,6 +32,9 @@ struct identity {
 /* Reads those of a thread from /proc/TID/status. 0 or a negative errno (-E2BIG: too many groups).
  */
 int identity_read(struct identity *identity, pid_t tid);
+
+/* Those by which access(2) judges: the real ids, and what capabilities go with them. */
+void identity_use_real_ids(struct identity *identity);
 
 /* Same ids, groups and capabilities? The umask does not count. */
 bool identity_is_same(const struct identity *a, const struct identity *b);

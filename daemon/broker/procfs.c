@@ -47,7 +47,8 @@ static bool is_magic(int directory, const char *name)
 	if (fd >= 0) {
 		close(fd);
 	}
-	return fd < 0 && errno == ELOOP;
+	/* EACCES: only the target itself may follow it, and a plain link anybody may. */
+	return fd < 0 && (errno == ELOOP || errno == EACCES);
 }
 
 enum procfs_link procfs_link_kind(struct request *request, int fd, int directory, const char *name,
@@ -70,6 +71,23 @@ enum procfs_link procfs_link_kind(struct request *request, int fd, int directory
 		}
 	}
 	return is_magic(directory, name) ? PROCFS_MAGIC : PROCFS_NO_LINK;
+}
+
+/* As ourselves for a moment. Who cannot go back must not go on. */
+static void become_broker(const struct broker *broker, const struct request *request)
+{
+	if (request->identity != &broker->identity &&
+		identity_assume(&broker->identity, request->identity) < 0) {
+		abort();
+	}
+}
+
+static void become_target(const struct broker *broker, const struct request *request)
+{
+	if (request->identity != &broker->identity &&
+		identity_assume(request->identity, &broker->identity) < 0) {
+		abort();
+	}
 }
 
 /* How many levels `directory` lies below the root of its mount, or a negative errno. */
@@ -206,6 +224,12 @@ int procfs_judge(const struct broker *broker, struct request *request, int direc
 		return 0;
 	}
 	int depth = depth_in_mount(directory);
+	if (depth < 0) {
+		/* A directory that only its own process may look into. */
+		become_broker(broker, request);
+		depth = depth_in_mount(directory);
+		become_target(broker, request);
+	}
 	if (depth < 0 ||
 		name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
 		return -EACCES;
@@ -266,5 +290,56 @@ int procfs_follow(
 		return error;
 	}
 	int fd = openat(directory, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		return procfs_open_own(broker, request, directory, name, O_PATH);
+	}
 	return fd < 0 ? -errno : fd;
+}
+
+static bool is_own_descriptors(const char *path)
+{
+	size_t length = strlen(path);
+
+	return name_is_below(path, "/proc/self/fd") || name_is_below(path, "/proc/self/fdinfo") ||
+	       (name_is_below(path, "/proc/self/task") && length > 3 &&
+		       strcmp(path + length - 3, "/fd") == 0);
+}
+
+static int open_as_broker(const struct broker *broker, const struct request *request, int directory,
+	const char *name, int flags)
+{
+	become_broker(broker, request);
+	int fd = openat(directory, name, flags | O_CLOEXEC);
+	int error = fd < 0 ? -errno : fd;
+	become_target(broker, request);
+	return error;
+}
+
+/* Is it our looking that was refused, and not the file to the caller's ids? */
+static bool is_readable(int directory, const char *name, int flags)
+{
+	int mode = (flags & O_ACCMODE) == O_RDONLY   ? R_OK
+		   : (flags & O_ACCMODE) == O_WRONLY ? W_OK
+						     : R_OK | W_OK;
+
+	return (flags & O_PATH) || syscall(SYS_faccessat2, directory, name, mode,
+					   AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int procfs_open_own(const struct broker *broker, struct request *request, int directory,
+	const char *name, int flags)
+{
+	char path[NAME_ROOM];
+
+	if (request->identity == &broker->identity || !procfs_is(directory) ||
+		name_of_fd(broker, directory, path, sizeof(path)) < 0 ||
+		name_append(path, sizeof(path), name) < 0 ||
+		procfs_judge(broker, request, directory, path) < 0 ||
+		!name_is_below(path, "/proc/self")) {
+		return -EACCES;
+	}
+	if (!is_own_descriptors(path) && !is_readable(directory, name, flags)) {
+		return -EACCES;
+	}
+	return open_as_broker(broker, request, directory, name, flags);
 }

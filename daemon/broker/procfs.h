@@ -31,6 +31,14 @@ int procfs_follow(
 bool procfs_is(int fd);
 
 /*
+ * Opens an entry of the caller's own directory there, which was refused to the caller's ids: a
+ * process that has changed them is not dumpable, and only itself may look then (proc(5)). -EACCES
+ * if it is not the caller's own, or the file's mode forbids it.
+ */
+int procfs_open_own(const struct broker *broker, struct request *request, int directory,
+	const char *name, int flags);
+
+/*
  * If `path` lies in a procfs: refuses what gives a hold on processes outside the session (-EACCES),
  * and writes the caller's own directory as "self", which is how policies name it. `directory` is a
  * descriptor of the directory that the last component is in.

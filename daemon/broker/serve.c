@@ -72,6 +72,12 @@ static bool acts_for_target(enum call call)
 	       call == CALL_SOCKET;
 }
 
+static bool judges_by_real_ids(const struct request *request)
+{
+	return request->call == CALL_PATH && request->path.call->act == PATH_ACCESS &&
+	       !(request->path.flags & AT_EACCESS);
+}
+
 /* Takes on the calling thread's rights where they can differ from ours. */
 static int enter_identity(const struct broker *broker, struct request *request)
 {
@@ -80,6 +86,9 @@ static int enter_identity(const struct broker *broker, struct request *request)
 		return 0;
 	}
 	int error = identity_read(&request->own_identity, request->tid);
+	if (error == 0 && judges_by_real_ids(request)) {
+		identity_use_real_ids(&request->own_identity);
+	}
 	if (error < 0 || identity_is_same(&request->own_identity, &broker->identity)) {
 		return error;
 	}
@@ -238,6 +247,9 @@ static enum act_outcome decode_to_act(
 	outcome = error < 0 ? refuse(request, error) : resolve_decide_act(broker, worker, request);
 	if (error == 0) {
 		leave_identity(broker, request);
+	}
+	if (error == 0 && outcome == ACT_DONE && request->call == CALL_PATH) {
+		act_give_back(request);
 	}
 	decode_release(request);
 	return outcome;

@@ -273,6 +273,10 @@ static int enter(struct walk *w, const struct component *component)
 	struct stat st;
 	cleanup_fd int fd = open_component(w, component->name, O_NOFOLLOW);
 
+	if (fd == -EACCES) {
+		fd = procfs_open_own(
+			w->broker, w->request, w->at, component->name, O_PATH | O_NOFOLLOW);
+	}
 	if (fd < 0) {
 		return component->last && fd == -ENOENT
 			       ? arrive(w, component->name, component->slash_behind)
