@@ -48,6 +48,7 @@ static void (*const modules[])(struct runner *) = {
 	cases_socket,
 	cases_connect,
 	cases_unix,
+	cases_calls,
 };
 
 void scene_broken(struct scene *scene, const char *what)
