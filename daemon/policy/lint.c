@@ -334,6 +334,20 @@ static void lint_unspecified(struct lint *lint)
 	}
 }
 
+/* Unlike the broker, the kernel keeps no log of what it answers. */
+static void lint_unlogged(struct lint *lint)
+{
+	const struct policy_section_rules *rules = &lint->policy->sections[POLICY_SYSCALLS];
+
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->rules[i].audit) {
+			lint_warn(lint, lint_place_of(&rules->rules[i], NULL),
+				"'audit' has no effect on system calls: the kernel decides on them "
+				"and tells nobody");
+		}
+	}
+}
+
 int lint_policy(const struct policy *policy, struct policy_report *reports)
 {
 	struct lint lint = {policy, reports, false};
@@ -361,5 +375,6 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 			lint_launchers(&lint);
 		}
 	}
+	lint_unlogged(&lint);
 	return lint.no_memory ? -ENOMEM : 0;
 }

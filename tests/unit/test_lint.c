@@ -41,6 +41,9 @@ static const struct {
 		"t.ini:3:8: warning: 'ptrace(arg0 == 1)' never matches: the rule at t.ini:2 is "
 		"tried before and covers it\n"},
 	{"[syscalls]\ndeny = ptrace(arg0 == 1)\nkill = ptrace ptrace(arg0 == 2)\n", ""},
+	{"[syscalls]\ndeny = ptrace\naudit deny = bpf\n",
+		"t.ini:3:1: warning: 'audit' has no effect on system calls: the kernel decides on "
+		"them and tells nobody\n"},
 
 	/* Connections for which no socket can be had. */
 	{"[sockets]\ndefault = deny\nallow = inet/stream unix/stream\n[network]\ndefault = deny\n"
