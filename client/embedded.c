@@ -347,6 +347,9 @@ static int start(struct embedded *session, const struct enforcement *enforcement
 	} else {
 		error = serve_handover(session, handover_pair[0], enforcement);
 	}
+	if (session->listener < 0) {
+		close_fd(&session->control); /* the broker still waits for START: there is none */
+	}
 	close_fd(&handover_pair[0]);
 	return error;
 }
