@@ -216,6 +216,19 @@ class Execute(unittest.TestCase):
             self.assertIn(b'Landlock', result.stderr)
         self.assertFalse((self.place / 'made').exists())
 
+    def test_no_landlock(self, mode):
+        """A kernel without Landlock: 125, it is said, and nothing is run; without rules it is"""
+        without = harness.policy('[syscalls]\ndeny ENOSYS = landlock_create_ruleset\n')
+        inner = harness.usher_command(['touch', self.place / 'made'], mode, self.policy)
+        result = harness.run(inner, 'embedded', policy=without)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b'Landlock', result.stderr)
+        self.assertFalse((self.place / 'made').exists())
+        # Under the same kernel another policy gets as far as the listener.
+        inner = harness.usher_command(['true'], mode, 'readonly')
+        result = harness.run(inner, 'embedded', policy=without)
+        self.assertIn(b'listener', result.stderr)
+
     def test_explain(self, mode):
         """`usher explain exec` names Landlock, and gives the answer that the kernel gives"""
         for path, verdict in (('allowed/echo', 'allow'), ('other/echo', 'deny')):
