@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -54,9 +56,27 @@ static int filled(struct request *request, int result)
 	return result;
 }
 
+/* RLIMIT_FSIZE is the target's, and so is the signal, as inode_newsize_ok() of the kernel has it.
+ */
+static bool is_beyond_limit(const struct request *request, int fd, off_t length)
+{
+	struct rlimit limit;
+	struct stat st;
+
+	return prlimit(request->tid, RLIMIT_FSIZE, NULL, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY && length > 0 && (rlim_t)length > limit.rlim_cur &&
+	       fstat(fd, &st) == 0 && length > st.st_size;
+}
+
 static int act_truncate(struct request *request, const struct object *object)
 {
-	return result_of(truncate(object->link, (off_t)next_argument(request, 0)));
+	off_t length = (off_t)next_argument(request, 0);
+
+	if (is_beyond_limit(request, object->fd, length)) {
+		(void)syscall(SYS_tgkill, target_tgid(request->tid), request->tid, SIGXFSZ);
+		return -EFBIG;
+	}
+	return result_of(truncate(object->link, length));
 }
 
 static int act_chmod(struct request *request, const struct object *object)
@@ -178,7 +198,7 @@ static int act_readlink(struct request *request, const struct object *object)
 	struct stat st;
 
 	if (fstat(object->fd, &st) < 0 || !S_ISLNK(st.st_mode)) {
-		return -EINVAL;
+		return path->is_descriptor ? -ENOENT : -EINVAL;
 	}
 	if (request->place.kind == PLACE_NAME &&
 		procfs_link_kind(request, object->fd, request->place.directory, request->place.name,
@@ -198,19 +218,22 @@ static int act_watch(struct request *request, const struct object *object)
 	return result_of(inotify_add_watch(request->path.taken, object->link, mask));
 }
 
+#define HANDLE_MNT_ID_UNIQUE 0x1 /* AT_HANDLE_MNT_ID_UNIQUE, Linux 6.12 */
+
 static int act_handle(struct request *request, const struct object *object)
 {
-	struct file_handle *handle = request->path.data;
-	unsigned int kept = request->path.flags & ~(unsigned int)AT_SYMLINK_FOLLOW;
-	int mount;
-	int result = result_of(
-		name_to_handle_at(object->fd, "", handle, &mount, (int)kept | AT_EMPTY_PATH));
+	struct path_request *path = &request->path;
+	struct file_handle *handle = path->data;
+	unsigned int kept = path->flags & ~(unsigned int)AT_SYMLINK_FOLLOW;
+	int result = result_of(syscall(SYS_name_to_handle_at, object->fd, "", handle, &path->mount,
+		(int)kept | AT_EMPTY_PATH));
 
-	request->path.mount = mount;
-	request->path.has_mount = result == 0;
-	if (result == -EOVERFLOW) {
-		request->path.data_size = sizeof(*handle);
-		request->path.reply_on_error = true;
+	/* One that does not fit tells its size and its mount all the same. */
+	path->reply_on_error = result == -EOVERFLOW;
+	path->has_mount = result == 0 || path->reply_on_error;
+	path->mount_size = kept & HANDLE_MNT_ID_UNIQUE ? sizeof(uint64_t) : sizeof(int);
+	if (path->reply_on_error) {
+		path->data_size = sizeof(*handle);
 	}
 	return result;
 }

@@ -24,12 +24,13 @@ void act_give_back(struct request *request)
 	struct path_request *path = &request->path;
 	int error = 0;
 
-	if (path->reply && path->data_size > 0 && (request->result >= 0 || path->reply_on_error)) {
+	if (path->has_reply && path->data_size > 0 &&
+		(request->result >= 0 || path->reply_on_error)) {
 		error = target_write(request->tid, path->reply, path->data, path->data_size);
 	}
 	if (error == 0 && path->has_mount) {
 		error = target_write(request->tid, request->slot->notification.data.args[3],
-			&path->mount, sizeof(path->mount));
+			&path->mount, path->mount_size);
 	}
 	if (error < 0) {
 		request->result = error;

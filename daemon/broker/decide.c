@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "daemon/broker/broker.h"
@@ -107,6 +108,11 @@ static bool gives_more(const struct broker *broker, const char *from, const char
 	return false;
 }
 
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 /*
  * A directory takes what is below it along. Where rules speak of single names there, or of more
  * rights at the new place, the answer is that of another filesystem, upon which programs copy file
@@ -118,7 +124,8 @@ static bool takes_along(
 	char below_from[NAME_ROOM + 2], below_to[NAME_ROOM + 2];
 	struct policy_verdict refusal;
 
-	if (!is_directory(from)) {
+	/* What is no entry of its own cannot be moved, whoever asks. */
+	if (strcmp(from->name, "/") == 0 || is_dots(from->name) || !is_directory(from)) {
 		return false;
 	}
 	name_below(below_from, sizeof(below_from), from->path);
@@ -229,6 +236,7 @@ void decide(const struct broker *broker, struct request *request)
 		decide_path(broker, request);
 		break;
 	case CALL_HARMLESS:
+	case CALL_NOTHING:
 	case CALL_FORGET:
 	case CALL_PROBE:
 	case CALL_UNKNOWN:

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/xattr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
 #include <utime.h>
@@ -16,6 +18,11 @@
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
+
+/* Of the kernel's include/linux/inotify.h. */
+#define ALL_INOTIFY_BITS                                                                         \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | \
+		IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
 
 /* Registers of the call by the numbers that each system call's manual page gives them. */
 static uint64_t argument(const struct request *request, int index)
@@ -63,7 +70,8 @@ static int decode_name(
 	if (error < 0) {
 		return error;
 	}
-	if (path->path[0] == '\0' && !(path->flags & AT_EMPTY_PATH)) {
+	/* readlink(2) knows no such flag and takes an empty name all the same. */
+	if (path->path[0] == '\0' && !(path->flags & AT_EMPTY_PATH) && call->act != PATH_READLINK) {
 		return -ENOENT;
 	}
 	path->is_descriptor = path->path[0] == '\0';
@@ -100,6 +108,7 @@ static int make_data(struct path_request *path, size_t size)
 
 static int decode_reply(struct request *request, int address, size_t room)
 {
+	request->path.has_reply = true;
 	request->path.reply = argument(request, address);
 	return make_data(&request->path, room);
 }
@@ -118,7 +127,7 @@ static int decode_xattr_value(struct request *request)
 	struct path_request *path = &request->path;
 	size_t size = argument(request, 3);
 
-	if (argument(request, 4) & ~(uint64_t)(XATTR_CREATE | XATTR_REPLACE)) {
+	if ((unsigned int)argument(request, 4) & ~(unsigned int)(XATTR_CREATE | XATTR_REPLACE)) {
 		return -EINVAL;
 	}
 	int error = decode_xattr_name(request);
@@ -193,8 +202,12 @@ static int decode_times(struct request *request, int address)
 static int decode_watch(struct request *request)
 {
 	struct path_request *path = &request->path;
+	uint32_t mask = (uint32_t)argument(request, 2);
 
-	path->follow = !(argument(request, 2) & IN_DONT_FOLLOW);
+	if (!(mask & ALL_INOTIFY_BITS) || ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE))) {
+		return -EINVAL;
+	}
+	path->follow = !(mask & IN_DONT_FOLLOW);
 	path->taken = target_take_fd(request->tid, (int)argument(request, 0));
 	return path->taken < 0 ? path->taken : 0;
 }
@@ -227,6 +240,38 @@ static int decode_symlink_text(struct request *request)
 	return error == 0 && path->text[0] == '\0' ? -ENOENT : error;
 }
 
+/* may_mknod() of the kernel's fs/namei.c, which is asked before the name is. */
+static int check_kind(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* As do_renameat2() of the kernel, which asks this first. */
+static int check_rename(const struct request *request)
+{
+	unsigned int known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
+	unsigned int flags = request->slot->notification.data.nr == SYS_renameat2
+				     ? (unsigned int)argument(request, 4)
+				     : 0;
+	bool exchanges = flags & RENAME_EXCHANGE;
+
+	return (flags & ~known) || (exchanges && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+		       ? -EINVAL
+		       : 0;
+}
+
 /* What each call has beside its names. Behind the path's own argument, in the older calls and the
  * newer. */
 static int decode_rest(struct request *request, const struct path_call *call)
@@ -236,6 +281,12 @@ static int decode_rest(struct request *request, const struct path_call *call)
 	switch (call->act) {
 	case PATH_SYMLINK:
 		return decode_symlink_text(request);
+	case PATH_MKNOD:
+		return check_kind((mode_t)argument(request, next));
+	case PATH_RENAME:
+		return check_rename(request);
+	case PATH_ACCESS:
+		return (unsigned int)argument(request, next) & ~7u ? -EINVAL : 0;
 	case PATH_UTIME:
 	case PATH_UTIMES:
 	case PATH_UTIMENS:
@@ -267,13 +318,21 @@ static int decode_rest(struct request *request, const struct path_call *call)
 	}
 }
 
+/* utimensat(2): then not even the name is looked at. */
+static bool changes_no_time(const struct path_request *path)
+{
+	return path->call->act == PATH_UTIMENS && !path->now &&
+	       path->times[0].tv_nsec == UTIME_OMIT && path->times[1].tv_nsec == UTIME_OMIT;
+}
+
 int decode_path(const struct broker *broker, struct request *request, const struct path_call *call)
 {
 	request->call = CALL_PATH;
 	request->path.call = call;
 	request->path.is_descriptor = request->path.reply_on_error = request->path.has_mount =
 		false;
-	request->path.reply = request->path.data_size = 0;
+	request->path.has_reply = false;
+	request->path.data_size = 0;
 	request->path.path[0] = request->path.second_path[0] = '\0';
 	/* Without a name there is only a number: the kernel itself may judge it. */
 	if (argument(request, call->path) == 0 &&
@@ -284,6 +343,10 @@ int decode_path(const struct broker *broker, struct request *request, const stru
 	int error = decode_flags(request, call);
 	if (error == 0) {
 		error = decode_rest(request, call);
+	}
+	if (error == 0 && changes_no_time(&request->path)) {
+		request->call = CALL_NOTHING;
+		return 0;
 	}
 	if (error == 0) {
 		error = decode_name(broker, request, call);

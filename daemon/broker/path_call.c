@@ -19,8 +19,10 @@
 #define STAT     OPERATION_STAT
 #define WRITE    OPERATION_WRITE
 
-#define STAT_FLAGS  (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)
-#define STATX_FLAGS (STAT_FLAGS | AT_STATX_SYNC_TYPE)
+#define STAT_FLAGS  (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
+#define STATX_FLAGS STAT_FLAGS
+/* AT_HANDLE_FID, AT_HANDLE_MNT_ID_UNIQUE, AT_HANDLE_CONNECTABLE of newer headers. */
+#define HANDLE_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 | 0x1 | 0x2)
 
 static const struct path_call path_calls[] = {
 	/* nr, act, follow, operations of both names, dirfd, path, of the second name, flags */
@@ -57,8 +59,7 @@ static const struct path_call path_calls[] = {
 	{SYS_statfs, PATH_STATFS, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
 	/* IN_DONT_FOLLOW is looked at by the decoder. */
 	{SYS_inotify_add_watch, PATH_WATCH, FOLLOW_LAST, STAT, 0, NONE, 1, NONE, NONE, NONE, 0},
-	{SYS_name_to_handle_at, PATH_HANDLE, FOLLOW_IF, STAT, 0, 0, 1, NONE, NONE, 4,
-		AT_SYMLINK_FOLLOW | AT_EMPTY_PATH},
+	{SYS_name_to_handle_at, PATH_HANDLE, FOLLOW_IF, STAT, 0, 0, 1, NONE, NONE, 4, HANDLE_FLAGS},
 	{SYS_chdir, PATH_CHDIR, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
 #ifdef SYS_stat
 	{SYS_stat, PATH_STAT, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},

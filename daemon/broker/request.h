@@ -34,6 +34,7 @@ enum call {
 	CALL_SOCKET,
 	CALL_PATH,     /* takes a path and does not open it: path_call.h */
 	CALL_HARMLESS, /* only numbers after all */
+	CALL_NOTHING,  /* succeeds without doing anything */
 	CALL_REACH,    /* ptrace and its kin: gets hold of another process */
 	CALL_FORGET,   /* changes ids, root or namespace: noted, and continued */
 	CALL_PROBE,    /* see wire.h */
@@ -60,13 +61,15 @@ struct path_request {
 	bool now;            /* times: those of the clock */
 	struct timespec times[2];
 	int taken;      /* inotify: the target's own descriptor, ours to close */
-	uint64_t reply; /* where the target wants `data`; 0: nowhere */
+	bool has_reply; /* `data` goes out ... */
+	uint64_t reply; /* ... to here */
 	void *data;     /* what goes in or comes out, ours to free */
 	size_t data_size;
 	bool reply_on_error;
 	bool no_replace; /* decide: a rename must not replace anything */
 	bool has_mount;  /* name_to_handle_at: `mount` goes out, too */
-	int mount;
+	uint64_t mount;
+	size_t mount_size;
 };
 
 struct connect_request {

@@ -137,8 +137,8 @@ static bool resolve_fast(
 		return false;
 	}
 	place->provisional = true;
-	return clean_name(broker, place, path) && !name_is_below(place->path, "/proc") &&
-	       is_simple(place);
+	return clean_name(broker, place, path) && place->path[1] != '\0' &&
+	       !name_is_below(place->path, "/proc") && is_simple(place);
 }
 
 /*

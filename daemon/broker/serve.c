@@ -106,6 +106,12 @@ static int enter_identity(const struct broker *broker, struct request *request)
 	return error;
 }
 
+static bool is_only_asked(const struct path_request *path)
+{
+	return !(path->call->operations & ~(unsigned int)OPERATION_STAT) &&
+	       path->call->path_second == NO_ARGUMENT;
+}
+
 /* The names of a call that does not open: one, two, or the descriptor itself. */
 static int resolve_path(const struct broker *broker, struct request *request, enum resolve_way way)
 {
@@ -114,6 +120,9 @@ static int resolve_path(const struct broker *broker, struct request *request, en
 		.follow_last = path->follow,
 		.never_follow_last = path->call->follow == FOLLOW_NEVER};
 
+	if (path->is_descriptor && is_only_asked(path)) {
+		return 0; /* whoever holds it may: its name does not matter */
+	}
 	if (path->is_descriptor) {
 		return resolve_descriptor(broker, request);
 	}
@@ -203,6 +212,8 @@ static enum act_outcome act(
 		return act_path(broker, worker, request);
 	case CALL_HARMLESS:
 		return ACT_CONTINUE;
+	case CALL_NOTHING:
+		return refuse(request, 0);
 	case CALL_FORGET:
 		return act_forget(broker, request);
 	case CALL_PROBE:
