@@ -68,7 +68,7 @@ class Check(unittest.TestCase):
         self.assertFalse(mark.exists())
 
     def test_launch(self):
-        """A policy under which nothing can start is warned of, and `run` says why in those words."""
+        """A policy under which nothing can start is warned of; `run` says why in the same words."""
         file = self.write('none.ini', '[syscalls]\ndefault = allow\ndeny EPERM = execve\n')
         words = '[syscalls] refuses execve; allow it'
         result = harness.usher('check', '--strict', file)
@@ -114,7 +114,7 @@ class Check(unittest.TestCase):
         self.assertIn('PROJECT', result.stderr)
 
     def test_names(self):
-        """A name is looked for where `run` looks; a policy that is not there: 2, and where it is not."""
+        """A name is looked for where `run` looks; one that is not there: 2, and where it is not."""
         name = harness.policy(CLEAN)
         self.assertEqual(harness.usher('check', name).returncode, 0)
         result = harness.usher('check', 'no-such-policy')
