@@ -64,13 +64,14 @@ static int append_path(struct execute_rules *rules, const struct policy_path *pa
 int execute_rules_make(struct execute_rules *rules, const struct policy *policy)
 {
 	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
-	const struct policy_rule *fallback = files->rules + files->count - 1;
+	const struct policy_rule *fallback;
 	int error = 0;
 
 	*rules = (struct execute_rules){NULL, 0, 0};
 	if ((files->named & OPERATION_EXECUTE) == 0) {
 		return 0;
 	}
+	fallback = &files->rules[files->count - 1];
 	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
 		error = append_path(rules, &policy->paths[i]);
 	}
