@@ -21,6 +21,7 @@
  * so that one byte makes an allowed name of a denied one, and the other way round.
  */
 struct world {
+	const char *attack; /* its name */
 	const char *directory;
 	uint16_t denied_port;  /* tcp and udp to it, by whatever address */
 	uint16_t local_port;   /* to it on 127.0.0.1 and ::1 only */
@@ -50,6 +51,9 @@ extern const struct attack attacks_race_address[];
 extern const struct attack attacks_address[];
 extern const struct attack attacks_process[];
 extern const struct attack attacks_proc[];
+extern const struct attack attacks_change[];
+extern const struct attack attacks_move[];
+extern const struct attack attacks_race_change[];
 
 /* "dirS", or for the twin "dirA". */
 const char *world_directory(const struct world *world);

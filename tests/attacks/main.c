@@ -23,6 +23,9 @@ static const struct attack *const modules[] = {
 	attacks_address,
 	attacks_process,
 	attacks_proc,
+	attacks_change,
+	attacks_move,
+	attacks_race_change,
 };
 
 const char *world_directory(const struct world *world)
@@ -158,6 +161,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: attack [NAME [KEY=VALUE...]]\n");
 		return 2;
 	}
+	world.attack = attack->name;
 	result = attack->function(&world);
 	if (result >= 0) {
 		printf("reached\n");

@@ -39,6 +39,7 @@ REFUSALS = (
     ('namespace-', {'EACCES', 'EPERM'}),
     ('process-proc', {'EACCES'}),
     ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
+    ('move-', {'EACCES', 'EXDEV'}),
     ('proc-broker', {'EACCES', 'ENOENT'}),
     ('', {'EACCES'}),
 )
@@ -65,6 +66,7 @@ class World:
             with open(os.path.join(directory, name, 'file'), 'w') as file:
                 file.write(content)
         os.mkdir(os.path.join(directory, 'dirM'))
+        self.victims()
         for path in ('dirM/target', 'dirA/other'):
             with open(os.path.join(directory, path), 'w') as file:
                 file.write('allowed\n')
@@ -77,6 +79,20 @@ class World:
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ports['outsider'] = self.outsider.stdout.readline().decode().strip()
         self.before = self.state()
+
+    def victims(self):
+        """What may be changed and what may not (see change.h), and directories with such in them."""
+        for name in ('dirA', 'dirS'):
+            victim = os.path.join(self.directory, name, 'victim')
+            with open(victim, 'w') as file:
+                file.write('victim\n')
+            os.setxattr(victim, 'user.mark', b'm')
+            os.mkdir(os.path.join(self.directory, name, 'sub'))
+            os.symlink('victim', os.path.join(self.directory, name, 'lnk'))
+        for name, content in (('dirN', 'secret\n'), ('dirO', 'allowed\n')):
+            os.makedirs(os.path.join(self.directory, name, 'kept'))
+            with open(os.path.join(self.directory, name, 'kept', 'file'), 'w') as file:
+                file.write(content)
 
     def listen(self, name, family, kind, address):
         """Binds a socket, and remembers it under the name of what may be reached by it."""
@@ -118,14 +134,20 @@ class World:
     def state(self):
         """What an attack could have changed: names, modes and contents of what is denied."""
         found = {}
-        for name in ('dirS', 'dirR'):
+        for name in ('dirS', 'dirR', 'dirN', 'dirN/kept'):
+            if not os.path.isdir(os.path.join(self.directory, name)):
+                continue
             for entry in os.scandir(os.path.join(self.directory, name)):
                 status = entry.stat(follow_symlinks=False)
                 content = None
+                marks = None
                 if stat.S_ISREG(status.st_mode):
                     with open(entry.path, 'rb') as file:
                         content = file.read()
-                found[name + '/' + entry.name] = (status.st_mode, content)
+                    marks = os.listxattr(entry.path)
+                found[name + '/' + entry.name] = (
+                    status.st_mode, status.st_uid, status.st_gid, status.st_nlink,
+                    status.st_mtime_ns, marks, content)
         return found
 
     def connections(self):
