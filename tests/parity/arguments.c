@@ -297,9 +297,13 @@ static const char *deep(struct scene *scene, const char *path, int *dirfdp)
 	memset(name, 'd', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	for (int i = 0; i < 22; i++) {
-		prepare(scene, !mkdir(name, 0755) && !chdir(name));
+		if (mkdir(name, 0755) || chdir(name)) {
+			tell(scene, " only %d deep: %s", i, observe_errno(errno));
+			break;
+		}
 	}
-	prepare(scene, raw_open("inner", O_WRONLY | O_CREAT, 0644) >= 0);
+	tell(scene, " in it ");
+	tell_result(scene, raw_open("inner", O_WRONLY | O_CREAT, 0644));
 	return path;
 }
 
