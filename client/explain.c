@@ -16,6 +16,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/rule.h"
+#include "daemon/policy/syscall_account.h"
 #include "daemon/policy/syscall_decide.h"
 
 enum { EXIT_ANSWERED = 0 };
@@ -209,6 +210,24 @@ static void print_mechanisms(const struct explain_question *question)
 	}
 }
 
+/* For a call by name: what it is to a policy, whatever this one says. */
+static void print_account(const struct explain_question *question)
+{
+	static const char *const kinds[] = {
+		[ACCOUNT_MEDIATED] = "mediated where a policy speaks of it",
+		[ACCOUNT_WATCHED] = "watched where files or connections are mediated",
+		[ACCOUNT_REFUSED] = "refused where a policy could be gone round by it",
+		[ACCOUNT_OPEN] = "not mediated yet",
+		[ACCOUNT_HARMLESS] = "never mediated",
+	};
+	const struct syscall_account *account = syscall_account(question->calls[0].nr);
+
+	if (question->section == POLICY_SYSCALLS && account) {
+		printf("  call      %s: it %s\n", kinds[account_kind(account->reason)],
+			account_text(account->reason));
+	}
+}
+
 /* For a call by name: what else could be said of it, depending on its arguments. */
 static void print_conditions(const struct explain_question *question, const struct policy *policy)
 {
@@ -301,6 +320,7 @@ static int explain(const struct policy *policy, struct explain_question *questio
 	print_verdict(&answer);
 	print_rule(&answer);
 	print_mechanisms(question);
+	print_account(question);
 	print_conditions(question, policy);
 	return EXIT_ANSWERED;
 }

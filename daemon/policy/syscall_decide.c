@@ -3,6 +3,7 @@
 #include "daemon/policy/syscall_decide.h"
 
 #include "daemon/policy/filter_compare.h"
+#include "daemon/policy/model.h"
 #include "daemon/policy/syscall_arguments.h"
 
 bool syscall_subject_names(const struct syscall_subject *subject, int nr)
@@ -50,6 +51,9 @@ struct policy_verdict policy_decide_syscall(
 	size_t count;
 	const struct policy_rule *rules = policy_rules(policy, POLICY_SYSCALLS, &count);
 
+	if (!policy_has_section(policy, POLICY_SYSCALLS)) {
+		return verdict_of(&policy->sections[POLICY_SYSCALLS].absent, NULL);
+	}
 	for (size_t i = 0; i + 1 < count; i++) {
 		for (size_t k = 0; k < rules[i].subject_count; k++) {
 			if (subject_matches(&rules[i].subjects[k].syscall, nr, args)) {

@@ -212,6 +212,13 @@ class Words(unittest.TestCase):
             self.assertIn(f'verdict   {verdict}\n', result.stdout, result.stderr)
             self.assertTrue(re.search('enforced.*Landlock', result.stdout), result.stdout)
 
+    def test_account(self):
+        """A call by name is told what it is to any policy."""
+        for name, said in [('openat', 'mediated where a policy speaks of it: it takes a path'),
+                           ('bpf', 'refused'), ('chroot', 'watched'), ('bind', 'not mediated yet'),
+                           ('read', 'never mediated: it works on descriptors')]:
+            self.assertIn(f'  call      {said}', self.ask('syscall', name))
+
     def test_mistakes(self):
         """A mistake in question, policy or command line: 2, and a word about it."""
         policy = harness.policy(self.POLICY)
