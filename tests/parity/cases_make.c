@@ -78,7 +78,7 @@ static const struct path_call calls[] = {
 	{"mknodat-device", call_mknodat_device, EFFECT_ENTRY, true},
 	{"symlink", call_symlink, EFFECT_ENTRY, false},
 	{"symlinkat", call_symlinkat, EFFECT_ENTRY, true},
-	{"symlink-text", call_symlink_text, EFFECT_NONE, false},
+	{"symlink-text", call_symlink_text, EFFECT_TEXT, false},
 };
 
 static void run_kinds(struct scene *scene)

@@ -16,6 +16,7 @@ enum path_effect {
 	EFFECT_NONE = 1,
 	EFFECT_ENTRY = 2,  /* on a name in a directory */
 	EFFECT_OBJECT = 4, /* on what the name leads to */
+	EFFECT_TEXT = 8,   /* the name is text, which is to be the same in each run */
 };
 
 struct path_call {

@@ -150,6 +150,12 @@ static const char *linked_fd(struct scene *scene, const char *path, int *dirfdp)
 	{                                                                                  \
 		.name = #function " " text, .make = function, .path = text, .spoils = true \
 	}
+/* With the caller's number in it. */
+#define ROAD_OF_TASK(text)                                              \
+	{                                                               \
+		.name = "task_fd " text, .make = task_fd, .path = text, \
+		.harmless = EFFECT_NONE | EFFECT_ENTRY | EFFECT_OBJECT  \
+	}
 #define AT(text)                                                                       \
 	{                                                                              \
 		.name = text, .make = at_descriptor, .path = text, .needs_dirfd = true \
@@ -189,8 +195,8 @@ static const struct path_argument descriptors[] = {
 	ROAD(proc_fd, "99 /x"),
 	ROAD(dev_fd, "file "),
 	ROAD(dev_fd, "directory /inner"),
-	ROAD(task_fd, "file "),
-	ROAD(task_fd, "directory /missing"),
+	ROAD_OF_TASK("file "),
+	ROAD_OF_TASK("directory /missing"),
 	ROAD_SPOILS(linked_fd, "file "),
 	ROAD_SPOILS(linked_fd, "deleted "),
 	ROAD_SPOILS(linked_fd, "pipe "),
