@@ -224,17 +224,15 @@ static int act_handle(struct request *request, const struct object *object)
 {
 	struct path_request *path = &request->path;
 	struct file_handle *handle = path->data;
-	unsigned int kept = path->flags & ~(unsigned int)AT_SYMLINK_FOLLOW;
-	int result = result_of(syscall(SYS_name_to_handle_at, object->fd, "", handle, &path->mount,
-		(int)kept | AT_EMPTY_PATH));
+	unsigned int kept = path->flags & ~(unsigned int)AT_EMPTY_PATH;
+	int result = result_of(syscall(SYS_name_to_handle_at, AT_FDCWD, object->link, handle,
+		&path->mount, (int)kept | AT_SYMLINK_FOLLOW));
 
 	/* One that does not fit tells its size and its mount all the same. */
 	path->reply_on_error = result == -EOVERFLOW;
 	path->has_mount = result == 0 || path->reply_on_error;
 	path->mount_size = kept & HANDLE_MNT_ID_UNIQUE ? sizeof(uint64_t) : sizeof(int);
-	if (path->reply_on_error) {
-		path->data_size = sizeof(*handle);
-	}
+	path->data_size = sizeof(*handle) + (result == 0 ? handle->handle_bytes : 0);
 	return result;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
@@ -39,7 +40,9 @@ static void answer_result(const struct broker *broker, struct request *request)
 		answer_number(broker, request);
 		return;
 	}
-	cleanup_fd int fd = request->result;
+	/* Our copy ends before the target goes on: what it closes, unlocks or executes then is
+	 * free. */
+	int fd = request->result;
 	recover_mark(broker, request, fd);
 	request->result =
 		notify_install_fd(broker->listener, request->id, fd, is_cloexec(request), -1);
@@ -47,8 +50,9 @@ static void answer_result(const struct broker *broker, struct request *request)
 		request->slot->result = request->result;
 		atomic_store(&request->slot->state, SLOT_INSTALLED);
 	}
-	answer_number(broker, request);
 	recover_unmark(fd);
+	close(fd);
+	answer_number(broker, request);
 }
 
 /* A failure to answer means that nobody waits for it any more. */

@@ -108,9 +108,10 @@ static bool gives_more(const struct broker *broker, const char *from, const char
 	return false;
 }
 
-static bool is_dots(const char *name)
+static bool is_no_entry(const struct place *place)
 {
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+	return strcmp(place->name, "/") == 0 || strcmp(place->name, ".") == 0 ||
+	       strncmp(place->name, "..", 2) == 0;
 }
 
 /*
@@ -125,7 +126,7 @@ static bool takes_along(
 	struct policy_verdict refusal;
 
 	/* What is no entry of its own cannot be moved, whoever asks. */
-	if (strcmp(from->name, "/") == 0 || is_dots(from->name) || !is_directory(from)) {
+	if (is_no_entry(from) || is_no_entry(to) || !is_directory(from)) {
 		return false;
 	}
 	name_below(below_from, sizeof(below_from), from->path);

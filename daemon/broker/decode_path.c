@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 #include <utime.h>
 
 #include "daemon/broker/broker.h"
@@ -52,6 +53,10 @@ static int decode_flags(struct request *request, const struct path_call *call)
 
 	path->flags = call->flags == NO_ARGUMENT ? 0 : (unsigned int)argument(request, call->flags);
 	if (call->flags != NO_ARGUMENT && (path->flags & ~call->flags_known)) {
+		return -EINVAL;
+	}
+	if (call->act == PATH_STATX && ((path->flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+					       (argument(request, 3) & STATX__RESERVED))) {
 		return -EINVAL;
 	}
 	path->follow = follows(call, path->flags);
@@ -198,6 +203,15 @@ static int decode_times(struct request *request, int address)
 	return 0;
 }
 
+static bool is_inotify(int fd)
+{
+	char link[32], text[32] = "";
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, text, sizeof(text) - 1) > 0 &&
+	       strcmp(text, "anon_inode:inotify") == 0;
+}
+
 /* inotify(7) watches by a descriptor of the target's, which is taken once. */
 static int decode_watch(struct request *request)
 {
@@ -209,7 +223,7 @@ static int decode_watch(struct request *request)
 	}
 	path->follow = !(mask & IN_DONT_FOLLOW);
 	path->taken = target_take_fd(request->tid, (int)argument(request, 0));
-	return path->taken < 0 ? path->taken : 0;
+	return path->taken < 0 ? path->taken : is_inotify(path->taken) ? 0 : -EINVAL;
 }
 
 /* struct file_handle begins with the room that its caller has behind it. */

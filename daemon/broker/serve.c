@@ -123,10 +123,8 @@ static int resolve_path(const struct broker *broker, struct request *request, en
 	if (path->is_descriptor && is_only_asked(path)) {
 		return 0; /* whoever holds it may: its name does not matter */
 	}
-	if (path->is_descriptor) {
-		return resolve_descriptor(broker, request);
-	}
-	int error = resolve_place(broker, request, path->path, &options, way);
+	int error = path->is_descriptor ? resolve_descriptor(broker, request)
+					: resolve_place(broker, request, path->path, &options, way);
 	if (error < 0 || path->call->path_second == NO_ARGUMENT) {
 		return error;
 	}
