@@ -41,6 +41,7 @@ static bool follows(const struct path_call *call, unsigned int flags)
 	case FOLLOW_IF:
 		return flags & AT_SYMLINK_FOLLOW;
 	case FOLLOW_SLASH:
+	case FOLLOW_NOTHING:
 	case FOLLOW_NEVER:
 		break;
 	}
@@ -63,12 +64,32 @@ static int decode_flags(struct request *request, const struct path_call *call)
 	return 0;
 }
 
+/* The target's descriptor itself; one of O_PATH is good for none of these calls. */
+static int decode_descriptor(struct request *request, int fd)
+{
+	struct place *place = &request->place;
+
+	request->path.is_descriptor = true;
+	place->start = target_take_fd(request->tid, fd);
+	if (place->start < 0) {
+		return place->start;
+	}
+	return fcntl(place->start, F_GETFL) & O_PATH ? -EBADF : 0;
+}
+
 /* The name and where it begins. An empty one with AT_EMPTY_PATH is the descriptor itself. */
 static int decode_name(
 	const struct broker *broker, struct request *request, const struct path_call *call)
 {
 	struct path_request *path = &request->path;
 	int dirfd = call->dirfd == NO_ARGUMENT ? AT_FDCWD : (int)argument(request, call->dirfd);
+
+	if (call->follow == FOLLOW_NOTHING) {
+		return decode_descriptor(request, (int)argument(request, call->path));
+	}
+	if (argument(request, call->path) == 0 && call->act == PATH_UTIMENS) {
+		return decode_descriptor(request, dirfd); /* futimens(3) */
+	}
 	int error = target_read_string(
 		request->tid, argument(request, call->path), path->path, sizeof(path->path));
 
@@ -349,7 +370,8 @@ int decode_path(const struct broker *broker, struct request *request, const stru
 	request->path.data_size = 0;
 	request->path.path[0] = request->path.second_path[0] = '\0';
 	/* Without a name there is only a number: the kernel itself may judge it. */
-	if (argument(request, call->path) == 0 &&
+	if (argument(request, call->path) == 0 && call->follow != FOLLOW_NOTHING &&
+		call->act != PATH_UTIMENS &&
 		(call->path_second == NO_ARGUMENT || argument(request, call->path_second) == 0)) {
 		request->call = CALL_HARMLESS;
 		return 0;

@@ -61,6 +61,13 @@ static const struct path_call path_calls[] = {
 	{SYS_inotify_add_watch, PATH_WATCH, FOLLOW_LAST, STAT, 0, NONE, 1, NONE, NONE, NONE, 0},
 	{SYS_name_to_handle_at, PATH_HANDLE, FOLLOW_IF, STAT, 0, 0, 1, NONE, NONE, 4, HANDLE_FLAGS},
 	{SYS_chdir, PATH_CHDIR, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
+	/* By a descriptor, which may be open for less than this changes: the name is asked about.
+	 */
+	{SYS_fchmod, PATH_CHMOD, FOLLOW_NOTHING, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_fchown, PATH_CHOWN, FOLLOW_NOTHING, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_fsetxattr, PATH_SETXATTR, FOLLOW_NOTHING, METADATA, 0, NONE, 0, NONE, NONE, NONE, 0},
+	{SYS_fremovexattr, PATH_REMOVEXATTR, FOLLOW_NOTHING, METADATA, 0, NONE, 0, NONE, NONE, NONE,
+		0},
 #ifdef SYS_stat
 	{SYS_stat, PATH_STAT, FOLLOW_LAST, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},
 	{SYS_lstat, PATH_STAT, FOLLOW_SLASH, STAT, 0, NONE, 0, NONE, NONE, NONE, 0},

@@ -40,11 +40,12 @@ enum path_act {
 };
 
 enum path_follow {
-	FOLLOW_LAST,   /* a link is followed */
-	FOLLOW_UNLESS, /* ... unless AT_SYMLINK_NOFOLLOW is in the flags */
-	FOLLOW_IF,     /* ... only if AT_SYMLINK_FOLLOW is */
-	FOLLOW_SLASH,  /* the link itself is meant, unless a slash is behind it */
-	FOLLOW_NEVER,  /* the name is an entry of its directory, with a slash behind it or not */
+	FOLLOW_LAST,    /* a link is followed */
+	FOLLOW_UNLESS,  /* ... unless AT_SYMLINK_NOFOLLOW is in the flags */
+	FOLLOW_IF,      /* ... only if AT_SYMLINK_FOLLOW is */
+	FOLLOW_SLASH,   /* the link itself is meant, unless a slash is behind it */
+	FOLLOW_NOTHING, /* there is no name: the argument `path` is a descriptor */
+	FOLLOW_NEVER,   /* the name is an entry of its directory, with a slash behind it or not */
 };
 
 #define NO_ARGUMENT (-1)

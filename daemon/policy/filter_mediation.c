@@ -126,6 +126,10 @@ static const struct row rows[] = {
 	NOTIFY(truncate, NEED_WRITE),
 
 	NOTIFY(chmod, NEED_METADATA),
+	NOTIFY(fchmod, NEED_METADATA),
+	NOTIFY(fchown, NEED_METADATA),
+	NOTIFY(fsetxattr, NEED_METADATA),
+	NOTIFY(fremovexattr, NEED_METADATA),
 	NOTIFY(fchmodat, NEED_METADATA),
 	NOTIFY(fchmodat2, NEED_METADATA),
 	NOTIFY(chown, NEED_METADATA),
