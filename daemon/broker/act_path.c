@@ -42,13 +42,18 @@ static int act_on_place(const struct broker *broker, struct request *request, bo
 {
 	cleanup_fd int object = -1;
 
-	if (request->path.is_descriptor) {
+	if (request->path.is_descriptor && request->path.late_error == 0) {
 		return act_on_object(broker, request, request->place.start);
 	}
-	int error = pin_object(&request->place, request->path.follow, &object);
+	int error = request->path.is_descriptor
+			    ? request->path.late_error
+			    : pin_object(&request->place, request->path.follow, &object);
 	if (error == PIN_LINK_MET) {
 		*link_met = true;
 		return 0;
+	}
+	if (error == 0) {
+		error = request->path.late_error;
 	}
 	return error < 0 ? error : act_on_object(broker, request, object);
 }

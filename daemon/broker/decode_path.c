@@ -244,7 +244,12 @@ static int decode_watch(struct request *request)
 	}
 	path->follow = !(mask & IN_DONT_FOLLOW);
 	path->taken = target_take_fd(request->tid, (int)argument(request, 0));
-	return path->taken < 0 ? path->taken : is_inotify(path->taken) ? 0 : -EINVAL;
+	if (path->taken < 0) {
+		return path->taken;
+	}
+	return fcntl(path->taken, F_GETFL) & O_PATH ? -EBADF
+	       : is_inotify(path->taken)            ? 0
+						    : -EINVAL;
 }
 
 /* struct file_handle begins with the room that its caller has behind it. */
@@ -347,7 +352,9 @@ static int decode_rest(struct request *request, const struct path_call *call)
 	case PATH_WATCH:
 		return decode_watch(request);
 	case PATH_HANDLE:
-		return decode_handle(request);
+		/* Its own arguments are looked at after the name. */
+		request->path.late_error = decode_handle(request);
+		return 0;
 	default:
 		return 0;
 	}
@@ -367,6 +374,7 @@ int decode_path(const struct broker *broker, struct request *request, const stru
 	request->path.is_descriptor = request->path.reply_on_error = request->path.has_mount =
 		false;
 	request->path.has_reply = false;
+	request->path.late_error = 0;
 	request->path.data_size = 0;
 	request->path.path[0] = request->path.second_path[0] = '\0';
 	/* Without a name there is only a number: the kernel itself may judge it. */

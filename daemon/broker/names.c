@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker/names.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/request.h"
 
@@ -56,7 +58,8 @@ static int strip_root(const struct broker *broker, char *name, size_t capacity)
 	return 0;
 }
 
-int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity)
+/* What the kernel calls it: at most a page long, else -ENAMETOOLONG. */
+static int read_name(const struct broker *broker, int fd, char *name, size_t capacity)
 {
 	char link[32];
 
@@ -66,11 +69,79 @@ int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity)
 		return -errno;
 	}
 	name[length] = '\0';
-	if (name[0] != '/') {
-		return -ENOENT;
-	}
 	strip_deleted(fd, name, (size_t)length);
-	return strip_root(broker, name, capacity);
+	return 0;
+}
+
+/* The entry of `parent` that is the directory `child`. 0 or a negative errno. */
+static int find_entry(int parent, int child, char *entry_name)
+{
+	struct stat st, found;
+	int error = -ENOENT;
+	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!entries || fstat(child, &st) < 0) {
+		error = -errno;
+		if (!entries) {
+			close_fd(&fd);
+		}
+	}
+	for (struct dirent *entry = entries ? readdir(entries) : NULL; entry && error == -ENOENT;
+		entry = readdir(entries)) {
+		if (strcmp(entry->d_name, "..") != 0 &&
+			fstatat(parent, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+			found.st_ino == st.st_ino && found.st_dev == st.st_dev) {
+			memcpy(entry_name, entry->d_name, strlen(entry->d_name) + 1);
+			error = 0;
+		}
+	}
+	if (entries) {
+		closedir(entries);
+	}
+	return error;
+}
+
+/* Of a directory that lies deeper than a page is long: up to where the kernel has a name, by
+ * entries. */
+static int read_deep_name(const struct broker *broker, int fd, char *name, size_t capacity)
+{
+	char below[NAME_ROOM] = "", entry[NAME_MAX + 1];
+	cleanup_fd int at = openat(fd, ".", O_PATH | O_CLOEXEC);
+	int error = at < 0 ? -ENAMETOOLONG : -EAGAIN;
+
+	while (error == -EAGAIN) {
+		int parent = openat(at, "..", O_PATH | O_CLOEXEC);
+		if (parent < 0 || find_entry(parent, at, entry) < 0) {
+			close_fd(&parent);
+			return -ENAMETOOLONG;
+		}
+		close(at);
+		at = parent;
+		size_t length = strlen(entry), used = strlen(below);
+		if (length + used + 2 > sizeof(below)) {
+			return -ENAMETOOLONG;
+		}
+		memmove(below + length + 1, below, used + 1);
+		below[0] = '/';
+		memcpy(below + 1, entry, length);
+		error = read_name(broker, at, name, capacity);
+		error = error == -ENAMETOOLONG ? -EAGAIN : error;
+	}
+	return error < 0 ? error : name_append(name, capacity, below + 1);
+}
+
+int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity)
+{
+	int error = read_name(broker, fd, name, capacity);
+
+	if (error == -ENAMETOOLONG) {
+		error = read_deep_name(broker, fd, name, capacity);
+	}
+	if (error < 0) {
+		return error;
+	}
+	return name[0] == '/' ? strip_root(broker, name, capacity) : -ENOENT;
 }
 
 int name_append(char *name, size_t capacity, const char *rest)

@@ -17,6 +17,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/names.h"
+#include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -186,9 +187,16 @@ static void write_self(char *path, size_t prefix, size_t digits)
 	memcpy(path + prefix + 1, self, sizeof(self) - 1);
 }
 
+/* What an entry is like tells nothing that it holds; where its link leads does. */
+static bool is_looked_at(const struct request *request)
+{
+	return request->call == CALL_PATH && request->path.call->act != PATH_READLINK &&
+	       !(request->path.call->operations & ~(unsigned int)OPERATION_STAT);
+}
+
 /* Judges by the text below the mount's root, which is the first `prefix` bytes of `path`. */
-static int judge_below(
-	const struct broker *broker, struct request *request, char *path, size_t prefix)
+static int judge_below(const struct broker *broker, struct request *request, char *path,
+	size_t prefix, bool follows)
 {
 	const char *below = path + prefix;
 	char *rest;
@@ -211,12 +219,17 @@ static int judge_below(
 	case OWNER_OUTSIDE:
 		break;
 	}
-	bool writes = request->call != CALL_OPEN ||
-		      (request->open.operations & ~(unsigned int)OPERATION_READ);
-	return is_harmless(rest) && !writes ? 0 : -EACCES;
+	if (!follows && is_looked_at(request)) {
+		return 0;
+	}
+	return is_harmless(rest) && request->call == CALL_OPEN &&
+			       !(request->open.operations & ~(unsigned int)OPERATION_READ)
+		       ? 0
+		       : -EACCES;
 }
 
-int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path)
+static int judge(const struct broker *broker, struct request *request, int directory, char *path,
+	bool follows)
 {
 	char directory_name[NAME_ROOM];
 
@@ -235,7 +248,12 @@ int procfs_judge(const struct broker *broker, struct request *request, int direc
 		return -EACCES;
 	}
 	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
-	return judge_below(broker, request, path, prefix);
+	return judge_below(broker, request, path, prefix, follows);
+}
+
+int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path)
+{
+	return judge(broker, request, directory, path, false);
 }
 
 static bool same_mount(int a, int b)
@@ -271,7 +289,7 @@ int procfs_judge_object(
 		return 0;
 	}
 	cleanup_fd int parent = open_parent(broker, request, object, path);
-	return parent < 0 ? parent : procfs_judge(broker, request, parent, path);
+	return parent < 0 ? parent : judge(broker, request, parent, path, true);
 }
 
 int procfs_follow(
@@ -284,7 +302,7 @@ int procfs_follow(
 		error = name_append(path, sizeof(path), name);
 	}
 	if (error == 0) {
-		error = procfs_judge(broker, request, directory, path);
+		error = judge(broker, request, directory, path, true);
 	}
 	if (error < 0) {
 		return error;

@@ -66,6 +66,7 @@ struct path_request {
 	void *data;     /* what goes in or comes out, ours to free */
 	size_t data_size;
 	bool reply_on_error;
+	int late_error;  /* what is told only of names that lead somewhere */
 	bool no_replace; /* decide: a rename must not replace anything */
 	bool has_mount;  /* name_to_handle_at: `mount` goes out, too */
 	uint64_t mount;
