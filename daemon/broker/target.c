@@ -27,9 +27,46 @@
 #define TTY_MAJOR        4u
 #define TTY_SERIAL_MINOR 64u
 
+static int open_proc(pid_t tid, const char *entry, int flags)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", tid, entry);
+	int fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int read_errno(void)
 {
 	return errno == ENOMEM ? -EFAULT : -errno;
+}
+
+/* Memory that can be written can be read, says the processor; process_vm_readv(2) asks the mapping.
+ */
+static bool is_write_only(pid_t tid, uint64_t address, size_t size)
+{
+	char path[64], line[512], rights[5];
+	unsigned long long first, end;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	cleanup_file FILE *maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%llx-%llx %4s", &first, &end, rights) == 3 && address >= first &&
+			address < end) {
+			return rights[0] != 'r' && rights[1] == 'w' && size <= end - address;
+		}
+	}
+	return false;
+}
+
+static int read_write_only(pid_t tid, uint64_t address, void *buffer, size_t size)
+{
+	cleanup_fd int memory = open_proc(tid, "mem", O_RDONLY);
+
+	if (memory < 0 || !is_write_only(tid, address, size)) {
+		return -EFAULT;
+	}
+	return pread(memory, buffer, size, (off_t)address) == (ssize_t)size ? 0 : -EFAULT;
 }
 
 int target_read(pid_t tid, uint64_t address, void *buffer, size_t size)
@@ -39,7 +76,8 @@ int target_read(pid_t tid, uint64_t address, void *buffer, size_t size)
 	ssize_t got = process_vm_readv(tid, &local, 1, &remote, 1, 0);
 
 	if (got < 0) {
-		return read_errno();
+		int error = read_errno();
+		return error == -EFAULT ? read_write_only(tid, address, buffer, size) : error;
 	}
 	return (size_t)got == size ? 0 : -EFAULT;
 }
@@ -82,15 +120,6 @@ int target_read_string(pid_t tid, uint64_t address, char *buffer, size_t capacit
 		done += chunk;
 	}
 	return -ENAMETOOLONG;
-}
-
-static int open_proc(pid_t tid, const char *entry, int flags)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", tid, entry);
-	int fd = open(path, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
 }
 
 int target_open_cwd(pid_t tid)
