@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * parity [-l] DIRECTORY [PATTERN...]: runs the cases whose names match one of the patterns of
- * fnmatch(3) (all without any) below DIRECTORY, which must be empty, and prints "NAME: TEXT" for
- * each. -l prints names only. The directories are numbered in the order of the table: two runs of
- * the same table in the same DIRECTORY see the same names.
+ * fnmatch(3) (all without any; none of those that match one after a `!`) below DIRECTORY, which
+ * must be empty, and prints "NAME: TEXT" for each. -l prints names only. The directories are
+ * numbered in the order of the table: two runs of the same table in the same DIRECTORY see the same
+ * names.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,15 +60,23 @@ void scene_broken(struct scene *scene, const char *what)
 
 static bool is_wanted(const struct runner *runner, const char *name)
 {
-	if (!runner->pattern_count) {
-		return true;
-	}
+	bool only_exceptions = true;
+
 	for (size_t i = 0; i < runner->pattern_count; i++) {
-		if (!fnmatch(runner->patterns[i], name, 0)) {
+		const char *pattern = runner->patterns[i];
+
+		if (pattern[0] == '!') {
+			if (!fnmatch(pattern + 1, name, 0)) {
+				return false;
+			}
+			continue;
+		}
+		if (!fnmatch(pattern, name, 0)) {
 			return true;
 		}
+		only_exceptions = false;
 	}
-	return false;
+	return only_exceptions;
 }
 
 static _Noreturn void run_child(
