@@ -58,25 +58,22 @@ void scene_broken(struct scene *scene, const char *what)
 	_exit(EXIT_BROKEN);
 }
 
+/* The last pattern that matches decides; without any that is not an exception all are wanted. */
 static bool is_wanted(const struct runner *runner, const char *name)
 {
-	bool only_exceptions = true;
+	bool only_exceptions = true, wanted = false, excepted = false;
 
 	for (size_t i = 0; i < runner->pattern_count; i++) {
 		const char *pattern = runner->patterns[i];
+		bool is_exception = pattern[0] == '!';
 
-		if (pattern[0] == '!') {
-			if (!fnmatch(pattern + 1, name, 0)) {
-				return false;
-			}
-			continue;
+		only_exceptions &= is_exception;
+		if (!fnmatch(pattern + is_exception, name, 0)) {
+			wanted = !is_exception;
+			excepted = is_exception;
 		}
-		if (!fnmatch(pattern, name, 0)) {
-			return true;
-		}
-		only_exceptions = false;
 	}
-	return only_exceptions;
+	return only_exceptions ? !excepted : wanted;
 }
 
 static _Noreturn void run_child(
