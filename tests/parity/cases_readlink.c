@@ -136,7 +136,7 @@ static void run_names(struct scene *scene)
 void cases_readlink(struct runner *runner)
 {
 	cross_path_calls(runner, calls, array_length(calls));
-	runner_case(runner, run_proc, NULL, "call/readlink/proc");
+	runner_case(runner, run_proc, NULL, "call/readlink/own-proc");
 	runner_case(runner, run_rooms, NULL, "call/readlink/rooms");
 	runner_case(runner, run_page_end, NULL, "call/readlink/page-end");
 	runner_case(runner, run_names, NULL, "call/readlink/names");

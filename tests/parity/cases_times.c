@@ -197,5 +197,5 @@ void cases_times(struct runner *runner)
 		runner_case(runner, run_values, &by_whom[i], "call/utimensat/values%s",
 			by_whom[i] ? "/by-other" : "");
 	}
-	runner_case(runner, run_pointers, NULL, "call/utimensat/pointers");
+	runner_case(runner, run_pointers, NULL, "call/utimensat/times");
 }
