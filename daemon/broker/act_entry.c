@@ -85,46 +85,33 @@ static int link_object(const struct broker *broker, int object, const struct ent
 		linkat(broker->proc_fds, number, to->directory, to->name, AT_SYMLINK_FOLLOW));
 }
 
-static int link_to(
-	const struct broker *broker, const struct request *request, const struct entry *to)
+static int link_to(const struct broker *broker, const struct request *request,
+	const struct entry *from, const struct entry *to)
 {
-	struct entry from;
-
 	if (request->path.is_descriptor) {
 		return link_object(broker, request->place.start, to);
 	}
 	if (request->place.kind == PLACE_OBJECT) {
 		return link_object(broker, request->place.object, to);
 	}
-	int error = pin_entry(&request->place, &from);
-	if (error == 0) {
-		error = errno_of(linkat(from.directory, from.name, to->directory, to->name, 0));
-	}
-	pin_release_entry(&from);
-	return error;
+	return errno_of(linkat(from->directory, from->name, to->directory, to->name, 0));
 }
 
-static int rename_to(const struct request *request, const struct entry *to)
+static int rename_to(
+	const struct request *request, const struct entry *from, const struct entry *to)
 {
-	struct entry from;
 	unsigned int flags = request->slot->notification.data.nr == SYS_renameat2
 				     ? (unsigned int)argument(request, 4)
 				     : 0;
-	int error = pin_entry(&request->place, &from);
 
 	if (request->path.no_replace) {
 		flags |= RENAME_NOREPLACE;
 	}
-	if (error == 0) {
-		error = errno_of(
-			renameat2(from.directory, from.name, to->directory, to->name, flags));
-	}
-	pin_release_entry(&from);
-	return error;
+	return errno_of(renameat2(from->directory, from->name, to->directory, to->name, flags));
 }
 
-static int act_on(
-	const struct broker *broker, const struct request *request, const struct entry *entry)
+static int act_on(const struct broker *broker, const struct request *request,
+	const struct entry *from, const struct entry *entry)
 {
 	switch (request->path.call->act) {
 	case PATH_UNLINK:
@@ -137,9 +124,9 @@ static int act_on(
 	case PATH_SYMLINK:
 		return act_symlink(request, entry);
 	case PATH_LINK:
-		return link_to(broker, request, entry);
+		return link_to(broker, request, from, entry);
 	case PATH_RENAME:
-		return rename_to(request, entry);
+		return rename_to(request, from, entry);
 	default:
 		return -ENOSYS;
 	}
@@ -173,20 +160,35 @@ static bool was_done(const struct request *request, const struct entry *entry, i
 	}
 }
 
+/* The first of two names, where it is one: it is looked at before the second. */
+static int pin_first(const struct request *request, struct entry *entry)
+{
+	*entry = (struct entry){.directory = -1};
+	if (request->path.call->path_second == NO_ARGUMENT || request->path.is_descriptor ||
+		request->place.kind == PLACE_OBJECT) {
+		return 0;
+	}
+	return pin_entry(&request->place, entry);
+}
+
 int act_on_entry(const struct broker *broker, struct request *request)
 {
 	bool has_second = request->path.call->path_second != NO_ARGUMENT;
 	bool repeated = recover_is_repeated(request);
-	struct entry entry;
-	int error = pin_entry(has_second ? &request->second : &request->place, &entry);
+	struct entry from, entry = {.directory = -1};
+	int error = pin_first(request, &from);
 
 	if (error == 0) {
+		error = pin_entry(has_second ? &request->second : &request->place, &entry);
+	}
+	if (error == 0) {
 		recover_note(request);
-		error = act_on(broker, request, &entry);
+		error = act_on(broker, request, &from, &entry);
 		if (repeated && was_done(request, &entry, error)) {
 			error = 0;
 		}
 	}
 	pin_release_entry(&entry);
+	pin_release_entry(&from);
 	return error;
 }

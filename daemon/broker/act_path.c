@@ -93,14 +93,15 @@ enum act_outcome act_path(
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
-	/* Nothing but its place was asked about: it is looked at again when it is used. */
-	if (request->path.call->act == PATH_CHDIR) {
-		return ACT_CONTINUE;
-	}
 	int result =
 		of_entry ? act_on_entry(broker, request) : act_on_place(broker, request, &link_met);
 	if (link_met || (of_entry && result == PIN_LINK_MET)) {
 		return ACT_TAKE_LONG_WAY;
+	}
+	/* Nothing but where it leads was asked about, and that is looked at again when it is used.
+	 */
+	if (request->path.call->act == PATH_CHDIR && result >= 0) {
+		return ACT_CONTINUE;
 	}
 	return finish(request, result);
 }

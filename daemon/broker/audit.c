@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <seccomp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,9 @@ struct audit {
 	struct audit_record *first, *last; /* a queue */
 	unsigned int waiting;
 	bool writing;
-	uint64_t dropped; /* since the last line */
-	uint64_t written; /* bytes of the log */
+	_Atomic unsigned int expected; /* decisions between answer and record */
+	uint64_t dropped;              /* since the last line */
+	uint64_t written;              /* bytes of the log */
 	double tokens;
 	struct timespec refilled;
 };
@@ -171,7 +172,7 @@ void audit_drain(struct audit *audit)
 {
 	for (unsigned int i = 0; i < DRAIN_STEPS; i++) {
 		pthread_mutex_lock(&audit->mutex);
-		bool idle = !audit->first && !audit->writing;
+		bool idle = !audit->first && !audit->writing && !atomic_load(&audit->expected);
 		pthread_mutex_unlock(&audit->mutex);
 		if (idle) {
 			return;
@@ -197,7 +198,12 @@ static bool is_decision(const struct request *request)
 	       request->verdict.action != POLICY_ALLOW;
 }
 
-void audit(struct audit *audit, const struct request *request, enum act_outcome outcome)
+void audit_expect(struct audit *audit)
+{
+	atomic_fetch_add(&audit->expected, 1);
+}
+
+static void record(struct audit *audit, const struct request *request, enum act_outcome outcome)
 {
 	if (!is_decision(request) || outcome == ACT_GONE || outcome == ACT_GIVE_BACK) {
 		return;
@@ -207,4 +213,10 @@ void audit(struct audit *audit, const struct request *request, enum act_outcome 
 	if (for_log || audit->verbose_fd >= 0) {
 		enqueue(audit, audit_record_new(request, for_log));
 	}
+}
+
+void audit(struct audit *audit, const struct request *request, enum act_outcome outcome)
+{
+	record(audit, request, outcome);
+	atomic_fetch_sub(&audit->expected, 1);
 }

@@ -25,4 +25,10 @@ int audit_new(struct audit **auditp, uint64_t session, int log_fd, int verbose_f
 /* Waits until all that was decided so far is written, but not longer than a second. */
 void audit_drain(struct audit *audit);
 
+/*
+ * A decision is about to be answered: audit() will follow, and audit_drain() waits for it, for with
+ * the answer the last target may end.
+ */
+void audit_expect(struct audit *audit);
+
 void audit(struct audit *audit, const struct request *request, enum act_outcome outcome);

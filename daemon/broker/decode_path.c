@@ -77,6 +77,12 @@ static int decode_descriptor(struct request *request, int fd)
 	return fcntl(place->start, F_GETFL) & O_PATH ? -EBADF : 0;
 }
 
+/* futimens(3): without a name these change what the descriptor is of. */
+static bool takes_descriptor(const struct path_call *call)
+{
+	return call->act == PATH_UTIMENS || call->act == PATH_UTIMES;
+}
+
 /* The name and where it begins. An empty one with AT_EMPTY_PATH is the descriptor itself. */
 static int decode_name(
 	const struct broker *broker, struct request *request, const struct path_call *call)
@@ -87,8 +93,8 @@ static int decode_name(
 	if (call->follow == FOLLOW_NOTHING) {
 		return decode_descriptor(request, (int)argument(request, call->path));
 	}
-	if (argument(request, call->path) == 0 && call->act == PATH_UTIMENS) {
-		return decode_descriptor(request, dirfd); /* futimens(3) */
+	if (argument(request, call->path) == 0 && takes_descriptor(call)) {
+		return dirfd == AT_FDCWD ? -EFAULT : decode_descriptor(request, dirfd);
 	}
 	int error = target_read_string(
 		request->tid, argument(request, call->path), path->path, sizeof(path->path));
@@ -261,10 +267,9 @@ static int decode_handle(struct request *request)
 	if (error < 0) {
 		return error;
 	}
-	if (head.handle_bytes > MAX_HANDLE_SZ) {
-		return -EINVAL;
-	}
-	error = decode_reply(request, 2, sizeof(head) + head.handle_bytes);
+	/* More than there can be is refused by the kernel, which reads no further then. */
+	unsigned int room = head.handle_bytes > MAX_HANDLE_SZ ? 0 : head.handle_bytes;
+	error = decode_reply(request, 2, sizeof(head) + room);
 	if (error == 0) {
 		memcpy(request->path.data, &head, sizeof(head));
 	}
@@ -379,18 +384,20 @@ int decode_path(const struct broker *broker, struct request *request, const stru
 	request->path.path[0] = request->path.second_path[0] = '\0';
 	/* Without a name there is only a number: the kernel itself may judge it. */
 	if (argument(request, call->path) == 0 && call->follow != FOLLOW_NOTHING &&
-		call->act != PATH_UTIMENS &&
+		!takes_descriptor(call) &&
 		(call->path_second == NO_ARGUMENT || argument(request, call->path_second) == 0)) {
 		request->call = CALL_HARMLESS;
 		return 0;
 	}
-	int error = decode_flags(request, call);
-	if (error == 0) {
-		error = decode_rest(request, call);
-	}
-	if (error == 0 && changes_no_time(&request->path)) {
+	bool rest_first = call->act == PATH_UTIMENS;
+	int error = rest_first ? decode_rest(request, call) : decode_flags(request, call);
+
+	if (error == 0 && rest_first && changes_no_time(&request->path)) {
 		request->call = CALL_NOTHING;
 		return 0;
+	}
+	if (error == 0) {
+		error = rest_first ? decode_flags(request, call) : decode_rest(request, call);
 	}
 	if (error == 0) {
 		error = decode_name(broker, request, call);

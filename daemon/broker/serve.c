@@ -283,6 +283,7 @@ void serve(struct worker *worker)
 	}
 	begin(worker);
 	enum act_outcome outcome = decode_to_act(broker, worker, request);
+	audit_expect(broker->audit);
 	answer(broker, request, outcome);
 	audit(broker->audit, request, outcome);
 	workers_end(worker);
@@ -320,6 +321,7 @@ void serve_again(struct worker *worker)
 	begin(worker);
 	if (notify_is_pending(worker->broker->listener, request->id)) {
 		enum act_outcome outcome = act_again(worker->broker, worker, request);
+		audit_expect(worker->broker->audit);
 		answer(worker->broker, request, outcome);
 		audit(worker->broker->audit, request, outcome);
 	}

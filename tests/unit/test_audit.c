@@ -235,6 +235,7 @@ static void no_line_is_lost_below_the_limit(void **state)
 	cleanup_fd int fd = new_audit(stage, &log);
 
 	for (int i = 0; i < 900; i++) {
+		audit_expect(log);
 		audit(log, an_open(stage, "/a", "/a"), ACT_DONE);
 	}
 	audit_drain(log);
@@ -254,6 +255,7 @@ static void what_is_left_out_is_counted(void **state)
 	const unsigned int count = 30000;
 
 	for (unsigned int i = 0; i < count; i++) {
+		audit_expect(log);
 		audit(log, request, ACT_DONE);
 	}
 	audit_drain(log);
@@ -263,6 +265,7 @@ static void what_is_left_out_is_counted(void **state)
 	assert_int_equal(stage->broker.memory->counters.denied, count);
 	/* After a pause there is room again, and the next line tells of all that went before. */
 	usleep(100000);
+	audit_expect(log);
 	audit(log, request, ACT_DONE);
 	audit_drain(log);
 	assert_int_equal(count_lines(fd, &dropped) + lost, count + 1);
@@ -278,14 +281,19 @@ static void only_decisions_are_logged_and_counted(void **state)
 	cleanup_fd int fd = new_audit(stage, &log);
 	struct request *request = an_open(stage, "/a", "/a");
 
+	audit_expect(log);
 	audit(log, request, ACT_GONE);
+	audit_expect(log);
 	audit(log, request, ACT_GIVE_BACK);
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
+	audit_expect(log);
 	audit(log, request, ACT_DONE);
 	request->verdict.action = POLICY_INJECT;
+	audit_expect(log);
 	audit(log, request, ACT_DONE);
 	request->verdict.action = POLICY_ALLOW;
 	request->call = CALL_FORGET;
+	audit_expect(log);
 	audit(log, request, ACT_CONTINUE);
 	audit_drain(log);
 	assert_int_equal(count_lines(fd, &dropped), 0); /* no verdict said `log` */
