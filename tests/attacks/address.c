@@ -250,7 +250,7 @@ static long unix_dots(const struct world *world)
 
 static long unix_directory(const struct world *world)
 {
-	prepare(!chdir(world_directory(world)));
+	prepare(!fchdir(open(world_directory(world), O_PATH)));
 	return unix_connect("./socket");
 }
 

@@ -206,9 +206,6 @@ long change_by_every_road(const struct world *world)
 		}
 		victims_restore(world);
 		make_path(world, &roads[i], change, path, sizeof(path));
-		if (!strcmp(change->name, "bind") && strlen(path) > 107) {
-			continue;
-		}
 		count(&tally, roads[i].name, change->make(AT_FDCWD, path));
 	}
 	by_descriptors(world, change, &tally);

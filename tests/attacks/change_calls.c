@@ -110,19 +110,6 @@ static long call_handle(int dirfd, const char *path)
 	return raw(SYS_name_to_handle_at, dirfd, path, handle, &mount, 0);
 }
 
-static long call_bind(int dirfd, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	long result;
-
-	(void)dirfd;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	result = raw(SYS_bind, fd, &address, sizeof(address));
-	close(fd);
-	return result;
-}
-
 static long call_chdir(int dirfd, const char *path)
 {
 	int here = raw_open(".", O_PATH | O_DIRECTORY, 0);
@@ -162,7 +149,6 @@ static long call_chdir(int dirfd, const char *path)
 	X("mkdirat", VICTIM_NEW, call_mkdirat, true, false)                               \
 	X("mknod", VICTIM_NEW, call_mknod, false, false)                                  \
 	X("mknodat", VICTIM_NEW, call_mknodat, true, false)                               \
-	X("bind", VICTIM_NEW, call_bind, false, false)                                    \
 	X("truncate", VICTIM_FILE, call_truncate, false, true)                            \
 	X("chmod", VICTIM_FILE, call_chmod, false, true)                                  \
 	X("fchmodat", VICTIM_FILE, call_fchmodat, true, true)                             \

@@ -175,7 +175,8 @@ static long by_handle(const struct world *world)
 	if (geteuid() != 0) {
 		attack_impossible("needs CAP_DAC_READ_SEARCH");
 	}
-	prepare(!name_to_handle_at(AT_FDCWD, world_file(world), &file.handle, &mount_id, 0));
+	prepare(!name_to_handle_at(
+		open(world_file(world), O_PATH), "", &file.handle, &mount_id, AT_EMPTY_PATH));
 	mount_fd = raw_open("dirA", O_RDONLY | O_DIRECTORY, 0);
 	return world_check(
 		world, (int)raw(SYS_open_by_handle_at, mount_fd, &file.handle, O_RDONLY));

@@ -222,7 +222,7 @@ static long dirfd_above(const struct world *world)
 
 static long changed_directory(const struct world *world)
 {
-	prepare(!chdir(world_directory(world)));
+	prepare(!fchdir(path_descriptor(world_directory(world))));
 	return open_format(world, "file");
 }
 
@@ -236,7 +236,7 @@ static void *thread_of_its_own(void *pointer)
 {
 	const struct world *world = pointer;
 
-	prepare(!unshare(CLONE_FS) && !chdir(world_directory(world)));
+	prepare(!unshare(CLONE_FS) && !fchdir(path_descriptor(world_directory(world))));
 	return (void *)open_format(world, "file");
 }
 
