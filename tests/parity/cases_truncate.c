@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -58,6 +59,8 @@ static void run_lengths(struct scene *scene)
 static void run_limit(struct scene *scene)
 {
 	const struct rlimit limit = {100, 100};
+	int status;
+	pid_t pid;
 
 	prepare(scene, !setrlimit(RLIMIT_FSIZE, &limit));
 	signal(SIGXFSZ, SIG_IGN);
@@ -66,8 +69,13 @@ static void run_limit(struct scene *scene)
 	tell_result(scene, raw(SYS_truncate, "empty", 1000));
 	tell_path(scene, "regular");
 	signal(SIGXFSZ, SIG_DFL);
-	tell(scene, " default ");
-	tell_result(scene, raw(SYS_truncate, "regular", 1000));
+	pid = fork();
+	if (pid == 0) {
+		_exit((int)-raw(SYS_truncate, "regular", 1000));
+	}
+	prepare(scene, pid > 0 && waitpid(pid, &status, 0) == pid);
+	tell(scene, " default %s%d", WIFSIGNALED(status) ? "signal " : "exit ",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 static void run_kinds(struct scene *scene)
