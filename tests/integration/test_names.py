@@ -60,7 +60,7 @@ CHANGES = (
     ['ln', '-s', 'file', 'new'],
     ['ln', 'file', 'new'],
     ['mkfifo', 'new'],
-    ['chown', '--no-dereference', '0', 'file'],
+    ['chown', '--no-dereference', str(os.getuid()), 'file'],
 )
 
 GIT_SETTINGS = {'GIT_AUTHOR_NAME': 'A', 'GIT_AUTHOR_EMAIL': 'a@example.org',
