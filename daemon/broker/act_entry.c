@@ -163,7 +163,7 @@ static bool was_done(const struct request *request, const struct entry *entry, i
 /* The first of two names, where it is one: it is looked at before the second. */
 static int pin_first(const struct request *request, struct entry *entry)
 {
-	*entry = (struct entry){.directory = -1};
+	*entry = (struct entry){.directory = -1, .name = ""};
 	if (request->path.call->path_second == NO_ARGUMENT || request->path.is_descriptor ||
 		request->place.kind == PLACE_OBJECT) {
 		return 0;
@@ -175,7 +175,7 @@ int act_on_entry(const struct broker *broker, struct request *request)
 {
 	bool has_second = request->path.call->path_second != NO_ARGUMENT;
 	bool repeated = recover_is_repeated(request);
-	struct entry from, entry = {.directory = -1};
+	struct entry from, entry = {.directory = -1, .name = ""};
 	int error = pin_first(request, &from);
 
 	if (error == 0) {

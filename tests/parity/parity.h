@@ -31,7 +31,7 @@ typedef void case_function(struct scene *scene);
  * terminal, has an umask of 022, and stands in a new tree (see tree.h).
  */
 __attribute__((format(printf, 4, 5))) void runner_case(
-	struct runner *runner, case_function *function, const void *data, const char *name, ...);
+	struct runner *runner, case_function *function, const void *data, const char *format, ...);
 
 /* For a case: adds text to its line. */
 #define tell(scene, ...)           observe(&(scene)->observation, __VA_ARGS__)
