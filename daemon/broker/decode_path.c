@@ -94,7 +94,10 @@ static int decode_name(
 		return decode_descriptor(request, (int)argument(request, call->path));
 	}
 	if (argument(request, call->path) == 0 && takes_descriptor(call)) {
-		return dirfd == AT_FDCWD ? -EFAULT : decode_descriptor(request, dirfd);
+		if (dirfd == AT_FDCWD) {
+			return -EFAULT;
+		}
+		return path->flags ? -EINVAL : decode_descriptor(request, dirfd);
 	}
 	int error = target_read_string(
 		request->tid, argument(request, call->path), path->path, sizeof(path->path));
