@@ -100,9 +100,7 @@ static int link_to(const struct broker *broker, const struct request *request,
 static int rename_to(
 	const struct request *request, const struct entry *from, const struct entry *to)
 {
-	unsigned int flags = request->slot->notification.data.nr == SYS_renameat2
-				     ? (unsigned int)argument(request, 4)
-				     : 0;
+	unsigned int flags = request->path.flags;
 
 	if (request->path.no_replace) {
 		flags |= RENAME_NOREPLACE;

@@ -66,16 +66,9 @@ static bool is_there(const struct place *place)
 	       fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static unsigned int rename_flags(const struct request *request)
-{
-	const struct seccomp_data *data = &request->slot->notification.data;
-
-	return data->nr == __NR_renameat2 ? (unsigned int)data->args[4] : 0;
-}
-
 static bool exchanges(const struct request *request)
 {
-	return rename_flags(request) & RENAME_EXCHANGE;
+	return request->path.flags & RENAME_EXCHANGE;
 }
 
 static bool is_directory(const struct place *place)

@@ -307,13 +307,15 @@ static int check_kind(mode_t mode)
 }
 
 /* As do_renameat2() of the kernel, which asks this first. */
-static int check_rename(const struct request *request)
+static int decode_rename(struct request *request)
 {
 	unsigned int known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	unsigned int flags = request->slot->notification.data.nr == SYS_renameat2
 				     ? (unsigned int)argument(request, 4)
 				     : 0;
 	bool exchanges = flags & RENAME_EXCHANGE;
+
+	request->path.flags = flags;
 
 	return (flags & ~known) || (exchanges && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		       ? -EINVAL
@@ -332,7 +334,7 @@ static int decode_rest(struct request *request, const struct path_call *call)
 	case PATH_MKNOD:
 		return check_kind((mode_t)argument(request, next));
 	case PATH_RENAME:
-		return check_rename(request);
+		return decode_rename(request);
 	case PATH_ACCESS:
 		return (unsigned int)argument(request, next) & ~7u ? -EINVAL : 0;
 	case PATH_UTIME:

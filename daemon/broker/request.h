@@ -55,7 +55,7 @@ struct path_request {
 	char path[PATH_MAX]; /* as the target passed them */
 	char second_path[PATH_MAX];
 	char text[PATH_MAX]; /* of a new link; the name of an attribute */
-	unsigned int flags;  /* AT_ */
+	unsigned int flags;  /* AT_; of a rename RENAME_ */
 	bool follow;         /* a link in the last component */
 	bool is_descriptor;  /* the name is empty and means place.start itself */
 	bool now;            /* times: those of the clock */
