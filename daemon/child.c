@@ -15,7 +15,8 @@
 #include "daemon/relay.h"
 
 /* Where usher-broker finds its control socket. */
-#define CONTROL_FD 3
+#define CONTROL_FD      3
+#define PACKETS_AT_ONCE 64u
 
 struct child {
 	uv_process_t process;
@@ -96,7 +97,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	while (take_packet(child)) {
+	/* One that talks without end is not listened to without end. */
+	for (unsigned int i = 0; i < PACKETS_AT_ONCE && take_packet(child); i++) {
 	}
 }
 

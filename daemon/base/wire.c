@@ -12,6 +12,7 @@ enum tail_kind {
 	TAIL_STRINGS, /* wire_hello.tail_size bytes, the last a NUL */
 	TAIL_BPF,     /* wire_filter.count instructions, wire_filter.execute_size bytes */
 	TAIL_TEXT,    /* wire_refused.text_size bytes, the last a NUL */
+	TAIL_RECORD,  /* wire_decision.text_size bytes, the last a NUL */
 };
 
 /* Which packet is legal when, how long it is, and what descriptors it brings. */
@@ -31,6 +32,9 @@ static const struct wire_rule {
 	[WIRE_START] = {PHASE(START), sizeof(struct wire_start), TAIL_NONE, 3, true},
 	[WIRE_CHILD] = {PHASE(READY) | PHASE(SERVING), sizeof(struct wire_child), TAIL_NONE, 0,
 		false},
+	[WIRE_DECISION] = {PHASE(SERVING), sizeof(struct wire_decision), TAIL_RECORD, 0, false},
+	[WIRE_POLICY] = {PHASE(SERVED), sizeof(struct wire_policy), TAIL_NONE, 1, false},
+	[WIRE_TAKEN] = {PHASE(SERVING), sizeof(struct wire_taken), TAIL_NONE, 0, false},
 };
 static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
 static_assert(sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter) +
@@ -66,6 +70,10 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 		uint32_t length = ((const struct wire_refused *)packet)->text_size;
 		return length > 0 && length <= WIRE_TEXT_MAX ? (int64_t)length : -EPROTO;
 	}
+	case TAIL_RECORD: {
+		uint32_t length = ((const struct wire_decision *)packet)->text_size;
+		return length > 0 && length <= WIRE_RECORD_MAX ? (int64_t)length : -EPROTO;
+	}
 	case TAIL_NONE:
 		break;
 	}
@@ -90,8 +98,7 @@ static bool strings_are_whole(const struct wire_rule *rule, const void *packet, 
 	if (rule->tail == TAIL_BPF) {
 		return has_its_rules(packet);
 	}
-	return (rule->tail != TAIL_STRINGS && rule->tail != TAIL_TEXT) ||
-	       ((const char *)packet)[size - 1] == '\0';
+	return rule->tail == TAIL_NONE || ((const char *)packet)[size - 1] == '\0';
 }
 
 int wire_check(enum wire_phase phase, const void *packet, size_t size, size_t fd_count)
@@ -151,6 +158,22 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 	if (parts->execute_size > 0) {
 		memcpy(tail + instructions, parts->execute, parts->execute_size);
 	}
+	return size;
+}
+
+size_t wire_decision_make(void *packet, const char *record)
+{
+	size_t length = strlen(record);
+	size_t size = sizeof(struct wire_decision) + length;
+	struct wire_decision decision = {
+		.header = wire_header_make(WIRE_DECISION, size), .text_size = (uint32_t)length};
+
+	if (length == 0 || length > WIRE_RECORD_MAX) {
+		return 0;
+	}
+	memcpy(packet, &decision, sizeof(decision));
+	memcpy((char *)packet + sizeof(decision), record, length - 1);
+	((char *)packet)[size - 1] = '\0';
 	return size;
 }
 

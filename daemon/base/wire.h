@@ -21,6 +21,7 @@ enum wire_phase {
 	WIRE_PHASE_READY,    /* client or supervisor: the listener is sent */
 	WIRE_PHASE_START,    /* broker: just started */
 	WIRE_PHASE_SERVING,  /* supervisor: the broker has said READY */
+	WIRE_PHASE_SERVED,   /* broker: it has said READY */
 	WIRE_PHASES
 };
 
@@ -47,6 +48,12 @@ struct wire_filter_parts {
 };
 /* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
+
+/*
+ * `packet` has room for a wire_decision and WIRE_RECORD_MAX. Returns its size; 0 if the record,
+ * which ends with its newline, is too long.
+ */
+size_t wire_decision_make(void *packet, const char *record);
 /* The strings of a checked FILTER, in place. */
 const char *wire_filter_execute(const struct wire_filter *filter);
 

@@ -10,30 +10,39 @@
 #include <time.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/wire.h"
 #include "daemon/broker/audit_record.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/statistics.h"
 
-#define WAITING_MAX 1024u                 /* records */
+#define WAITING_MAX 1024u                 /* records, */
+#define WATCHED_MAX 512u                  /* of those that are only watched */
 #define RATE        2000u                 /* lines a second, */
 #define BURST       4000u                 /* after a pause */
 #define LOG_BYTES   (64ull * 1024 * 1024) /* of a session */
 #define DRAIN_STEPS 100u
 #define DRAIN_STEP  10000000L /* ns */
 
+/* A bucket of tokens, one a line. */
+struct bucket {
+	double tokens;
+	struct timespec refilled;
+};
+
 struct audit {
-	uint64_t session;
-	int log_fd, verbose_fd;
-	struct session_counters *counters;
+	struct audit_outputs to;
+	struct session_memory *memory;
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
+	bool has_writer;
 	struct audit_record *first, *last; /* a queue */
 	unsigned int waiting;
 	bool writing;
 	_Atomic unsigned int expected; /* decisions between answer and record */
 	uint64_t dropped;              /* since the last line */
 	uint64_t written;              /* bytes of the log */
-	double tokens;
-	struct timespec refilled;
+	struct bucket lines, watched;
 };
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
@@ -41,30 +50,67 @@ static double seconds_between(const struct timespec *from, const struct timespec
 	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_nsec - from->tv_nsec) / 1e9;
 }
 
-/* A bucket of tokens. Under the mutex. */
-static bool may_write(struct audit *audit)
+/* Under the mutex. */
+static bool take_token(struct bucket *bucket)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	audit->tokens += seconds_between(&audit->refilled, &now) * RATE;
-	audit->tokens = audit->tokens > BURST ? BURST : audit->tokens;
-	audit->refilled = now;
-	if (audit->tokens < 1 || audit->waiting >= WAITING_MAX) {
+	bucket->tokens += seconds_between(&bucket->refilled, &now) * RATE;
+	bucket->tokens = bucket->tokens > BURST ? BURST : bucket->tokens;
+	bucket->refilled = now;
+	if (bucket->tokens < 1) {
 		return false;
 	}
-	audit->tokens -= 1;
+	bucket->tokens -= 1;
 	return true;
 }
 
-/* Consumes the record; NULL is one that could not be made. */
-static void enqueue(struct audit *audit, struct audit_record *record)
+static bool is_written(const struct audit *audit, const struct audit_record *record)
+{
+	return record->for_log || audit->to.verbose >= 0;
+}
+
+/* Under the mutex. */
+static bool may_wait(struct audit *audit, bool written)
+{
+	return written ? audit->waiting < WAITING_MAX && take_token(&audit->lines)
+		       : audit->waiting < WATCHED_MAX && take_token(&audit->watched);
+}
+
+static void *write_all(void *argument);
+
+/* The first time that there is something to write. Under the mutex. */
+static bool has_writer(struct audit *audit)
+{
+	pthread_t thread;
+
+	if (!audit->has_writer && pthread_create(&thread, NULL, write_all, audit) == 0) {
+		audit->has_writer = true;
+		pthread_detach(thread);
+	}
+	return audit->has_writer;
+}
+
+/* Under the mutex. */
+static void leave_out(struct audit *audit, struct audit_record *record, bool written)
+{
+	if (written) {
+		audit->dropped++;
+		atomic_fetch_add(&audit->memory->counters.audit_dropped, 1);
+	}
+	if (atomic_load(&audit->memory->watched)) {
+		atomic_fetch_add(&audit->memory->statistics.untold, 1);
+	}
+	audit_record_free(record);
+}
+
+/* Consumes the record; NULL is one that could not be made. `written`: it is not only watched. */
+static void enqueue(struct audit *audit, struct audit_record *record, bool written)
 {
 	pthread_mutex_lock(&audit->mutex);
-	if (!record || !may_write(audit)) {
-		audit->dropped++;
-		atomic_fetch_add(&audit->counters->audit_dropped, 1);
-		audit_record_free(record);
+	if (!record || !may_wait(audit, written) || !has_writer(audit)) {
+		leave_out(audit, record, written);
 	} else {
 		*(audit->last ? &audit->last->next : &audit->first) = record;
 		audit->last = record;
@@ -88,8 +134,11 @@ static struct audit_record *dequeue(struct audit *audit, uint64_t *dropped)
 	}
 	audit->waiting--;
 	audit->writing = true;
-	*dropped = audit->dropped;
-	audit->dropped = 0;
+	*dropped = 0;
+	if (is_written(audit, record)) {
+		*dropped = audit->dropped;
+		audit->dropped = 0;
+	}
 	pthread_mutex_unlock(&audit->mutex);
 	return record;
 }
@@ -108,17 +157,50 @@ static void write_line(int fd, const char *line)
 	}
 }
 
-static void write_log(struct audit *audit, const struct audit_record *record, uint64_t dropped)
+static void write_log(struct audit *audit, const char *line)
 {
-	cleanup_free char *line = audit_record_to_json(record, audit->session, dropped);
-	size_t length = line ? strlen(line) : 0;
+	size_t length = strlen(line);
 
-	if (line && audit->written < LOG_BYTES && audit->written + length >= LOG_BYTES) {
-		write_line(audit->log_fd, "{\"event\":\"log-full\"}\n");
-	} else if (line && audit->written < LOG_BYTES) {
-		write_line(audit->log_fd, line);
+	if (audit->written < LOG_BYTES && audit->written + length >= LOG_BYTES) {
+		write_line(audit->to.log, "{\"event\":\"log-full\"}\n");
+	} else if (audit->written < LOG_BYTES) {
+		write_line(audit->to.log, line);
 	}
 	audit->written += length;
+}
+
+/* The socket does not block: a supervisor that is late costs lines, never time. */
+static void tell_supervisor(struct audit *audit, const char *line)
+{
+	static char packet[sizeof(struct wire_decision) + WIRE_RECORD_MAX]; /* the writer's alone */
+	size_t size = wire_decision_make(packet, line);
+
+	if (size == 0 || fdpass_send(audit->to.supervisor, packet, size, NULL, 0) < 0) {
+		atomic_fetch_add(&audit->memory->statistics.untold, 1);
+	}
+}
+
+static void write_record(struct audit *audit, struct audit_record *record, uint64_t dropped)
+{
+	bool watched = atomic_load(&audit->memory->watched) && audit->to.supervisor >= 0;
+
+	audit_record_look_up(record);
+	if (record->for_log || watched) {
+		cleanup_free char *line =
+			audit_record_to_json(record, audit->memory->session, dropped);
+		if (line && record->for_log) {
+			write_log(audit, line);
+		}
+		if (line && watched) {
+			tell_supervisor(audit, line);
+		}
+	}
+	if (audit->to.verbose >= 0) {
+		cleanup_free char *line = audit_record_to_text(record, dropped);
+		if (line) {
+			write_line(audit->to.verbose, line);
+		}
+	}
 }
 
 static void *write_all(void *argument)
@@ -128,44 +210,35 @@ static void *write_all(void *argument)
 	for (;;) {
 		uint64_t dropped;
 		struct audit_record *record = dequeue(audit, &dropped);
-		audit_record_look_up(record);
-		if (audit->log_fd >= 0 && record->for_log) {
-			write_log(audit, record, dropped);
-		}
-		if (audit->verbose_fd >= 0) {
-			cleanup_free char *line = audit_record_to_text(record, dropped);
-			if (line) {
-				write_line(audit->verbose_fd, line);
-			}
-		}
+		write_record(audit, record, dropped);
 		audit_record_free(record);
 	}
 	return NULL;
 }
 
-int audit_new(struct audit **auditp, uint64_t session, int log_fd, int verbose_fd,
-	struct session_counters *counters)
+static struct bucket full_bucket(void)
+{
+	struct bucket bucket = {.tokens = BURST};
+
+	clock_gettime(CLOCK_MONOTONIC, &bucket.refilled);
+	return bucket;
+}
+
+int audit_new(
+	struct audit **auditp, struct session_memory *memory, const struct audit_outputs *outputs)
 {
 	struct audit *audit = calloc(1, sizeof(*audit));
-	pthread_t thread;
 
 	if (!audit) {
 		return -ENOMEM;
 	}
-	audit->session = session;
-	audit->log_fd = log_fd;
-	audit->verbose_fd = verbose_fd;
-	audit->counters = counters;
-	audit->tokens = BURST;
-	clock_gettime(CLOCK_MONOTONIC, &audit->refilled);
+	audit->to = *outputs;
+	audit->memory = memory;
+	audit->lines = audit->watched = full_bucket();
 	pthread_mutex_init(&audit->mutex, NULL);
 	pthread_cond_init(&audit->filled, NULL);
 	*auditp = audit;
-	/* Where nobody reads there is nothing to write. */
-	if (log_fd < 0 && verbose_fd < 0) {
-		return 0;
-	}
-	return -pthread_create(&thread, NULL, write_all, audit);
+	return 0;
 }
 
 void audit_drain(struct audit *audit)
@@ -203,15 +276,25 @@ void audit_expect(struct audit *audit)
 	atomic_fetch_add(&audit->expected, 1);
 }
 
+static_assert((int)POLICY_ALLOW == SESSION_ALLOWED && (int)POLICY_DENY == SESSION_DENIED &&
+		      (int)POLICY_INJECT == SESSION_INJECTED && (int)POLICY_KILL == SESSION_KILLED,
+	"a verdict is counted under its own number");
+
 static void record(struct audit *audit, const struct request *request, enum act_outcome outcome)
 {
-	if (!is_decision(request) || outcome == ACT_GONE || outcome == ACT_GIVE_BACK) {
+	if (outcome == ACT_GONE || outcome == ACT_GIVE_BACK) {
 		return;
 	}
-	count(audit->counters, request);
-	bool for_log = request->verdict.log && audit->log_fd >= 0;
-	if (for_log || audit->verbose_fd >= 0) {
-		enqueue(audit, audit_record_new(request, for_log));
+	statistics_count(&audit->memory->statistics, request->slot->notification.data.nr,
+		(enum session_verdict)request->verdict.action, &request->received);
+	if (!is_decision(request)) {
+		return;
+	}
+	count(&audit->memory->counters, request);
+	bool for_log = request->verdict.log && audit->to.log >= 0;
+	bool written = for_log || audit->to.verbose >= 0;
+	if (written || atomic_load_explicit(&audit->memory->watched, memory_order_relaxed)) {
+		enqueue(audit, audit_record_new(request, for_log), written);
 	}
 }
 

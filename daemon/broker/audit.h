@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Last stage: the audit log. One line a decision, as JSON to a file and in words to a terminal. A
- * worker only counts and copies; a thread of its own looks up the program's name, formats and
- * writes, so a slow terminal or disk slows nobody. What a target can cause is bounded: lines that
- * wait, lines a second and bytes a session; what was left out is counted and told.
+ * Last stage: the audit log. One line a decision, as JSON to a file and in words to a terminal; and
+ * to the supervisor, of every decision, while somebody watches (session_memory.watched). A worker
+ * only counts and copies; a thread of its own looks up the program's name, formats and writes, so a
+ * slow terminal or disk slows nobody. What a target can cause is bounded: lines that wait, lines a
+ * second and bytes a session; what was left out is counted and told. What is only watched has a
+ * bound of its own, so that it takes nothing from the log.
  */
 #pragma once
 
@@ -15,12 +17,18 @@
 struct audit;
 struct request;
 
+/* Where the lines go: descriptors, -1 where nobody wants them. */
+struct audit_outputs {
+	int log, verbose; /* consumed */
+	int supervisor;   /* the control socket, for WIRE_DECISION: stays the caller's */
+};
+
 /*
- * `log_fd` and `verbose_fd` are consumed; -1 where nobody wants them. 0 or a negative errno.
- * `counters` are the session's and count all decisions, written or not.
+ * 0 or a negative errno. The memory is the session's; its counters count all decisions, written or
+ * not.
  */
-int audit_new(struct audit **auditp, uint64_t session, int log_fd, int verbose_fd,
-	struct session_counters *counters);
+int audit_new(
+	struct audit **auditp, struct session_memory *memory, const struct audit_outputs *outputs);
 
 /* Waits until all that was decided so far is written, but not longer than a second. */
 void audit_drain(struct audit *audit);

@@ -85,9 +85,8 @@ static unsigned int microseconds_since(const struct timespec *begin)
 static void copy_rule(struct audit_record *record, const struct policy_rule *rule)
 {
 	if (rule) {
-		record->rule_file = rule->origin.file;
+		record->rule_file = rule->origin.file ? strdup(rule->origin.file) : NULL;
 		record->rule_line = rule->origin.line;
-		record->rule_text = rule->origin.text;
 	}
 }
 
@@ -152,6 +151,7 @@ void audit_record_free(struct audit_record *record)
 	if (record) {
 		free(record->asked);
 		free(record->resolved);
+		free(record->rule_file);
 		free(record);
 	}
 }

@@ -22,9 +22,8 @@ struct audit_record {
 	int error; /* the errno that the target got, or 0 */
 	int value; /* what it got else */
 	unsigned int microseconds;
-	const char *rule_file; /* of the policy, which outlives all records; NULL without a rule */
+	char *rule_file; /* a copy: the policy may be another's by then; NULL without a rule */
 	unsigned int rule_line;
-	const char *rule_text;
 	char *asked;    /* path or address as the target passed it */
 	char *resolved; /* as it was decided on; NULL where that is the same */
 };

@@ -94,16 +94,17 @@ static int compare_identities(struct broker *broker, pid_t tid)
 
 /* Consumes what it uses of `fds`. */
 static int take_descriptors(struct broker *broker, const struct wire_start *start, int *fds,
-	struct start_failure *failure)
+	int control, struct start_failure *failure)
 {
 	size_t next = START_FD_OTHERS;
-	int log = start->flags & WIRE_START_LOG ? steal_fd(&fds[next++]) : -1;
-	int verbose = start->flags & WIRE_START_VERBOSE ? steal_fd(&fds[next++]) : -1;
+	struct audit_outputs outputs = {
+		.log = start->flags & WIRE_START_LOG ? steal_fd(&fds[next++]) : -1,
+		.verbose = start->flags & WIRE_START_VERBOSE ? steal_fd(&fds[next++]) : -1,
+		.supervisor = control};
 	int error = session_memory_map(fds[START_FD_MEMORY], &broker->memory);
 
 	if (error == 0) {
-		error = audit_new(
-			&broker->audit, start->session, log, verbose, &broker->memory->counters);
+		error = audit_new(&broker->audit, broker->memory, &outputs);
 	}
 	if (error < 0) {
 		return fail(failure, error, "the broker cannot use the session's memory: %s",
@@ -186,7 +187,7 @@ int start_receive(struct broker *broker, int control, bool *resumes, struct star
 	}
 	*resumes = packet->start.flags & WIRE_START_RESUME;
 	broker->session = packet->start.session;
-	error = take_descriptors(broker, &packet->start, fds, failure);
+	error = take_descriptors(broker, &packet->start, fds, control, failure);
 	fdpass_close_all(fds, fd_count);
 	if (error < 0) {
 		return error;

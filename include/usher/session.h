@@ -16,8 +16,10 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC   0x6d737375u /* "ussm" */
-#define SESSION_VERSION 1u
+#define SESSION_VERSION 2u
 #define SESSION_SLOTS   1024u
+#define SESSION_CALLS   128u /* kinds of calls that are counted apart */
+#define SESSION_DELAYS  24u
 
 enum session_slot_state {
 	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
@@ -55,6 +57,37 @@ struct session_counters {
 	_Atomic uint64_t broker_starts;
 };
 
+/* What became of a notification, for those who count; the order is that of enum policy_action. */
+enum session_verdict {
+	SESSION_ALLOWED,
+	SESSION_DENIED,
+	SESSION_INJECTED,
+	SESSION_KILLED,
+	SESSION_VERDICTS
+};
+
+/* Found by the call's number: open addressing. Entries are taken once and never given back. */
+struct session_call {
+	_Atomic uint32_t number; /* of the system call, and one more; 0: free */
+	uint32_t padding;
+	_Atomic uint64_t counts[SESSION_VERDICTS];
+};
+
+/*
+ * What metrics are made of: all notifications that were answered, by call and verdict, and how long
+ * it took from receipt to answer. Bucket i of `delays` has those below 2^i microseconds and not
+ * below 2^(i-1); the last has the rest.
+ */
+struct session_statistics {
+	_Atomic uint64_t delays[SESSION_DELAYS];
+	_Atomic uint64_t nanoseconds; /* all of them together */
+	_Atomic uint64_t untold;      /* decisions that somebody watched and that were left out */
+	struct session_call other;    /* calls that found no entry of their own */
+	uint8_t reserved[8];
+	struct session_call calls[SESSION_CALLS];
+};
+static_assert(sizeof(struct session_statistics) == 256 + SESSION_CALLS * 40, "session layout");
+
 struct session_memory {
 	uint32_t magic;
 	uint32_t version;
@@ -63,8 +96,11 @@ struct session_memory {
 	_Atomic uint32_t facts; /* enum session_facts */
 	uint32_t slot_count;
 	struct session_counters counters;
-	uint8_t reserved[56];
+	_Atomic uint32_t watched; /* not 0: somebody wants to see each decision */
+	uint8_t reserved[52];
+	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
 };
-static_assert(sizeof(struct session_memory) == 128 + SESSION_SLOTS * sizeof(struct session_slot),
+static_assert(sizeof(struct session_memory) == 128 + sizeof(struct session_statistics) +
+						       SESSION_SLOTS * sizeof(struct session_slot),
 	"session layout");

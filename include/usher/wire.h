@@ -31,6 +31,7 @@
 #define WIRE_FILTER_MAX  4096u /* BPF_MAXINSNS */
 #define WIRE_EXECUTE_MAX (24u * 1024u)
 #define WIRE_SETS_MAX    64u
+#define WIRE_RECORD_MAX  (20u * 1024u) /* a DECISION's record, with its NUL */
 #define WIRE_FDS_MAX     5u
 
 /*
@@ -50,6 +51,9 @@ enum wire_type {
 	WIRE_START, /* supervisor to broker */
 	WIRE_CHILD, /* broker to supervisor: the program stopped, went on or ended (embedded mode)
 		     */
+	WIRE_DECISION, /* broker to supervisor, while session_memory.watched is set */
+	WIRE_POLICY,   /* supervisor to a broker that serves: another policy */
+	WIRE_TAKEN,    /* broker to supervisor: it holds from now on */
 	WIRE_TYPES
 };
 
@@ -145,3 +149,31 @@ struct wire_child {
 	int32_t status;
 };
 static_assert(sizeof(struct wire_child) == 24, "wire layout");
+
+/*
+ * DECISION. The tail is the record of the audit log, a JSON object, with a NUL in place of its
+ * newline. What finds no room in the socket is left out, and counted in session_statistics.untold.
+ */
+struct wire_decision {
+	struct wire_header header;
+	uint32_t text_size;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct wire_decision) == 24, "wire layout");
+
+/*
+ * POLICY. One descriptor: the snapshot that all calls received from now on are decided by. A broker
+ * that cannot take it ends, and its successor begins with it.
+ */
+struct wire_policy {
+	struct wire_header header;
+	uint64_t number; /* TAKEN has the same */
+};
+static_assert(sizeof(struct wire_policy) == 24, "wire layout");
+
+/* TAKEN. Calls received before may still be under way under the policy before. */
+struct wire_taken {
+	struct wire_header header;
+	uint64_t number;
+};
+static_assert(sizeof(struct wire_taken) == 24, "wire layout");

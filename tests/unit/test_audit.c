@@ -19,8 +19,11 @@
 
 #include "broker_target.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/fdpass.h"
+#include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/audit_record.h"
+#include "daemon/broker/statistics.h"
 
 static const struct policy_rule rule = {
 	.section = POLICY_FILES, .origin = {.file = "/p/a.ini", .line = 7, .text = "deny = /x"}};
@@ -221,10 +224,25 @@ static int new_audit(struct stage *stage, struct audit **audit)
 {
 	int log = memfd_create("log", MFD_CLOEXEC);
 	int kept = fcntl(log, F_DUPFD_CLOEXEC, 0);
+	const struct audit_outputs outputs = {.log = log, .verbose = -1, .supervisor = -1};
 
 	stage->broker.memory->counters = (struct session_counters){0};
-	assert_int_equal(audit_new(audit, 42, log, -1, &stage->broker.memory->counters), 0);
+	memset(&stage->broker.memory->statistics, 0, sizeof(struct session_statistics));
+	assert_int_equal(audit_new(audit, stage->broker.memory, &outputs), 0);
 	return kept;
+}
+
+/* How often the call was counted with this verdict. */
+static uint64_t counted(const struct stage *stage, int call, enum session_verdict verdict)
+{
+	const struct session_statistics *statistics = &stage->broker.memory->statistics;
+
+	for (size_t i = 0; i < SESSION_CALLS; i++) {
+		if (statistics->calls[i].number == (uint32_t)call + 1) {
+			return statistics->calls[i].counts[verdict];
+		}
+	}
+	return 0;
 }
 
 static void no_line_is_lost_below_the_limit(void **state)
@@ -300,6 +318,111 @@ static void only_decisions_are_logged_and_counted(void **state)
 	assert_int_equal(counters->allowed, 1);
 	assert_int_equal(counters->injected, 1);
 	assert_int_equal(counters->denied, 0);
+	/* The statistics count each answer, whatever it was about. */
+	assert_int_equal(counted(stage, SYS_openat, SESSION_ALLOWED), 2);
+	assert_int_equal(counted(stage, SYS_openat, SESSION_INJECTED), 1);
+}
+
+static void calls_are_counted_apart_as_long_as_there_is_room(void **state)
+{
+	struct session_statistics statistics = {.nanoseconds = 0};
+	struct timespec now;
+	uint64_t delays = 0;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (int call = 0; call < (int)SESSION_CALLS + 5; call++) {
+		statistics_count(&statistics, 3 * call, SESSION_DENIED, &now);
+		statistics_count(&statistics, 3 * call, SESSION_ALLOWED, &now);
+	}
+	for (size_t i = 0; i < SESSION_CALLS; i++) {
+		assert_int_equal((statistics.calls[i].number - 1) % 3, 0);
+		assert_int_equal(statistics.calls[i].counts[SESSION_DENIED], 1);
+		assert_int_equal(statistics.calls[i].counts[SESSION_ALLOWED], 1);
+	}
+	assert_int_equal(statistics.other.counts[SESSION_DENIED], 5);
+	for (size_t i = 0; i < SESSION_DELAYS; i++) {
+		delays += statistics.delays[i];
+	}
+	assert_int_equal(delays, 2 * (SESSION_CALLS + 5));
+}
+
+static void delays_are_sorted_by_powers_of_two(void **state)
+{
+	(void)state;
+	assert_int_equal(statistics_bucket(0), 0);
+	assert_int_equal(statistics_bucket(999), 0);
+	assert_int_equal(statistics_bucket(1000), 1);
+	assert_int_equal(statistics_bucket(1999), 1);
+	assert_int_equal(statistics_bucket(2000), 2);
+	assert_int_equal(statistics_bucket(15999), 4);
+	assert_int_equal(statistics_bucket(UINT64_MAX), SESSION_DELAYS - 1);
+}
+
+/* The records that have come, or -EAGAIN. */
+static int receive_decision(int socket, char *text, size_t size)
+{
+	union {
+		struct wire_decision decision;
+		char room[WIRE_PACKET_MAX];
+	} packet;
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+	ssize_t length = fdpass_receive(socket, &packet, sizeof(packet), fds, &fd_count);
+
+	if (length > 0) {
+		assert_int_equal(
+			wire_check(WIRE_PHASE_SERVING, &packet, (size_t)length, fd_count), 0);
+		assert_int_equal(wire_type_of(&packet), WIRE_DECISION);
+		assert_in_range(packet.decision.text_size, 1, size);
+		memcpy(text, packet.room + sizeof(packet.decision), packet.decision.text_size);
+	}
+	return (int)length;
+}
+
+static void who_watches_sees_what_no_log_has(void **state)
+{
+	struct stage *stage = *state;
+	struct session_memory *memory = stage->broker.memory;
+	struct audit *log = NULL;
+	char text[WIRE_RECORD_MAX];
+	int pair[2];
+	uint64_t seen = 0;
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	const struct audit_outputs outputs = {.log = -1, .verbose = -1, .supervisor = pair[0]};
+	memory->counters = (struct session_counters){0};
+	memset(&memory->statistics, 0, sizeof(memory->statistics));
+	assert_int_equal(audit_new(&log, memory, &outputs), 0);
+	struct request *request = an_open(stage, "/a", "/a");
+	request->verdict.action = POLICY_ALLOW;
+	request->result = 5;
+
+	audit_expect(log);
+	audit(log, request, ACT_DONE);
+	audit_drain(log);
+	assert_int_equal(receive_decision(pair[1], text, sizeof(text)), -EAGAIN);
+	memory->watched = 1;
+	for (unsigned int i = 0; i < 20000; i++) {
+		audit_expect(log);
+		audit(log, request, ACT_DONE);
+	}
+	audit_drain(log);
+	while (receive_decision(pair[1], text, sizeof(text)) > 0) {
+		struct json_object *object = json_tokener_parse(text);
+		assert_string_equal(text_of(object, "verdict"), "allow");
+		assert_string_equal(text_of(object, "asked"), "/a");
+		json_object_put(object);
+		seen++;
+	}
+	/* What the socket or the rate had no room for is counted, and is no loss of the log's. */
+	assert_true(seen > 0);
+	assert_int_equal(seen + memory->statistics.untold, 20000);
+	assert_int_equal(memory->counters.audit_dropped, 0);
+	memory->watched = 0;
+	close(pair[0]);
+	close(pair[1]);
 }
 
 int main(void)
@@ -313,6 +436,9 @@ int main(void)
 		cmocka_unit_test(no_line_is_lost_below_the_limit),
 		cmocka_unit_test(what_is_left_out_is_counted),
 		cmocka_unit_test(only_decisions_are_logged_and_counted),
+		cmocka_unit_test(calls_are_counted_apart_as_long_as_there_is_room),
+		cmocka_unit_test(delays_are_sorted_by_powers_of_two),
+		cmocka_unit_test(who_watches_sees_what_no_log_has),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
