@@ -289,7 +289,7 @@ def judge(suite, name, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seconds', type=float, default=3)
+    parser.add_argument('--seconds', type=float, default=1)
     parser.add_argument('--controls', action='store_true', help='natively only')
     parser.add_argument('patterns', nargs='*')
     options = parser.parse_args()
