@@ -63,8 +63,9 @@ static int load_policy(struct policy **policyp, const struct run_options *option
 		error = client_variables_init(&variables, options->sets, options->set_count);
 	}
 	if (error == 0) {
-		struct policy_options how = {
-			.variables = variables.values, .directories = searched};
+		struct policy_options how = {.variables = variables.values,
+			.directories = searched,
+			.network = options->network};
 		error = policy_load(policyp, file, &how, &report);
 		policy_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
 		policy_report_finish(&report);
@@ -207,6 +208,7 @@ static int start_processes(struct embedded *session, int handover_socket, int co
 struct enforcement {
 	struct filter filter;
 	struct execute_rules execute;
+	enum wire_network network;
 };
 
 static void finish_enforcement(struct enforcement *enforcement)
@@ -225,6 +227,7 @@ static int send_filter(int socket, const struct enforcement *enforcement)
 		.execute = enforcement->execute.text,
 		.execute_size = enforcement->execute.size,
 		.execute_count = enforcement->execute.count,
+		.network = enforcement->network,
 	};
 
 	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)
@@ -282,6 +285,7 @@ static int make_enforcement(struct enforcement *enforcement, const struct policy
 	const struct filter_options options = {.targets_are_root = geteuid() == 0};
 	int error = filter_compile(&enforcement->filter, policy, &options);
 
+	enforcement->network = policy_network(policy);
 	return error < 0 ? error : execute_rules_make(&enforcement->execute, policy);
 }
 

@@ -20,6 +20,7 @@
 
 #include "client/commands.h"
 #include "client/landlock.h"
+#include "client/network.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -67,7 +68,8 @@ static int send_hello(int socket, const struct handover_hello *hello)
 {
 	union packet *packet = calloc(1, sizeof(*packet));
 	cleanup_free void *owned = packet;
-	struct wire_hello fixed = {.set_count = (uint32_t)hello->set_count};
+	struct wire_hello fixed = {
+		.set_count = (uint32_t)hello->set_count, .network = hello->network};
 	size_t capacity = sizeof(*packet) - sizeof(fixed);
 	int fds[2];
 	size_t fd_count = 0;
@@ -263,6 +265,18 @@ static int confine_execution(const struct wire_filter *filter, struct handover_f
 	}
 }
 
+/* Before all else: it takes a process of one thread, and calls that the filter may refuse. */
+static int enter_network(const struct wire_filter *filter, struct handover_failure *failure)
+{
+	int error = filter->network > WIRE_NETWORK_HOST ? network_enter() : 0;
+
+	return error == 0 ? 0
+			  : fail(failure, error,
+				    "the program is to live in an empty network, and none can be "
+				    "made: %s; see 'network namespace' of 'usher doctor'",
+				    strerror(-error));
+}
+
 static void probe_and_wait(struct handover *h)
 {
 	long probe = syscall(SYS_seccomp, WIRE_PROBE_OPERATION, 0, WIRE_PROBE_TEXT);
@@ -290,7 +304,10 @@ int handover(int socket, const struct handover_hello *hello, struct handover_fai
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
 	}
-	error = confine_execution(&packet->filter, failure);
+	error = enter_network(&packet->filter, failure);
+	if (error == 0) {
+		error = confine_execution(&packet->filter, failure);
+	}
 	if (error < 0) {
 		return error;
 	}

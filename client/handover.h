@@ -11,14 +11,16 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct handover_hello {
 	const char *policy;
 	const char *command; /* for people */
 	const char *const *sets;
 	size_t set_count;
-	int log_fd;     /* -1 or open for writing */
-	int verbose_fd; /* -1 or open for writing */
+	uint32_t network; /* enum wire_network, as asked for */
+	int log_fd;       /* -1 or open for writing */
+	int verbose_fd;   /* -1 or open for writing */
 };
 
 struct handover_failure {
@@ -28,7 +30,7 @@ struct handover_failure {
 /*
  * 0: the calling thread is filtered and its session is served; exec is what is left to do. Else a
  * negative errno with `failure` told: the calling thread is not filtered, but it may have lost
- * rights (no_new_privs, Landlock), and is good for nothing but to end. What fails
+ * rights (no_new_privs, Landlock) or its network, and is good for nothing but to end. What fails
  * after the filter is loaded cannot be undone: it is told on stderr and the process ends with
  * EXIT_RUN. `socket` stays the caller's.
  */

@@ -6,22 +6,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "client/network.h"
 #include "client/probe.h"
 #include "daemon/base/cleanup.h"
 
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define DISCARD       9
+#define ELSEWHERE     0xc0000201u /* 192.0.2.1, which is nobody's */
 
 /* Confines us to reading /proc. 0 or a negative errno. */
 static int confine_to_proc(void)
@@ -104,40 +104,32 @@ void probe_user_namespace(struct probe_result *result)
 	probe_report(result, PROBE_OK, "one can be entered, and a mount namespace in it");
 }
 
-/* 0 or a negative errno of a datagram socket's connect to 127.0.0.1. */
-static int reach_loopback(int fd)
+/* 0 or a negative errno of a datagram socket's connect to `host`. */
+static int reach(int fd, in_addr_t host)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons(DISCARD),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(DISCARD), .sin_addr.s_addr = htonl(host)};
 
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static int raise_loopback(int fd)
-{
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-
-	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
-}
-
+/* The very way in which `usher run --net` goes. */
 void probe_network_namespace(struct probe_result *result)
 {
-	int error = enter_namespaces(CLONE_NEWNET);
+	int error = network_enter();
 
 	if (error < 0) {
 		probe_report(result, PROBE_MISSING, "entering one: %s", strerror(-error));
 		return;
 	}
 	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || reach_loopback(fd) == 0) {
+	if (fd < 0 || reach(fd, ELSEWHERE) != -ENETUNREACH) {
 		probe_report(result, PROBE_MISSING, "the network outside can still be reached");
 		return;
 	}
-	error = raise_loopback(fd);
-	error = error == 0 ? reach_loopback(fd) : error;
+	error = reach(fd, INADDR_LOOPBACK);
 	if (error < 0) {
-		probe_report(result, PROBE_LIMITED, "its loopback cannot be set up: %s",
+		probe_report(result, PROBE_LIMITED, "its loopback cannot be reached: %s",
 			strerror(-error));
 		return;
 	}

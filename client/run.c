@@ -15,6 +15,7 @@
 #include "client/commands.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/install.h"
+#include "daemon/policy/policy.h"
 
 #define DEFAULT_POLICY "default"
 
@@ -29,6 +30,12 @@ static const char help[] =
 	"      --daemon             by usherd; fails if it is not there\n"
 	"      --embedded           without usherd\n"
 	"                           (default: by usherd if it is there and the policy is a NAME)\n"
+	"      --net=host|broker|none\n"
+	"                           the program's network: the machine's; an empty one, out of "
+	"which\n"
+	"                           the connections lead that rules allow; an empty one. It can "
+	"be\n"
+	"                           narrower than the policy's `net`, never wider\n"
 	"  -l, --log FILE           denials, injections and audited decisions as JSON lines; '-' "
 	"is\n"
 	"                           standard error\n"
@@ -42,6 +49,7 @@ static const char help[] =
 enum long_option {
 	OPTION_DAEMON = 256,
 	OPTION_EMBEDDED,
+	OPTION_NET,
 };
 
 static const struct option known_options[] = {
@@ -49,6 +57,7 @@ static const struct option known_options[] = {
 	{"set", required_argument, NULL, 's'},
 	{"daemon", no_argument, NULL, OPTION_DAEMON},
 	{"embedded", no_argument, NULL, OPTION_EMBEDDED},
+	{"net", required_argument, NULL, OPTION_NET},
 	{"log", required_argument, NULL, 'l'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -72,6 +81,18 @@ static int add_set(struct run_options *options, const char *set)
 	return 0;
 }
 
+static int take_network(struct run_options *options, const char *name)
+{
+	int network = policy_network_value(name);
+
+	if (network < 0) {
+		(void)fprintf(stderr, "usher: --net=%s: it must be host, broker or none\n", name);
+		return network;
+	}
+	options->network = (enum wire_network)network;
+	return 0;
+}
+
 static int take_option(struct run_options *options, int option)
 {
 	switch (option) {
@@ -86,6 +107,8 @@ static int take_option(struct run_options *options, int option)
 	case OPTION_EMBEDDED:
 		options->mode = RUN_EMBEDDED;
 		return 0;
+	case OPTION_NET:
+		return take_network(options, optarg);
 	case 'l':
 		options->log = optarg;
 		return 0;
@@ -249,6 +272,7 @@ int command_run(int argc, char **argv)
 		.command = line ? line : "",
 		.sets = options.sets,
 		.set_count = options.set_count,
+		.network = options.network,
 		.log_fd = -1,
 		.verbose_fd = -1};
 	if (open_logs(&options, &hello) < 0) {

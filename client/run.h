@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "client/handover.h"
+#include "usher/wire.h"
 
 struct run_options {
 	const char *policy; /* a name, or a file if it has a slash */
@@ -13,6 +14,7 @@ struct run_options {
 	size_t set_count;
 	const char *log; /* a file, or "-" */
 	bool verbose;
+	enum wire_network network;
 	enum run_mode { RUN_ANYHOW, RUN_DAEMON, RUN_EMBEDDED } mode;
 	char **command; /* NULL-terminated */
 };

@@ -168,6 +168,7 @@ static void send_filter(struct client *client, const struct preparation *prepara
 		.execute = preparation->execute.text,
 		.execute_size = preparation->execute.size,
 		.execute_count = preparation->execute.count,
+		.network = preparation->network,
 	};
 
 	assert(parts.count <= WIRE_FILTER_MAX);
@@ -188,6 +189,13 @@ static void log_lines(char *text)
 	}
 }
 
+/* The broker's connections are ours: whoever has been put into another network gets none of them.
+ */
+static bool may_have_network(const struct client *client, const struct preparation *preparation)
+{
+	return preparation->network != WIRE_NETWORK_BROKER || peer_is_in_our_network(&client->peer);
+}
+
 static void on_prepared(struct preparation *preparation, void *owner)
 {
 	struct client *client = owner;
@@ -199,6 +207,10 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	if (preparation->error < 0) {
 		refuse(client, preparation->error, "%s",
 			preparation->text ? preparation->text : "out of memory");
+	} else if (!may_have_network(client, preparation)) {
+		refuse(client, -EPERM,
+			"'net = broker' would give you the network of usherd, and you live in "
+			"another; use --embedded or --net=none");
 	} else {
 		client->snapshot = steal_fd(&preparation->snapshot);
 		client->user = steal_pointer(&preparation->user);
@@ -244,8 +256,7 @@ static void on_hello(struct client *client, struct packet *packet)
 	const struct wire_hello *hello = packet->data;
 	struct wire_hello_strings strings;
 
-	if ((hello->flags & ~KNOWN_FLAGS) || hello->reserved != 0 ||
-		wire_hello_read(packet->data, &strings) < 0) {
+	if ((hello->flags & ~KNOWN_FLAGS) || wire_hello_read(packet->data, &strings) < 0) {
 		refuse(client, -EPROTO, "the HELLO is malformed");
 		return;
 	}

@@ -93,15 +93,34 @@ static bool ids_are_all(const struct ids *ids, unsigned int id)
 	return ids->id[0] == id && ids->id[1] == id && ids->id[2] == id && ids->id[3] == id;
 }
 
+enum namespace_answer { NAMESPACE_OTHER, NAMESPACE_OURS, NAMESPACE_UNKNOWN };
+
+/* `kind` is a name of namespaces(7) in /proc/PID/ns. */
+static enum namespace_answer look_at_namespace(const struct peer *peer, const char *kind)
+{
+	char path[64], entry[32], theirs[PATH_MAX], ours[PATH_MAX];
+
+	snprintf(entry, sizeof(entry), "ns/%s", kind);
+	snprintf(path, sizeof(path), "/proc/self/%s", entry);
+	ssize_t length = readlink(path, ours, sizeof(ours));
+	ssize_t their_length = read_proc_link(peer, entry, theirs);
+	if (their_length < 0 || length < 0) {
+		return NAMESPACE_UNKNOWN;
+	}
+	return their_length == length && memcmp(theirs, ours, (size_t)length) == 0
+		       ? NAMESPACE_OURS
+		       : NAMESPACE_OTHER;
+}
+
+/* A daemon that may not look has no capability to lend either. */
 static bool is_in_our_user_namespace(const struct peer *peer)
 {
-	char theirs[PATH_MAX], ours[PATH_MAX];
-	ssize_t length = readlink("/proc/self/ns/user", ours, sizeof(ours));
-	ssize_t their_length = read_proc_link(peer, "ns/user", theirs);
+	return look_at_namespace(peer, "user") != NAMESPACE_OTHER;
+}
 
-	/* A daemon that may not look has no capability to lend either. */
-	return their_length < 0 ||
-	       (their_length == length && memcmp(theirs, ours, (size_t)length) == 0);
+bool peer_is_in_our_network(const struct peer *peer)
+{
+	return look_at_namespace(peer, "net") == NAMESPACE_OURS && peer_is_running(peer);
 }
 
 static int take_status(struct peer *peer)

@@ -38,6 +38,9 @@ void peer_finish(struct peer *peer);
  */
 bool peer_is_running(const struct peer *peer);
 
+/* Does it live in our network namespace? False also if that cannot be told. */
+bool peer_is_in_our_network(const struct peer *peer);
+
 bool peer_has_group(const struct peer *peer, gid_t gid);
 
 /*

@@ -126,7 +126,8 @@ static int load_policy(
 						 .sets = (const char *const *)preparation->sets,
 						 .set_count = preparation->set_count},
 		.directories = directories,
-		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0};
+		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0,
+		.network = preparation->asked};
 	cleanup_free char *path = NULL;
 	struct policy_report report = {0};
 
@@ -174,6 +175,7 @@ static int make(struct preparation *preparation, const struct values *values)
 			preparation->policy,
 			result == -E2BIG ? "they are too many" : strerror(-result));
 	}
+	preparation->network = policy_network(policy);
 	preparation->snapshot = policy_to_snapshot(policy);
 	return preparation->snapshot < 0 ? preparation->snapshot : 0;
 }
@@ -237,6 +239,7 @@ int prepare_start(struct preparation **preparationp, uv_loop_t *loop, struct con
 	preparation->config = config_ref(config);
 	preparation->uid = peer->uid;
 	preparation->targets_are_root = peer->ids_can_vary;
+	preparation->asked = (enum wire_network)hello->network;
 	preparation->directory = peer_working_directory(peer);
 	preparation->done = done;
 	preparation->owner = owner;

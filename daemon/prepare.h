@@ -11,6 +11,7 @@
 
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
+#include "usher/wire.h"
 
 struct config;
 struct peer;
@@ -23,6 +24,7 @@ struct preparation {
 	char *report; /* the policy's mistakes, line by line, for the log; or NULL */
 	struct filter filter;
 	struct execute_rules execute;
+	enum wire_network network;
 	int snapshot; /* a descriptor */
 	char *user;   /* the client's name; NULL if it has none */
 
@@ -30,6 +32,7 @@ struct preparation {
 	struct config *config;
 	uid_t uid;
 	bool targets_are_root;
+	enum wire_network asked; /* for the network, by the client */
 	char *policy, *directory;
 	char **sets;
 	size_t set_count;

@@ -150,7 +150,8 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 		.count = (uint32_t)parts->count,
 		.seccomp_flags = parts->seccomp_flags,
 		.execute_count = (uint32_t)parts->execute_count,
-		.execute_size = (uint32_t)parts->execute_size};
+		.execute_size = (uint32_t)parts->execute_size,
+		.network = parts->network};
 	char *tail = (char *)packet + sizeof(filter);
 
 	memcpy(packet, &filter, sizeof(filter));
@@ -218,6 +219,7 @@ int wire_hello_read(const void *packet, struct wire_hello_strings *strings)
 		return -EPROTO;
 	}
 	strings->set_count = hello->set_count;
+	strings->network = hello->network;
 	strings->policy = next_string(&cursor, end);
 	strings->command = next_string(&cursor, end);
 	for (size_t i = 0; i < hello->set_count; i++) {
@@ -226,5 +228,5 @@ int wire_hello_read(const void *packet, struct wire_hello_strings *strings)
 			return -EPROTO;
 		}
 	}
-	return strings->command && cursor == end ? 0 : -EPROTO;
+	return strings->command && cursor == end && hello->network < WIRE_NETWORKS ? 0 : -EPROTO;
 }

@@ -45,6 +45,7 @@ struct wire_filter_parts {
 	const char *execute;
 	size_t execute_size; /* at most WIRE_EXECUTE_MAX */
 	size_t execute_count;
+	uint32_t network; /* enum wire_network */
 };
 /* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
@@ -68,5 +69,6 @@ struct wire_hello_strings {
 	const char *policy, *command;
 	const char *sets[WIRE_SETS_MAX];
 	size_t set_count;
+	uint32_t network; /* enum wire_network */
 };
 int wire_hello_read(const void *packet, struct wire_hello_strings *strings);

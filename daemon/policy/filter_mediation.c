@@ -32,9 +32,10 @@ enum need {
 	NEED_OPEN = 1u << 6,  /* one of the first three */
 	NEED_FILES = 1u << 7, /* one of these six */
 	NEED_CONNECT = 1u << 8,
-	NEED_BROKER = 1u << 9, /* files or connections: targets are looked into */
-	NEED_ROOT = 1u << 10,  /* the targets are root */
-	NEED_USER = 1u << 11,  /* they are not */
+	NEED_BROKER = 1u << 9,  /* files or connections: targets are looked into */
+	NEED_ROOT = 1u << 10,   /* the targets are root */
+	NEED_USER = 1u << 11,   /* they are not */
+	NEED_INSIDE = 1u << 12, /* they live in a network namespace of their own */
 };
 
 struct row {
@@ -194,6 +195,10 @@ static const struct row rows[] = {
 	REFUSE(setns, NEED_FILES, EPERM, HAS(1, CLONE_NEWNS)),
 	REFUSE(setns, NEED_FILES, EPERM, MASKED(1, UINT32_MAX, 0)),
 
+	/* Nor is there a way back into the network that the programs were put out of. */
+	REFUSE(setns, NEED_INSIDE, EPERM, HAS(1, CLONE_NEWNET)),
+	REFUSE(setns, NEED_INSIDE, EPERM, MASKED(1, UINT32_MAX, 0)),
+
 	/* They change where a path begins and who asks; the broker notes it and lets them go on. */
 	NOTIFY(chroot, NEED_BROKER),
 	NOTIFY(pivot_root, NEED_BROKER),
@@ -282,6 +287,9 @@ static unsigned int needs_of(const struct policy *policy, const struct filter_op
 	}
 	if (policy_mediates_endpoint(policy, OPERATION_CONNECT)) {
 		needs |= NEED_CONNECT | NEED_BROKER;
+	}
+	if (policy_network(policy) != WIRE_NETWORK_HOST) {
+		needs |= NEED_INSIDE | NEED_BROKER;
 	}
 	return needs;
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/lint.h"
+#include "daemon/policy/network_setting.h"
 #include "daemon/policy/parse.h"
 #include "daemon/policy/report.h"
 
@@ -46,6 +47,7 @@ static int read_policy(struct parse *parse, const char *file, const struct polic
 	}
 	r = r < 0 ? r : parse_policy(parse, file);
 	r = r < 0 ? r : policy_seal(parse->policy);
+	r = r < 0 ? r : network_setting_check(parse->policy, parse->report);
 	if (r == 0 && (options->flags & POLICY_LOAD_LINT) != 0 && is_right(parse)) {
 		r = lint_policy(parse->policy, parse->reports);
 	}
@@ -67,6 +69,7 @@ int policy_load(struct policy **policyp, const char *file, const struct policy_o
 	if (!policy) {
 		return -ENOMEM;
 	}
+	policy->asked = options->network;
 	r = read_policy(&parse, file, options);
 	collected = collect_reports(&parse);
 	parse_finish(&parse);

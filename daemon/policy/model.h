@@ -53,6 +53,10 @@ struct policy_path {
 
 struct policy {
 	char *description;
+	enum wire_network network; /* UNASKED until some file has a `net` */
+	struct policy_place network_place;
+	unsigned int network_depth; /* of the file that it stands in, below the first */
+	enum wire_network asked;    /* by whoever runs the program */
 	struct policy_file *files;
 	size_t file_count;
 	struct policy_service *services;

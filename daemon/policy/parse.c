@@ -15,24 +15,15 @@
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/entry.h"
 #include "daemon/policy/ini.h"
 #include "daemon/policy/key.h"
+#include "daemon/policy/network_setting.h"
 #include "daemon/policy/subject.h"
 #include "daemon/policy/words.h"
 
 #define SECTION_NONE    (-2) /* before the first header */
 #define SECTION_UNKNOWN (-3) /* complained about; its keys are passed over */
-
-struct piece {
-	unsigned int line, column;
-	char *text;
-};
-
-/* The first is the key, the others are the value. */
-struct entry {
-	struct piece *pieces;
-	size_t count, capacity;
-};
 
 /* One file that is being read. */
 struct file_parse {
@@ -52,57 +43,6 @@ static int parse_file(struct parse *parse, const struct source_file *parent, con
 	struct mistake *mistake);
 
 /* ---- entries ---- */
-
-static int entry_add(struct entry *entry, const struct ini_piece *piece)
-{
-	char *text = strdup(piece->text);
-
-	if (text && entry->count == entry->capacity) {
-		size_t capacity = entry->capacity != 0 ? 2 * entry->capacity : 8;
-		struct piece *pieces = reallocarray(entry->pieces, capacity, sizeof(*pieces));
-
-		if (pieces) {
-			entry->pieces = pieces;
-			entry->capacity = capacity;
-		}
-	}
-	if (!text || entry->count == entry->capacity) {
-		free(text);
-		return -ENOMEM;
-	}
-	entry->pieces[entry->count++] = (struct piece){piece->line, piece->column, text};
-	return 0;
-}
-
-static void entry_clear(struct entry *entry)
-{
-	for (size_t i = 0; i < entry->count; i++) {
-		free(entry->pieces[i].text);
-	}
-	entry->count = 0;
-}
-
-/* KEY = VALUE as it was written, on one line. */
-static char *entry_text(const struct entry *entry)
-{
-	size_t size = sizeof(" = ");
-	char *text, *end;
-
-	for (size_t i = 0; i < entry->count; i++) {
-		size += strlen(entry->pieces[i].text) + 1;
-	}
-	text = malloc(size);
-	if (!text) {
-		return NULL;
-	}
-	end = stpcpy(stpcpy(text, entry->pieces[0].text), " =");
-	for (size_t i = 1; i < entry->count; i++) {
-		if (entry->pieces[i].text[0] != '\0') {
-			end = stpcpy(stpcpy(end, " "), entry->pieces[i].text);
-		}
-	}
-	return text;
-}
 
 static int split_piece(struct file_parse *file, const struct piece *piece, enum split_mode mode)
 {
@@ -194,8 +134,22 @@ static int read_includes(struct file_parse *file)
 	return result;
 }
 
+static int read_network(struct file_parse *file)
+{
+	int r = split_value(file, SPLIT_PLAIN);
+
+	return r < 0 ? r
+		     : network_setting_read(file->parse->policy, &file->tokens, file->file.depth,
+			       &file->complaints);
+}
+
 static int read_setting(struct file_parse *file)
 {
+	static int (*const readers[])(struct file_parse *) = {
+		[KEY_DESCRIPTION] = read_description,
+		[KEY_INCLUDE] = read_includes,
+		[KEY_NET] = read_network,
+	};
 	const struct piece *key = &file->entry.pieces[0];
 	size_t length = strlen(key->text);
 	const struct word *word = word_find(&policy_key_words, key->text, length);
@@ -209,7 +163,7 @@ static int read_setting(struct file_parse *file)
 			nearest_hint(&nearest, hint, sizeof(hint)));
 		return -EINVAL;
 	}
-	return word->value == KEY_DESCRIPTION ? read_description(file) : read_includes(file);
+	return readers[word->value](file);
 }
 
 /* ---- rules ---- */
@@ -456,8 +410,7 @@ static int read_lines(struct file_parse *file)
 	file->subjects.complaints = &file->complaints;
 	r = ini_read(text->text, text->size, &handler, file);
 	r = r < 0 ? r : finish_entry(file);
-	entry_clear(&file->entry);
-	free(file->entry.pieces);
+	entry_finish(&file->entry);
 	tokens_finish(&file->tokens);
 	expansion_finish(&file->subjects.expansion);
 	return r < 0 ? r : file->complaints.no_memory ? -ENOMEM : 0;

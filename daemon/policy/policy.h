@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "usher/wire.h"
+
 enum policy_section {
 	POLICY_FILES,
 	POLICY_NETWORK,
@@ -122,6 +124,7 @@ struct policy_options {
 	const char *const *directories; /* where include = looks after the including file's own;
 					   NULL-terminated or NULL */
 	unsigned int flags;             /* enum policy_load_flags */
+	enum wire_network network; /* what is asked for; wider than the policy's is a mistake */
 };
 
 enum policy_severity { POLICY_ERROR, POLICY_WARNING };
@@ -175,6 +178,12 @@ int policy_find(const char *name, const char *const *directories, char **pathp);
 int policy_to_snapshot(const struct policy *policy);
 /* Does not consume `fd`. 0 or a negative errno; -EBADMSG: not a snapshot. */
 int policy_from_snapshot(struct policy **policyp, int fd);
+
+/* The network that its programs live in: the policy's `net`, or what is asked for if narrower. */
+enum wire_network policy_network(const struct policy *policy);
+/* "broker" <-> WIRE_NETWORK_BROKER. NULL or -EINVAL if there is none. */
+const char *policy_network_name(enum wire_network network);
+int policy_network_value(const char *name);
 
 const char *policy_description(const struct policy *policy); /* "" if none */
 bool policy_has_section(const struct policy *policy, enum policy_section section);

@@ -31,7 +31,7 @@
 struct snapshot_header {
 	uint32_t magic, version;
 	uint32_t files, services, variables;
-	uint32_t reserved;
+	uint32_t network; /* enum wire_network that was asked for, beside what the files say */
 };
 static_assert(sizeof(struct snapshot_header) == 24, "snapshot layout");
 
@@ -58,6 +58,7 @@ static void write_policy(FILE *out, const struct policy *policy)
 		.files = (uint32_t)policy->file_count,
 		.services = (uint32_t)policy->service_count,
 		.variables = (uint32_t)policy->variables.count,
+		.network = policy->asked,
 	};
 
 	fwrite(&header, sizeof(header), 1, out);
@@ -275,11 +276,13 @@ static int read_snapshot(struct policy **policyp, const char *data, size_t size)
 	struct snapshot_header header;
 	int r = policy ? read_bytes(&reader, &header, sizeof(header)) : -ENOMEM;
 
-	if (r == 0 && (header.magic != SNAPSHOT_MAGIC || header.version != SNAPSHOT_VERSION)) {
+	if (r == 0 && (header.magic != SNAPSHOT_MAGIC || header.version != SNAPSHOT_VERSION ||
+			      header.network >= WIRE_NETWORKS)) {
 		r = -EBADMSG;
 	}
 	r = r < 0 ? r : read_tables(reader, &header, policy);
 	if (r == 0) {
+		policy->asked = (enum wire_network)header.network;
 		reader.files = header.files;
 		r = parse_snapshot(&reader, policy);
 	}

@@ -33,6 +33,7 @@ TABLE(section_words);
 static const struct word policy_key_words_items[] = {
 	{"description", KEY_DESCRIPTION},
 	{"include", KEY_INCLUDE},
+	{"net", KEY_NET},
 };
 TABLE(policy_key_words);
 
@@ -70,6 +71,14 @@ static const struct word network_operation_words_items[] = {
 	{"all", OPERATIONS_NETWORK &OPERATIONS_MEDIATED},
 };
 TABLE(network_operation_words);
+
+static const struct word network_words_items[] = {
+	{"host", WIRE_NETWORK_HOST},
+	{"broker", WIRE_NETWORK_BROKER},
+	{"none", WIRE_NETWORK_NONE},
+};
+static_assert(array_length(network_words_items) == WIRE_NETWORKS - 1, "every network has a name");
+TABLE(network_words);
 
 static const struct word endpoint_words_items[] = {
 	{"tcp", WORD_TCP},
@@ -334,6 +343,18 @@ const char *policy_operation_name(unsigned int operation)
 	const char *name = word_name(&file_operation_words, lowest);
 
 	return name ? name : word_name(&network_operation_words, lowest);
+}
+
+const char *policy_network_name(enum wire_network network)
+{
+	return word_name(&network_words, network);
+}
+
+int policy_network_value(const char *name)
+{
+	const struct word *word = word_find(&network_words, name, strlen(name));
+
+	return word ? (int)word->value : -EINVAL;
 }
 
 const char *policy_errno_name(int error)

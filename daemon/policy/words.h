@@ -23,6 +23,7 @@ extern const struct words action_words;         /* enum policy_action */
 extern const struct words modifier_words;       /* enum policy_modifier */
 extern const struct words file_operation_words; /* masks of enum policy_operation */
 extern const struct words network_operation_words;
+extern const struct words network_words;           /* enum wire_network */
 extern const struct words endpoint_words;          /* enum endpoint_word */
 extern const struct words socket_family_words;     /* AF_* */
 extern const struct words socket_type_words;       /* SOCK_* */
@@ -31,7 +32,7 @@ extern const struct words netlink_protocol_words;  /* NETLINK_* */
 
 #define SECTION_POLICY (-1)
 
-enum policy_key { KEY_DESCRIPTION, KEY_INCLUDE };
+enum policy_key { KEY_DESCRIPTION, KEY_INCLUDE, KEY_NET };
 enum policy_modifier { MODIFIER_AUDIT = 1, MODIFIER_QUIET = 2 };
 enum endpoint_word { WORD_TCP, WORD_UDP, WORD_UNIX, WORD_ANY };
 

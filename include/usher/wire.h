@@ -76,12 +76,21 @@ enum wire_hello_flags {
 	WIRE_HELLO_VERBOSE = 1u << 1, /* lines for people go here */
 };
 
+/* The network that a session's programs live in, from the widest to the narrowest. */
+enum wire_network {
+	WIRE_NETWORK_UNASKED, /* in HELLO: what the policy says, or HOST */
+	WIRE_NETWORK_HOST,    /* the client's own */
+	WIRE_NETWORK_BROKER, /* an empty one; by the broker's go the connections that rules allow */
+	WIRE_NETWORK_NONE,   /* an empty one */
+	WIRE_NETWORKS
+};
+
 struct wire_hello {
 	struct wire_header header;
 	uint32_t flags;
 	uint32_t set_count;
 	uint32_t tail_size;
-	uint32_t reserved;
+	uint32_t network; /* enum wire_network that is asked for */
 };
 static_assert(sizeof(struct wire_hello) == 32, "wire layout");
 
@@ -91,6 +100,7 @@ static_assert(sizeof(struct wire_hello) == 32, "wire layout");
  * (it may) or '-', and an absolute path, of a file; or of a directory and all below it, with a
  * slash at its end. The last is "+/" or "-/". The client has the kernel enforce them by a Landlock
  * layer before it loads the filter; without any string there is none. No descriptor.
+ * Where `network` is neither HOST nor UNASKED the client enters a new network namespace before.
  */
 struct wire_filter {
 	struct wire_header header;
@@ -98,8 +108,10 @@ struct wire_filter {
 	uint32_t seccomp_flags; /* for seccomp(2), beside SECCOMP_FILTER_FLAG_NEW_LISTENER */
 	uint32_t execute_count;
 	uint32_t execute_size;
+	uint32_t network; /* enum wire_network */
+	uint32_t reserved;
 };
-static_assert(sizeof(struct wire_filter) == 32, "wire layout");
+static_assert(sizeof(struct wire_filter) == 40, "wire layout");
 
 /* LISTENER. One descriptor: the listener. */
 struct wire_listener {

@@ -40,9 +40,9 @@ def packet(kind, body=b'', magic=MAGIC, version=VERSION, size=None, reserved=0):
     return HEADER.pack(magic, version, kind, size, reserved) + body
 
 
-def hello(policy='everything', command='a test', sets=(), flags=0):
+def hello(policy='everything', command='a test', sets=(), flags=0, network=0):
     tail = b''.join(os.fsencode(text) + b'\0' for text in (policy, command, *sets))
-    return packet(HELLO, struct.pack('=IIII', flags, len(sets), len(tail), 0) + tail)
+    return packet(HELLO, struct.pack('=IIII', flags, len(sets), len(tail), network) + tail)
 
 
 def listener(tid):
@@ -91,10 +91,10 @@ class Client:
         """Says HELLO; returns the BPF program and the flags for seccomp(2)."""
         self.send(hello(*arguments, **more), fds)
         body = self.expect(FILTER)
-        count, flags, execute_count, execute_size = struct.unpack_from('=IIII', body)
-        assert len(body) == 16 + 8 * count + execute_size
-        assert body[16 + 8 * count:].count(b'\0') == execute_count
-        return body[16:16 + 8 * count], flags
+        count, flags, execute_count, execute_size, _, _ = struct.unpack_from('=IIIIII', body)
+        assert len(body) == 24 + 8 * count + execute_size
+        assert body[24 + 8 * count:].count(b'\0') == execute_count
+        return body[24:24 + 8 * count], flags
 
 
 def load_filter(program, flags):

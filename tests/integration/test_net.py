@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs in a network of their own: what is in it, what of outside can be reached, and what the
+way into it leaves of rights. Each refusal has a twin that works.
+"""
+
+import errno
+import os
+import socket
+import subprocess
+import threading
+import unittest
+
+import harness
+
+PYTHON = os.path.realpath('/usr/bin/python3')
+
+# Connects to argv[1]:argv[2] and prints what came of it.
+CONNECT = """
+import errno, socket, sys
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+with socket.socket(family) as s:
+    s.settimeout(10)
+    error = s.connect_ex((sys.argv[1], int(sys.argv[2])))
+    print(errno.errorcode.get(error, error) if error else s.recv(100).decode())
+"""
+
+# A server on the loopback and a client of it, in one program.
+INSIDE = """
+import socket
+for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
+    with socket.socket(family) as server:
+        server.bind((host, 0))
+        server.listen()
+        with socket.create_connection(server.getsockname()[:2]) as client:
+            server.accept()[0].sendall(b'inside')
+            print(client.recv(10).decode(), client.getpeername()[0])
+"""
+
+STATUS = """
+fields = dict(line.split(':', 1) for line in open('/proc/self/status'))
+print(*(fields[name].strip() for name in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')))
+import os
+print(os.getuid(), os.getgid())
+"""
+
+NETLESS = '[policy]\nnet = none\n'
+UNIX = NETLESS + '[network]\ndefault = deny\nallow connect = unix {}/** tcp 127.0.0.0/8:*\n'
+
+
+class Greeter:
+    """Says a word to everyone who connects, while the block runs."""
+
+    def __init__(self, listener, word):
+        self.listener, self.word = listener, word.encode()
+        self.listener.listen(64)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.sendall(self.word)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+
+def tcp_greeter(word, host='127.0.0.1'):
+    listener = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    listener.bind((host, 0))
+    return Greeter(listener, word)
+
+
+@harness.both_modes
+class Empty(unittest.TestCase):
+    def python(self, mode, program, *arguments, policy, options=()):
+        result = harness.run([PYTHON, '-c', program, *arguments], mode, policy=policy,
+                             options=options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.decode().split('\n')[:-1]
+
+    def test_outside(self, mode):
+        """net = none: this machine's loopback is not the program's"""
+        with tcp_greeter('outside') as greeter:
+            port = greeter.listener.getsockname()[1]
+            host, none = harness.policy('[policy]\nnet = host\n'), harness.policy(NETLESS)
+            self.assertEqual(self.python(mode, CONNECT, '127.0.0.1', port, policy=host),
+                             ['outside'])
+            self.assertEqual(self.python(mode, CONNECT, '127.0.0.1', port, policy=none),
+                             ['ECONNREFUSED'])
+            self.assertEqual(self.python(mode, CONNECT, '192.0.2.1', port, policy=none),
+                             ['ENETUNREACH'])
+
+    def test_inside(self, mode):
+        """net = none: the loopback inside is up, for both families"""
+        self.assertEqual(self.python(mode, INSIDE, policy=harness.policy(NETLESS)),
+                         ['inside 127.0.0.1', 'inside ::1'])
+
+    def test_option(self, mode):
+        """--net=none narrows a policy that says nothing"""
+        policy = harness.policy('[syscalls]\ndefault = allow\n')
+        self.assertEqual(self.python(mode, CONNECT, '192.0.2.1', 9, policy=policy,
+                                     options=['--net=none']), ['ENETUNREACH'])
+
+    def test_wider(self, mode):
+        """--net=host is refused where the policy says none"""
+        result = harness.run(['true'], mode, policy=harness.policy(NETLESS),
+                             options=['--net=host'])
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"nobody can widen to 'host'", result.stderr)
+
+    def test_unix(self, mode):
+        """net = none: unix sockets outside are there by rule, others are not"""
+        place, other = harness.workdir('unix'), harness.workdir('other')
+        policy = harness.policy(UNIX.format(place))
+        program = ('import errno, socket, sys\ns = socket.socket(socket.AF_UNIX)\n'
+                   'e = s.connect_ex(sys.argv[1])\n'
+                   'print(errno.errorcode[e] if e else s.recv(10).decode())\n')
+        for directory, expected in ((place, 'outside'), (other, 'ECONNREFUSED')):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(directory / 'socket'))
+            with Greeter(listener, 'outside'):
+                self.assertEqual(
+                    self.python(mode, program, directory / 'socket', policy=policy), [expected])
+
+    def test_rights(self, mode):
+        """The way into the network leaves ids and capabilities as they were"""
+        native = subprocess.run([PYTHON, '-c', STATUS], stdout=subprocess.PIPE, check=True)
+        for policy in (NETLESS, UNIX.format('/run')):
+            self.assertEqual(self.python(mode, STATUS, policy=harness.policy(policy)),
+                             native.stdout.decode().split('\n')[:-1])
+
+    def test_way_back(self, mode):
+        """Nobody inside can join the network of this machine again"""
+        program = ('import ctypes, errno, os, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n'
+                   'fd = int(sys.argv[1])\n'
+                   'for kind in 0, 0x40000000:\n'
+                   '    libc.setns(fd, kind)\n'
+                   '    print(errno.errorcode.get(ctypes.get_errno()))\n')
+        fd = os.open('/proc/self/ns/net', os.O_RDONLY)
+        try:
+            result = harness.run([PYTHON, '-c', program, fd], mode, pass_fds=[fd],
+                                 policy=harness.policy(NETLESS))
+        finally:
+            os.close(fd)
+        self.assertEqual(result.stdout.decode().split(), ['EPERM', 'EPERM'], result.stderr)
+
+    def test_files(self, mode):
+        """Files are opened as without: by the broker, with the program's rights"""
+        place = harness.workdir('files')
+        policy = harness.policy(NETLESS + '[files]\ndefault = allow\n'
+                                f'deny EACCES all = {place}/denied\naudit allow read = {place}/**\n')
+        (place / 'allowed').write_text('allowed')
+        (place / 'denied').write_text('denied')
+        program = ('import os, sys\nos.chdir(sys.argv[1])\nprint(open("allowed").read())\n'
+                   'open("new", "w").write("x")\nprint(os.stat("new").st_uid == os.getuid())\n'
+                   'try:\n    open("denied")\nexcept OSError as e:\n    print(e.errno)\n')
+        self.assertEqual(self.python(mode, program, place, policy=policy),
+                         ['allowed', 'True', str(errno.EACCES)])
