@@ -58,7 +58,7 @@ static struct policy_verdict verdict_of_default(
 	return verdict_of(speaks ? rule : &section->unspoken, NULL);
 }
 
-/* Tries the rules one by one: sections whose subjects are no paths have few. */
+/* Tries the rules one by one: of kinds of sockets there are few. */
 static struct policy_verdict try_rules(const struct policy_section_rules *section,
 	unsigned int operation,
 	bool (*matches)(const struct policy_subject *subject, const void *request),
@@ -153,10 +153,10 @@ static struct policy_verdict ask_file(
 {
 	const char *path = user;
 	struct path_request request = {policy, operation, path, strlen(path)};
-	size_t order =
-		pattern_index_find(policy->path_index, path, request.length, path_passes, &request);
+	size_t order = pattern_index_find(
+		policy->path_index, path, request.length, ORDER_NONE, path_passes, &request);
 
-	if (order == PATTERN_INDEX_NONE) {
+	if (order == ORDER_NONE) {
 		return verdict_of_default(&policy->sections[POLICY_FILES], operation);
 	}
 	return verdict_of(policy->paths[order].rule, policy->paths[order].subject);
@@ -170,15 +170,31 @@ struct policy_verdict policy_decide_file(
 	return decide(policy, &question);
 }
 
-static bool endpoint_matches(const struct policy_subject *subject, const void *request)
+struct endpoint_request {
+	const struct policy *policy;
+	unsigned int operation;
+	const struct policy_endpoint *endpoint;
+};
+
+static bool endpoint_passes(const struct endpoint_subject *subject, size_t order, const void *user)
 {
-	return endpoint_subject_matches(&subject->endpoint, request);
+	const struct endpoint_request *request = user;
+
+	return (request->policy->endpoints[order].operations & request->operation) != 0 &&
+	       endpoint_subject_matches(subject, request->endpoint);
 }
 
 static struct policy_verdict ask_endpoint(
-	const struct policy *policy, unsigned int operation, const void *request)
+	const struct policy *policy, unsigned int operation, const void *user)
 {
-	return try_rules(&policy->sections[POLICY_NETWORK], operation, endpoint_matches, request);
+	struct endpoint_request request = {policy, operation, user};
+	size_t order = endpoint_index_find(
+		policy->endpoint_index, request.endpoint, endpoint_passes, &request);
+
+	if (order == ORDER_NONE) {
+		return verdict_of_default(&policy->sections[POLICY_NETWORK], operation);
+	}
+	return verdict_of(policy->endpoints[order].rule, policy->endpoints[order].subject);
 }
 
 struct policy_verdict policy_decide_endpoint(const struct policy *policy,

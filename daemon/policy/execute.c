@@ -47,7 +47,7 @@ static int append(
 	return 0;
 }
 
-static int append_path(struct execute_rules *rules, const struct policy_path *path)
+static int append_path(struct execute_rules *rules, const struct policy_choice *path)
 {
 	const struct pattern *pattern = path->subject->path.pattern;
 	bool tree = !pattern_literal(pattern);

@@ -54,10 +54,6 @@ static bool subject_covers(enum policy_section section, const struct policy_subj
 	const struct policy_subject *narrow)
 {
 	switch (section) {
-	case POLICY_FILES:
-		return pattern_covers(wide->path.pattern, narrow->path.pattern);
-	case POLICY_NETWORK:
-		return endpoint_subject_covers(&wide->endpoint, &narrow->endpoint);
 	case POLICY_SOCKETS:
 		return socket_subject_covers(&wide->socket, &narrow->socket);
 	default:
@@ -89,34 +85,62 @@ static const struct policy_rule *find_cover_of_operation(const struct policy_rul
 	return NULL;
 }
 
-/* A question to the index: which pattern covers this one. */
+/* A question to an index: which subject of an earlier rule covers this one. */
 struct cover_request {
-	const struct policy *policy;
+	const struct policy_choice *choices; /* the section's, by order */
 	const struct policy_rule *rule;
 	unsigned int operation;
-	const struct pattern *narrow;
+	const struct policy_subject *narrow;
 };
+
+static bool is_candidate(const struct cover_request *request, size_t order)
+{
+	const struct policy_choice *choice = &request->choices[order];
+
+	return choice->rule < request->rule && (choice->operations & request->operation) != 0;
+}
 
 static bool path_covers(const struct pattern *pattern, size_t order, const void *user)
 {
 	const struct cover_request *request = user;
-	const struct policy_path *path = &request->policy->paths[order];
 
-	return path->rule < request->rule && (path->operations & request->operation) != 0 &&
-	       pattern_covers(pattern, request->narrow);
+	return is_candidate(request, order) &&
+	       pattern_covers(pattern, request->narrow->path.pattern);
 }
 
-/* The same for paths, of which there may be thousands. */
-static const struct policy_rule *find_path_cover(const struct policy *policy,
+static bool endpoint_covers(const struct endpoint_subject *subject, size_t order, const void *user)
+{
+	const struct cover_request *request = user;
+
+	return is_candidate(request, order) &&
+	       endpoint_subject_covers(subject, &request->narrow->endpoint);
+}
+
+/* The same for paths and addresses, of which there may be thousands. */
+static const struct policy_rule *find_indexed_cover(const struct policy *policy,
 	const struct policy_rule *rule, unsigned int operation,
 	const struct policy_subject *subject)
 {
-	struct cover_request request = {policy, rule, operation, subject->path.pattern};
+	bool is_path = rule->section == POLICY_FILES;
+	struct cover_request request = {
+		is_path ? policy->paths : policy->endpoints, rule, operation, subject};
 	size_t length, order;
-	const char *prefix = pattern_prefix(subject->path.pattern, &length);
+	const char *prefix;
 
-	order = pattern_index_find(policy->path_index, prefix, length, path_covers, &request);
-	return order != PATTERN_INDEX_NONE ? policy->paths[order].rule : NULL;
+	if (is_path) {
+		prefix = pattern_prefix(subject->path.pattern, &length);
+		order = pattern_index_find(
+			policy->path_index, prefix, length, ORDER_NONE, path_covers, &request);
+	} else {
+		order = endpoint_index_find_cover(
+			policy->endpoint_index, &subject->endpoint, endpoint_covers, &request);
+	}
+	return order != ORDER_NONE ? request.choices[order].rule : NULL;
+}
+
+static bool is_indexed(enum policy_section section)
+{
+	return section == POLICY_FILES || section == POLICY_NETWORK;
 }
 
 const struct policy_rule *lint_find_cover(const struct policy *policy,
@@ -128,8 +152,8 @@ const struct policy_rule *lint_find_cover(const struct policy *policy,
 	do {
 		unsigned int operation = rest & -rest;
 
-		cover = rules[index].section == POLICY_FILES
-				? find_path_cover(policy, &rules[index], operation, subject)
+		cover = is_indexed(rules[index].section)
+				? find_indexed_cover(policy, &rules[index], operation, subject)
 				: find_cover_of_operation(rules, index, operation, subject);
 		last = cover > last ? cover : last;
 		rest &= rest - 1;

@@ -158,35 +158,74 @@ static int make_fallback(
 	return 0;
 }
 
-/* All rules are there and stay where they are. */
-static int make_index(struct policy *policy)
+/* A place for each subject of a section, in order. 0 or -ENOMEM. */
+static int make_choices(
+	const struct policy_section_rules *section, struct policy_choice **choicesp, size_t *countp)
 {
-	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+	struct policy_choice *choices;
 	size_t count = 0;
 
-	for (size_t i = 0; i < files->count; i++) {
-		count += files->rules[i].subject_count;
+	for (size_t i = 0; i < section->count; i++) {
+		count += section->rules[i].subject_count;
 	}
-	policy->path_index = pattern_index_new(count);
-	policy->paths = calloc(count + 1, sizeof(*policy->paths));
-	if (!policy->path_index || !policy->paths) {
+	choices = calloc(count + 1, sizeof(*choices));
+	if (!choices) {
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < files->count; i++) {
-		const struct policy_rule *rule = &files->rules[i];
+	*choicesp = choices;
+	*countp = count;
+	for (size_t i = 0; i < section->count; i++) {
+		const struct policy_rule *rule = &section->rules[i];
 
 		for (size_t k = 0; k < rule->subject_count; k++) {
-			const struct policy_subject *subject = &rule->subjects[k];
-			unsigned int beyond = execute_pattern_is_enforceable(subject->path.pattern)
-						      ? 0
-						      : OPERATION_EXECUTE;
-
-			pattern_index_add(policy->path_index, subject->path.pattern);
-			policy->paths[policy->path_count++] =
-				(struct policy_path){rule, subject, rule->operations & ~beyond};
+			*choices++ =
+				(struct policy_choice){rule, &rule->subjects[k], rule->operations};
 		}
 	}
 	return 0;
+}
+
+static int index_paths(struct policy *policy)
+{
+	int r = make_choices(&policy->sections[POLICY_FILES], &policy->paths, &policy->path_count);
+
+	policy->path_index = r == 0 ? pattern_index_new(policy->path_count) : NULL;
+	if (!policy->path_index) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < policy->path_count; i++) {
+		const struct pattern *pattern = policy->paths[i].subject->path.pattern;
+
+		if (!execute_pattern_is_enforceable(pattern)) {
+			policy->paths[i].operations &= ~(unsigned int)OPERATION_EXECUTE;
+		}
+		pattern_index_add(policy->path_index, i, pattern);
+	}
+	return 0;
+}
+
+static int index_endpoints(struct policy *policy)
+{
+	int r = make_choices(
+		&policy->sections[POLICY_NETWORK], &policy->endpoints, &policy->endpoint_count);
+
+	policy->endpoint_index = r == 0 ? endpoint_index_new(policy->endpoint_count) : NULL;
+	if (!policy->endpoint_index) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < policy->endpoint_count; i++) {
+		endpoint_index_add(
+			policy->endpoint_index, i, &policy->endpoints[i].subject->endpoint);
+	}
+	return 0;
+}
+
+/* All rules are there and stay where they are. */
+static int make_index(struct policy *policy)
+{
+	int r = index_paths(policy);
+
+	return r < 0 ? r : index_endpoints(policy);
 }
 
 /* Where no rule says `execute`, `all` leaves it out, and no Landlock layer is needed. */
@@ -228,7 +267,7 @@ int policy_seal(struct policy *policy)
 		}
 	}
 	leave_execute_out(&policy->sections[POLICY_FILES]);
-	return policy->sections[POLICY_FILES].present ? make_index(policy) : 0;
+	return make_index(policy);
 }
 
 void policy_subject_finish(enum policy_section section, struct policy_subject *subject)
@@ -286,6 +325,8 @@ void policy_free(struct policy *policy)
 	variables_finish(&policy->variables);
 	pattern_index_free(policy->path_index);
 	free(policy->paths);
+	endpoint_index_free(policy->endpoint_index);
+	free(policy->endpoints);
 	free(policy->services);
 	free(policy->files);
 	free(policy->description);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "daemon/policy/endpoint_index.h"
 #include "daemon/policy/pattern_index.h"
 #include "daemon/policy/rule.h"
 #include "daemon/policy/variables.h"
@@ -42,10 +43,10 @@ struct policy_section_rules {
 };
 
 /*
- * A subject of [files] and its rule, for the index, and of what it speaks: of execute only if that
- * can be enforced (execute.h).
+ * A subject of [files] or [network] and its rule, for the index, and of what it speaks: of execute
+ * only if that can be enforced (execute.h). Its order is its place in the section.
  */
-struct policy_path {
+struct policy_choice {
 	const struct policy_rule *rule;
 	const struct policy_subject *subject;
 	unsigned int operations;
@@ -63,9 +64,12 @@ struct policy {
 	size_t service_count;
 	struct variables variables;
 	struct policy_section_rules sections[POLICY_SECTIONS];
-	struct pattern_index *path_index; /* orders are those of `paths`; NULL without [files] */
-	struct policy_path *paths;
+	struct pattern_index *path_index; /* of the orders of `paths` */
+	struct policy_choice *paths;      /* [files] */
 	size_t path_count;
+	struct endpoint_index *endpoint_index; /* of the orders of `endpoints` */
+	struct policy_choice *endpoints;       /* [network] */
+	size_t endpoint_count;
 };
 
 struct policy *policy_new(void);

@@ -9,23 +9,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/policy/order_table.h"
 #include "daemon/policy/pattern.h"
 
 struct pattern_index;
 
-#define PATTERN_INDEX_NONE ((size_t)-1)
-
-/* For at most `capacity` patterns; NULL if there is no memory. */
+/* For patterns whose orders are below `capacity`; NULL if there is no memory. */
 struct pattern_index *pattern_index_new(size_t capacity);
 void pattern_index_free(struct pattern_index *index);
 
-/* The first pattern added has the order 0, and so on. The pattern stays the caller's. */
-void pattern_index_add(struct pattern_index *index, const struct pattern *pattern);
+/* Orders are added ascending. The pattern stays the caller's. */
+void pattern_index_add(struct pattern_index *index, size_t order, const struct pattern *pattern);
 
 /*
- * The lowest order whose pattern begins like an ancestor of `path` (absolute, `length` bytes; of
- * an empty path the root) and passes the test, or PATTERN_INDEX_NONE.
+ * The lowest order below `limit` whose pattern begins like an ancestor of `path` (absolute,
+ * `length` bytes; of an empty path the root) and passes the test; else `limit`. ORDER_NONE is a
+ * limit that is none.
  */
 typedef bool pattern_index_test(const struct pattern *pattern, size_t order, const void *user);
 size_t pattern_index_find(const struct pattern_index *index, const char *path, size_t length,
-	pattern_index_test *test, const void *user);
+	size_t limit, pattern_index_test *test, const void *user);

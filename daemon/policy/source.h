@@ -11,8 +11,8 @@
 
 #include "daemon/policy/mistake.h"
 
-#define SOURCE_FILE_MAX  (4u << 20)  /* bytes of one file */
-#define SOURCE_TOTAL_MAX (16u << 20) /* bytes of all */
+#define SOURCE_FILE_MAX  (16u << 20) /* bytes of one file */
+#define SOURCE_TOTAL_MAX (32u << 20) /* bytes of all */
 #define SOURCE_FILES_MAX 256u
 #define SOURCE_DEPTH_MAX 16u
 

@@ -96,3 +96,16 @@ void policy_text_expect(const char *text, unsigned int flags, const char *expect
 	assert_int_equal(report.count, report.error_count + report.warning_count);
 	policy_report_finish(&report);
 }
+
+void policy_text_append_random(char *text, const char *const *words, size_t count)
+{
+	size_t components = (size_t)rand() % 4;
+
+	for (size_t i = 0; i < components; i++) {
+		strcat(text, "/");
+		strcat(text, words[(size_t)rand() % count]);
+	}
+	if (components == 0) {
+		strcat(text, "/");
+	}
+}

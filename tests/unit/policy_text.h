@@ -26,3 +26,6 @@ struct policy *policy_text(const char *text);
 
 /* Fails unless the text, as t.ini, brings just the one line `expected`, as it is printed. */
 void policy_text_expect(const char *text, unsigned int flags, const char *expected);
+
+/* Appends a path of up to three of the words, "/" if there are none. */
+void policy_text_append_random(char *text, const char *const *words, size_t count);

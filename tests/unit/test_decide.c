@@ -119,69 +119,6 @@ static void names_the_replacement(void **state)
 	assert_null(policy_inject_path(&verdict));
 }
 
-static void append_random(char *text, const char *const *words, size_t count)
-{
-	size_t components = (size_t)rand() % 4;
-
-	for (size_t i = 0; i < components; i++) {
-		strcat(text, "/");
-		strcat(text, words[(size_t)rand() % count]);
-	}
-	if (components == 0) {
-		strcat(text, "/");
-	}
-}
-
-/* The rule that a plain walk over all of them finds. */
-static const struct policy_rule *walk(
-	const struct policy *policy, unsigned int operation, const char *path)
-{
-	size_t count;
-	const struct policy_rule *rules = policy_rules(policy, POLICY_FILES, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; k < rules[i].subject_count; k++) {
-			if ((rules[i].operations & operation) != 0 &&
-				pattern_matches(
-					rules[i].subjects[k].path.pattern, path, strlen(path))) {
-				return &rules[i];
-			}
-		}
-	}
-	return &rules[count - 1];
-}
-
-/* The index is a shortcut, and never another answer. */
-static void finds_what_a_walk_finds(void **state)
-{
-	static const char *const words[] = {"a", "b", "ab", "a*", "?", "**"};
-	static const char *const keys[] = {"allow read", "deny write", "kill read write"};
-	char text[8192], path[64];
-
-	(void)state;
-	srand(3);
-	for (unsigned int i = 0; i < 50; i++) {
-		cleanup_policy struct policy *policy = NULL;
-
-		strcpy(text, "[files]\n");
-		for (unsigned int k = 0; k < 40; k++) {
-			strcat(strcat(text, keys[rand() % 3]), " = ");
-			append_random(text, words, array_length(words));
-			append_random(strcat(text, " "), words, array_length(words));
-			strcat(text, "\n");
-		}
-		policy = policy_text(text);
-		for (unsigned int k = 0; k < 500; k++) {
-			unsigned int operation = k % 2 == 0 ? R : W;
-
-			*path = '\0';
-			append_random(path, words, 3);
-			assert_ptr_equal(policy_decide_file(policy, operation, path).rule,
-				walk(policy, operation, path));
-		}
-	}
-}
-
 /* What nobody speaks of is not denied by a default that was written with opens in mind. */
 static void default_speaks_of_what_is_named(void **state)
 {
@@ -300,11 +237,11 @@ static void uniform_is_uniform(void **state)
 
 		for (unsigned int k = 0; k < 2; k++) {
 			strcat(strcat(text, keys[rand() % 3]), " = ");
-			append_random(text, words, array_length(words));
+			policy_text_append_random(text, words, array_length(words));
 			strcat(text, "\n");
 		}
 		policy = policy_text(text);
-		append_random(directory, words, 3);
+		policy_text_append_random(directory, words, 3);
 		if (!policy_is_uniform_below(policy, directory)) {
 			continue;
 		}
@@ -313,7 +250,7 @@ static void uniform_is_uniform(void **state)
 			snprintf(path, sizeof(path), "%s/%s", directory[1] ? directory : "",
 				words[rand() % 3]);
 			if (k % 2) {
-				append_random(path, words, 3);
+				policy_text_append_random(path, words, 3);
 			}
 			path[strlen(path) - (path[strlen(path) - 1] == '/')] = '\0';
 			answers_of(policy, path, k == 0 ? first : other);
@@ -466,7 +403,6 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_files),
 		cmocka_unit_test(names_the_replacement),
-		cmocka_unit_test(finds_what_a_walk_finds),
 		cmocka_unit_test(default_speaks_of_what_is_named),
 		cmocka_unit_test(execute_speaks_of_files_and_trees),
 		cmocka_unit_test(knows_what_is_uniform_below),
