@@ -12,3 +12,5 @@ int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_sessions(int argc, char **argv);
+int command_metrics(int argc, char **argv);

@@ -17,7 +17,9 @@ static const struct command {
 	{"check", command_check, "check policy files"},
 	{"explain", command_explain, "tell what a policy answers, and by which rule"},
 	{"doctor", command_doctor, "tell what this machine can do"},
-	{"status", command_status, "list the daemon's sessions"},
+	{"status", command_status, "tell what the daemon does"},
+	{"sessions", command_sessions, "list the daemon's sessions, and end them"},
+	{"metrics", command_metrics, "print the daemon's metrics"},
 };
 
 static void print_help(FILE *out)

@@ -139,6 +139,7 @@ static __attribute__((format(printf, 3, 4))) void refuse(
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	journal_notice("refused uid %u, pid %d: %s", client->uid, client->pid, text);
+	client->context->metrics.sessions_refused++;
 	send_refused(client->socket, error, text);
 	drop(client);
 }

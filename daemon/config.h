@@ -27,8 +27,9 @@ struct config {
 	char *file;   /* where it was read from; NULL if only defaults hold */
 	char *socket; /* absolute; NULL if there is no default for this user */
 	mode_t socket_mode;
-	gid_t socket_group; /* (gid_t)-1: as it comes */
-	char **policies;    /* directories, NULL-terminated */
+	gid_t socket_group;  /* (gid_t)-1: as it comes */
+	gid_t control_group; /* whose members may see and do all over the control socket */
+	char **policies;     /* directories, NULL-terminated */
 	size_t policy_count;
 	bool audit; /* decisions of sessions without a log of their own go into the daemon's */
 	struct tally_limits sessions, clients;

@@ -36,7 +36,7 @@ struct reader {
 /* Takes one word of a value. */
 typedef int taker(struct reader *reader, const struct ini_piece *word);
 
-static taker take_socket, take_mode, take_group_of_socket, take_directory, take_audit, take_number;
+static taker take_socket, take_mode, take_group_id, take_directory, take_audit, take_number;
 static taker take_user, take_group, take_policy;
 
 static const struct key {
@@ -44,13 +44,16 @@ static const struct key {
 	const char *name;
 	taker *take;
 	bool is_list; /* several words, also in indented lines below */
-	/* take_number: where to, and what is possible. */
+	/* take_number, take_group_id: where to; and what number is possible. */
 	size_t offset;
 	unsigned int least, most;
 } keys[] = {
 	{SECTION_DAEMON, "socket", take_socket, false, 0, 0, 0},
 	{SECTION_DAEMON, "socket-mode", take_mode, false, 0, 0, 0},
-	{SECTION_DAEMON, "socket-group", take_group_of_socket, false, 0, 0, 0},
+	{SECTION_DAEMON, "socket-group", take_group_id, false,
+		offsetof(struct config, socket_group), 0, 0},
+	{SECTION_DAEMON, "control-group", take_group_id, false,
+		offsetof(struct config, control_group), 0, 0},
 	{SECTION_DAEMON, "policies", take_directory, true, 0, 0, 0},
 	{SECTION_DAEMON, "audit", take_audit, false, 0, 0, 0},
 	{SECTION_LIMITS, "sessions", take_number, false, offsetof(struct config, sessions.total), 1,
@@ -160,14 +163,14 @@ static int64_t find_user(const char *text)
 	return user ? (int64_t)user->pw_uid : id;
 }
 
-static int take_group_of_socket(struct reader *reader, const struct ini_piece *word)
+static int take_group_id(struct reader *reader, const struct ini_piece *word)
 {
 	int64_t id = find_group(word->text);
 
 	if (id < 0) {
 		return complain(reader, word, "there is no group '%s'", word->text);
 	}
-	reader->config->socket_group = (gid_t)id;
+	*(gid_t *)(void *)((char *)reader->config + reader->key->offset) = (gid_t)id;
 	return 0;
 }
 

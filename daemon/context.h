@@ -8,14 +8,17 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "daemon/metrics.h"
 #include "daemon/peer.h"
 #include "daemon/tally.h"
 
 struct client;
 struct config;
+struct ending;
 struct session;
 
 LIST_HEAD(client_list, client);
+LIST_HEAD(ending_list, ending);
 LIST_HEAD(session_list, session);
 
 struct context {
@@ -27,5 +30,8 @@ struct context {
 	uint64_t last_session;
 	struct client_list clients;
 	struct session_list sessions;
+	struct ending_list endings; /* sessions that somebody ends */
 	struct tally clients_tally, sessions_tally;
+	struct metrics metrics;
+	int64_t started; /* seconds since the epoch */
 };

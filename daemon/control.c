@@ -3,100 +3,37 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/config.h"
 #include "daemon/context.h"
-#include "daemon/control_status.h"
+#include "daemon/control_connection.h"
+#include "daemon/control_describe.h"
+#include "daemon/control_request.h"
+#include "daemon/peer.h"
 
 #define BACKLOG         16
 #define CONNECTIONS_MAX 64u
-#define LINE_SIZE_MAX   4096u
 #define IDLE_MS         30000u
-#define JSON_DEPTH_MAX  8
+#define ENDING_MS       5000u
 
-/* One connection; it owns itself, and is closed when it is idle, done or talks nonsense. */
-struct connection {
-	LIST_ENTRY(connection) entry;
-	struct control *control;
-	uv_pipe_t pipe;
-	uv_timer_t idle;
+/* A line on its way out. */
+struct message {
 	uv_write_t write;
-	unsigned int open_handles;
-	uid_t uid;
-	char *answer; /* being written; nothing is read meanwhile */
-	size_t length;
-	char line[LINE_SIZE_MAX];
+	struct connection *connection;
+	bool ends_answer;
+	char text[];
 };
-
-typedef struct json_object *answerer(const struct context *context, uid_t uid);
-
-static const struct {
-	const char *name;
-	answerer *answer;
-} requests[] = {
-	{"status", control_status},
-};
-
-static struct json_object *make_error(const char *text)
-{
-	struct json_object *answer = json_object_new_object();
-
-	json_object_object_add(answer, "version", json_object_new_int(CONTROL_VERSION));
-	json_object_object_add(answer, "error", json_object_new_string(text));
-	return answer;
-}
-
-static struct json_object *parse(const char *line, size_t length)
-{
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-
-	if (!tokener) {
-		return NULL;
-	}
-	struct json_object *request = json_tokener_parse_ex(tokener, line, (int)length);
-	if (json_tokener_get_parse_end(tokener) != length ||
-		!json_object_is_type(request, json_type_object)) {
-		json_object_put(request);
-		request = NULL;
-	}
-	json_tokener_free(tokener);
-	return request;
-}
-
-static struct json_object *answer_request(
-	const struct context *context, uid_t uid, struct json_object *request)
-{
-	struct json_object *version = NULL, *name = NULL;
-
-	if (!request) {
-		return make_error("not a JSON object");
-	}
-	if (!json_object_object_get_ex(request, "version", &version) ||
-		json_object_get_int(version) != CONTROL_VERSION) {
-		return make_error("this usherd speaks version 1");
-	}
-	if (!json_object_object_get_ex(request, "request", &name) ||
-		!json_object_is_type(name, json_type_string)) {
-		return make_error("no request is named");
-	}
-	for (size_t i = 0; i < array_length(requests); i++) {
-		if (strcmp(requests[i].name, json_object_get_string(name)) == 0) {
-			return requests[i].answer(context, uid);
-		}
-	}
-	return make_error("unknown request");
-}
 
 static void on_handle_closed(struct connection *connection)
 {
 	if (--connection->open_handles == 0) {
 		connection->control->connection_count--;
-		free(connection->answer);
+		json_object_put(connection->tag);
 		free(connection);
 	}
 }
@@ -111,68 +48,167 @@ static void on_idle_closed(uv_handle_t *handle)
 	on_handle_closed(container_of((uv_timer_t *)handle, struct connection, idle));
 }
 
+/* Nobody waits for what was asked, or watches, any more. */
+static void leave_owner(struct connection *connection)
+{
+	void (*on_gone)(struct connection *) = connection->on_gone;
+
+	connection->on_gone = NULL;
+	if (on_gone) {
+		on_gone(connection);
+	}
+}
+
 static void hang_up(struct connection *connection)
 {
-	if (!uv_is_closing((uv_handle_t *)&connection->pipe)) {
-		LIST_REMOVE(connection, entry);
-		uv_close((uv_handle_t *)&connection->pipe, on_pipe_closed);
-		uv_close((uv_handle_t *)&connection->idle, on_idle_closed);
+	if (uv_is_closing((uv_handle_t *)&connection->pipe)) {
+		return;
 	}
+	connection->state = CONNECTION_ENDING;
+	LIST_REMOVE(connection, entry);
+	leave_owner(connection);
+	uv_close((uv_handle_t *)&connection->pipe, on_pipe_closed);
+	uv_close((uv_handle_t *)&connection->idle, on_idle_closed);
+}
+
+static void on_idle(uv_timer_t *timer)
+{
+	hang_up(container_of(timer, struct connection, idle));
+}
+
+/* Ends when all is written, or when it takes too long. */
+static void end(struct connection *connection)
+{
+	connection->state = CONNECTION_ENDING;
+	leave_owner(connection);
+	uv_read_stop((uv_stream_t *)&connection->pipe);
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) == 0) {
+		hang_up(connection);
+		return;
+	}
+	uv_timer_start(&connection->idle, on_idle, ENDING_MS, 0);
 }
 
 static void take_line(struct connection *connection);
-static void read_on(struct connection *connection);
 
 static void on_written(uv_write_t *write, int status)
 {
-	struct connection *connection = container_of(write, struct connection, write);
+	struct message *message = container_of(write, struct message, write);
+	struct connection *connection = message->connection;
+	bool ends_answer = message->ends_answer;
 
-	free(connection->answer);
-	connection->answer = NULL;
+	free(message);
 	if (status < 0) {
 		hang_up(connection);
-		return;
+	} else if (connection->state == CONNECTION_ENDING) {
+		if (uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) == 0) {
+			hang_up(connection);
+		}
+	} else if (ends_answer && connection->state == CONNECTION_ANSWERING) {
+		connection->state = CONNECTION_READING;
+		uv_timer_start(&connection->idle, on_idle, IDLE_MS, 0);
+		take_line(connection);
 	}
-	uv_timer_again(&connection->idle);
-	take_line(connection);
 }
 
-static void answer_line(struct connection *connection, const char *line, size_t length)
+/* Consumes `object`. */
+static void send_line(struct connection *connection, struct json_object *object, bool ends_answer)
 {
-	struct json_object *request = parse(line, length);
-	struct json_object *answer =
-		answer_request(connection->control->context, connection->uid, request);
-	const char *text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
+	const char *text = json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t length = text ? strlen(text) : 0;
+	struct message *message = text ? malloc(sizeof(*message) + length + 1) : NULL;
 
-	if (asprintf(&connection->answer, "%s\n", text) < 0) {
-		connection->answer = NULL;
+	if (!message) {
+		json_object_put(object);
+		hang_up(connection);
+		return;
 	}
-	json_object_put(request);
-	json_object_put(answer);
-	uv_buf_t buffer = uv_buf_init(connection->answer,
-		connection->answer ? (unsigned int)strlen(connection->answer) : 0);
-	if (!connection->answer || uv_write(&connection->write, (uv_stream_t *)&connection->pipe,
-					   &buffer, 1, on_written) < 0) {
+	message->connection = connection;
+	message->ends_answer = ends_answer;
+	memcpy(message->text, text, length);
+	message->text[length] = '\n';
+	json_object_put(object);
+	uv_buf_t buffer = uv_buf_init(message->text, (unsigned int)length + 1);
+	if (uv_write(&message->write, (uv_stream_t *)&connection->pipe, &buffer, 1, on_written) <
+		0) {
+		free(message);
 		hang_up(connection);
 	}
 }
 
-/* Answers the first whole line of what was read, or reads on. */
-static void take_line(struct connection *connection)
+/* What belongs to the request that is being answered, and to no other. */
+static void finish_request(struct connection *connection, struct json_object *answer)
 {
-	char *end = memchr(connection->line, '\n', connection->length);
+	if (connection->tag) {
+		json_object_object_add(answer, "tag", steal_pointer(&connection->tag));
+	}
+	connection->request = NULL;
+	connection->on_gone = NULL;
+}
 
-	if (!end) {
-		read_on(connection);
+void connection_answer(struct connection *connection, struct json_object *answer)
+{
+	if (connection->state == CONNECTION_ENDING) {
+		json_object_put(answer);
 		return;
 	}
-	uv_read_stop((uv_stream_t *)&connection->pipe);
-	size_t taken = (size_t)(end - connection->line) + 1;
-	char line[LINE_SIZE_MAX];
-	memcpy(line, connection->line, taken);
-	connection->length -= taken;
-	memmove(connection->line, connection->line + taken, connection->length);
-	answer_line(connection, line, taken - 1);
+	json_object_object_add(answer, "reply", json_object_new_string(connection->request));
+	finish_request(connection, answer);
+	send_line(connection, answer, true);
+}
+
+void connection_refuse(struct connection *connection, enum control_error error, const char *key,
+	const char *format, ...)
+{
+	struct json_object *answer;
+	char text[512];
+	va_list arguments;
+
+	if (connection->state == CONNECTION_ENDING) {
+		return;
+	}
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	answer = control_error_make(error, key, text);
+	if (connection->request) {
+		json_object_object_add(
+			answer, "request", json_object_new_string(connection->request));
+	}
+	finish_request(connection, answer);
+	send_line(connection, answer, true);
+}
+
+void connection_watch(struct connection *connection, struct json_object *answer)
+{
+	void (*on_gone)(struct connection *) = connection->on_gone;
+
+	connection_answer(connection, answer);
+	if (connection->state == CONNECTION_ANSWERING) {
+		connection->state = CONNECTION_WATCHING;
+		connection->on_gone = on_gone;
+		take_line(connection);
+	}
+}
+
+void connection_tell(struct connection *connection, struct json_object *event)
+{
+	if (connection->state == CONNECTION_ENDING) {
+		json_object_put(event);
+		return;
+	}
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) >
+		CONTROL_WAITING_MAX) {
+		json_object_put(event);
+		send_line(connection,
+			control_error_make(CONTROL_TOO_SLOW, NULL,
+				"events come faster than you read them; ask for fewer"),
+			false);
+		end(connection);
+		return;
+	}
+	send_line(connection, event, false);
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -189,12 +225,15 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 	struct connection *connection = container_of((uv_pipe_t *)stream, struct connection, pipe);
 
 	(void)buffer;
-	if (length < 0) { /* also UV_ENOBUFS: a line that is too long */
+	if (length == UV_ENOBUFS && connection->state == CONNECTION_READING) {
+		connection->state = CONNECTION_ANSWERING;
+		connection_refuse(connection, CONTROL_TOO_LONG, NULL,
+			"a request has less than %u bytes", CONTROL_LINE_MAX);
+		end(connection);
+	} else if (length < 0) {
 		hang_up(connection);
-		return;
-	}
-	connection->length += (size_t)length;
-	if (length > 0) {
+	} else if (length > 0) {
+		connection->length += (size_t)length;
 		take_line(connection);
 	}
 }
@@ -208,25 +247,53 @@ static void read_on(struct connection *connection)
 	}
 }
 
-static void on_idle(uv_timer_t *timer)
+/* Begins with the first whole line of what was read, or reads on. */
+static void take_line(struct connection *connection)
 {
-	hang_up(container_of(timer, struct connection, idle));
+	char *newline = memchr(connection->line, '\n', connection->length);
+	char line[CONTROL_LINE_MAX];
+
+	if (!newline) {
+		read_on(connection);
+		return;
+	}
+	if (connection->state == CONNECTION_WATCHING) {
+		hang_up(connection); /* it was told that it may only end */
+		return;
+	}
+	uv_read_stop((uv_stream_t *)&connection->pipe);
+	uv_timer_stop(&connection->idle);
+	size_t taken = (size_t)(newline - connection->line) + 1;
+	memcpy(line, connection->line, taken);
+	connection->length -= taken;
+	memmove(connection->line, connection->line + taken, connection->length);
+	connection->state = CONNECTION_ANSWERING;
+	control_request(connection, line, taken - 1);
+}
+
+/* Members of the group are administrators, as are root and the daemon's own user. */
+static bool is_administrator(const struct context *context, const struct peer *peer)
+{
+	return peer->uid == 0 || peer->uid == context->self.uid ||
+	       peer_has_group(peer, context->config->control_group);
 }
 
 static int identify(struct connection *connection)
 {
-	struct ucred credentials;
-	socklen_t length = sizeof(credentials);
+	const struct context *context = connection->control->context;
+	struct peer peer = {.pidfd = -1};
 	uv_os_fd_t fd;
 
 	int result = uv_fileno((uv_handle_t *)&connection->pipe, &fd);
+	if (result == 0) {
+		result = peer_init_ids(&peer, fd);
+	}
 	if (result < 0) {
 		return result;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) {
-		return -errno;
-	}
-	connection->uid = credentials.uid;
+	connection->uid = peer.uid;
+	connection->is_administrator = is_administrator(context, &peer);
+	peer_finish(&peer);
 	return 0;
 }
 
@@ -244,13 +311,16 @@ static void on_connection(uv_stream_t *listener, int status)
 	connection->open_handles = 2;
 	uv_pipe_init(listener->loop, &connection->pipe, 0);
 	uv_timer_init(listener->loop, &connection->idle);
-	uv_timer_start(&connection->idle, on_idle, IDLE_MS, IDLE_MS);
+	uv_timer_start(&connection->idle, on_idle, IDLE_MS, 0);
 	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 ||
 		control->connection_count > CONNECTIONS_MAX || identify(connection) < 0) {
 		hang_up(connection);
 		return;
 	}
-	read_on(connection);
+	send_line(connection, control_describe_greeting(connection), false);
+	if (connection->state == CONNECTION_READING) {
+		read_on(connection);
+	}
 }
 
 int control_init(struct control *control, struct context *context, int socket)
@@ -272,8 +342,11 @@ int control_init(struct control *control, struct context *context, int socket)
 
 void control_finish(struct control *control)
 {
+	struct connection *connection, *next;
+
 	uv_close((uv_handle_t *)&control->listener, NULL);
-	while (!LIST_EMPTY(&control->connections)) {
-		hang_up(LIST_FIRST(&control->connections));
+	for (connection = LIST_FIRST(&control->connections); connection; connection = next) {
+		next = LIST_NEXT(connection, entry);
+		end(connection);
 	}
 }

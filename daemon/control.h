@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control socket: what people and programs ask the daemon. A stream of lines, each one JSON
- * object: a request, and in the same order its answer.
+ * The control socket: what people and programs ask the daemon, see usher-control(7). A stream of
+ * lines, each one a JSON object: the daemon's greeting, then requests and, in the same order, their
+ * answers. A connection that has asked to watch gets events until it ends.
  *
- *   {"version":1,"request":"status"}
- *   {"version":1,"daemon":{...},"sessions":[{...},...]}
- *   {"version":1,"error":"..."}
- *
- * Everyone sees the own sessions, root and the daemon's own user see all.
+ * Nobody who asks can hold up the daemon: lines, connections and what waits to be read have limits,
+ * and who does not read what was asked for is dropped.
  */
 #pragma once
 
@@ -28,4 +26,5 @@ struct control {
 
 /* Consumes `socket`, a bound SOCK_STREAM. 0 or a negative errno. */
 int control_init(struct control *control, struct context *context, int socket);
+/* Answers that are on their way are still sent, those that nobody reads not for long. */
 void control_finish(struct control *control);

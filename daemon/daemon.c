@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -21,6 +22,7 @@
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
+#include "daemon/ending.h"
 #include "daemon/journal.h"
 #include "daemon/listen.h"
 #include "daemon/relay.h"
@@ -114,6 +116,8 @@ static int init_context(struct context *context, uv_loop_t *loop)
 	context->seccomp_flags = probe_seccomp_flags();
 	LIST_INIT(&context->clients);
 	LIST_INIT(&context->sessions);
+	LIST_INIT(&context->endings);
+	context->started = (int64_t)time(NULL);
 	context->broker_program = install_broker_path();
 	if (!context->broker_program) {
 		journal_error("usher-broker is not where it belongs (%s); install usher again",
@@ -180,6 +184,7 @@ static void shut_down(uv_signal_t *handle, int number)
 	}
 	unlink(daemon->control_path);
 	client_refuse_all(&daemon->context, "usherd ends; try again, or use --embedded");
+	ending_finish(&daemon->context);
 	release_sessions(&daemon->context);
 	uv_close((uv_handle_t *)&daemon->on_hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->on_terminate, NULL);

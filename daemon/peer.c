@@ -151,7 +151,7 @@ static int take_status(struct peer *peer)
 	return 0;
 }
 
-int peer_init(struct peer *peer, int socket)
+int peer_init_ids(struct peer *peer, int socket)
 {
 	struct ucred credentials;
 	socklen_t length = sizeof(credentials);
@@ -163,11 +163,22 @@ int peer_init(struct peer *peer, int socket)
 	peer->pid = credentials.pid;
 	peer->uid = credentials.uid;
 	peer->gid = credentials.gid;
-	/* A pid of 0: it lives in a pid namespace that is not below ours. */
-	int result = peer->pid > 0 ? take_pidfd(peer, socket) : -ESRCH;
-	if (result == 0) {
-		result = take_groups(peer, socket);
+	int result = take_groups(peer, socket);
+	if (result < 0) {
+		peer_finish(peer);
 	}
+	return result;
+}
+
+int peer_init(struct peer *peer, int socket)
+{
+	int result = peer_init_ids(peer, socket);
+
+	if (result < 0) {
+		return result;
+	}
+	/* A pid of 0: it lives in a pid namespace that is not below ours. */
+	result = peer->pid > 0 ? take_pidfd(peer, socket) : -ESRCH;
 	if (result == 0) {
 		result = take_status(peer);
 	}

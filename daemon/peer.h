@@ -28,6 +28,11 @@ struct peer {
  * connected). On an error there is nothing to finish.
  */
 int peer_init(struct peer *peer, int socket);
+/*
+ * Of a peer that may have ended already: uid, gid, pid and groups as they were when it connected,
+ * nothing else; pidfd is -1. 0 or a negative errno.
+ */
+int peer_init_ids(struct peer *peer, int socket);
 /* Ourselves as a peer. */
 int peer_init_self(struct peer *peer);
 void peer_finish(struct peer *peer);

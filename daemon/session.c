@@ -57,6 +57,7 @@ static void on_retry_closed(uv_handle_t *handle)
 static void drop(struct session *session)
 {
 	LIST_REMOVE(session, entry);
+	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
 	session->events = NULL;
 	close_fd(&session->listener);
@@ -112,6 +113,33 @@ static uint64_t answers(const struct session *session)
 	const struct session_counters *counters = &session->memory->counters;
 
 	return counters->allowed + counters->denied + counters->injected;
+}
+
+struct session *session_find(const struct context *context, uint64_t id)
+{
+	struct session *session;
+
+	LIST_FOREACH(session, &context->sessions, entry)
+	{
+		if (session->id == id) {
+			return session;
+		}
+	}
+	return NULL;
+}
+
+double session_rate(struct session *session)
+{
+	uint64_t now = uv_now(session->context->loop);
+	uint64_t count = answers(session);
+	uint64_t elapsed = now - session->sampled_ms;
+
+	if (elapsed >= 1000) {
+		session->rate = (double)(count - session->sampled_answers) * 1000 / (double)elapsed;
+		session->sampled_ms = now;
+		session->sampled_answers = count;
+	}
+	return session->rate;
 }
 
 /* The flags of START and the descriptors that they stand for, in their order. */
@@ -248,6 +276,7 @@ static void on_ended(void *owner, int64_t status, int signal)
 	}
 	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
 	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;
+	session->context->metrics.broker_deaths++;
 	journal_warning("%s: its broker %s; another takes over", session->label, what);
 	retry_later(session);
 }
@@ -367,7 +396,8 @@ int session_start(struct session **sessionp, struct context *context, struct ses
 	}
 	context->last_session = session->id;
 	session->started = (int64_t)time(NULL);
-	session->started_ms = uv_now(context->loop);
+	session->started_ms = session->sampled_ms = uv_now(context->loop);
+	context->metrics.sessions_started++;
 	uv_timer_init(context->loop, &session->retry);
 	take_parts(session, parts);
 	LIST_INSERT_HEAD(&context->sessions, session, entry);

@@ -51,6 +51,10 @@ struct session {
 	unsigned int quick_deaths;
 	uv_timer_t retry;
 
+	/* Of the last look at its rate. */
+	uint64_t sampled_ms, sampled_answers;
+	double rate;
+
 	const struct session_events *events; /* NULL when nobody waits any more */
 	void *owner;
 };
@@ -76,5 +80,14 @@ void session_abort(struct session *session);
 
 /* The daemon ends: the broker goes on by itself. */
 void session_release(struct session *session);
+
+/* The session of this number, or NULL. */
+struct session *session_find(const struct context *context, uint64_t id);
+
+/*
+ * Answers a second since somebody asked last, at least a second ago; at first since the session
+ * began.
+ */
+double session_rate(struct session *session);
 
 const char *session_state_name(enum session_state state);

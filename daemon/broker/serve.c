@@ -189,7 +189,7 @@ static void kill_caller(const struct broker *broker, const struct request *reque
 static enum act_outcome act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
-	if (request->verdict.action == POLICY_KILL) {
+	if (request->verdict.action == POLICY_KILL || broker_knows(broker, SESSION_ENDING)) {
 		if (act_needs_long_way(request)) {
 			return ACT_TAKE_LONG_WAY;
 		}

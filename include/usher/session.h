@@ -47,6 +47,7 @@ enum session_facts {
 	SESSION_IDS_VARY =
 		1u << 1,         /* a target may have other ids or capabilities than at the start */
 	SESSION_READY = 1u << 2, /* the probe has passed */
+	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
 };
 
 struct session_counters {

@@ -75,6 +75,7 @@ static void an_empty_file_has_the_defaults(void **state)
 	assert_int_equal(config->handshake_seconds, 10);
 	assert_int_equal(config->socket_mode, geteuid() == 0 ? 0666 : 0600);
 	assert_int_equal(config->socket_group, (gid_t)-1);
+	assert_int_equal(config->control_group, 0);
 	assert_true(config->audit);
 	assert_true(config->policy_count > 0);
 	assert_int_equal(config->grant_count, 0);
@@ -87,6 +88,7 @@ static void every_key_is_read(void **state)
 				     "socket = /tmp/u.sock\n"
 				     "socket-mode = 0660\n"
 				     "socket-group = 12\n"
+				     "control-group = 13\n"
 				     "policies = /a /b\n"
 				     "  /c\n"
 				     "audit = no\n"
@@ -102,6 +104,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config->socket, "/tmp/u.sock");
 	assert_int_equal(config->socket_mode, 0660);
 	assert_int_equal(config->socket_group, 12);
+	assert_int_equal(config->control_group, 13);
 	assert_int_equal(config->policy_count, 3);
 	assert_string_equal(config->policies[0], "/a");
 	assert_string_equal(config->policies[2], "/c");
@@ -297,7 +300,7 @@ static void the_example_shows_every_key_with_its_default(void **state)
 	struct config *config = NULL;
 
 	(void)state;
-	assert_int_equal(write_example(), 10);
+	assert_int_equal(write_example(), 11);
 	int result = config_load(&config, FILE_NAME, &report);
 	policy_report_print(&report, stderr, false);
 	policy_report_finish(&report);

@@ -1,0 +1,401 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The control socket (usher-control(7)): what may be asked, by whom, and what nonsense gets; and
+the commands that ask."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import harness  # noqa: E402
+import test_usherd  # noqa: E402
+from test_usherd import AS_NOBODY, IS_ROOT, Daemon, running, workdir  # noqa: E402
+
+MANUAL = harness.SOURCE / 'docs/usher-control.7.scd'
+
+
+class Stream:
+    """A connection to the control socket, greeted."""
+
+    def __init__(self, daemon):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(str(daemon.control))
+        self.file = self.socket.makefile('rw')
+        self.greeting = self.read()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def read(self):
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, request, **keys):
+        if not isinstance(request, str) or request[:1] not in '{[':
+            request = json.dumps({'request': request, **keys})
+        self.file.write(request + '\n')
+        self.file.flush()
+        return self.read()
+
+
+def commands(daemon, *words, **more):
+    return harness.usher(*words, '--socket', daemon.socket, **more)
+
+
+class Requests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon().start()
+
+    @classmethod
+    def tearDownClass(cls):
+        harness.end(cls.daemon.process)
+
+    def test_greeting(self):
+        """a connection is greeted with the version of the protocol"""
+        with Stream(self.daemon) as stream:
+            self.assertEqual(stream.greeting['hello'], 'usherd')
+            self.assertEqual(stream.greeting['version'], 1)
+            self.assertEqual(stream.greeting['sees'], 'all')
+            self.assertEqual(stream.ask('version')['version'], 1)
+
+    def test_sessions(self):
+        """status and sessions tell of a session what is to be known"""
+        with running(self.daemon, 'cat', policy='everything') as process:
+            harness.wait_until(lambda: self.daemon.sessions()[0]['allowed'] > 0,
+                               'a call is counted')
+            answer = self.daemon.ask()
+            self.assertEqual(answer['reply'], 'status')
+            self.assertEqual(answer['daemon']['pid'], self.daemon.process.pid)
+            self.assertEqual(answer['daemon']['sessions'], 1)
+            session, = answer['sessions']
+            self.assertEqual(session['policy'], 'everything')
+            self.assertEqual(session['command'], 'cat')
+            self.assertEqual(session['uid'], os.geteuid())
+            self.assertEqual(session['pid'], process.pid)
+            self.assertEqual(session['state'], 'running')
+            self.assertEqual(session['broker_starts'], 1)
+            self.assertLessEqual(session['age'], time.time() - session['started'] + 2)
+            self.assertEqual((session['denied'], session['injected']), (0, 0))
+            self.assertEqual(sum(session['delays']), session['answers'])
+            self.assertGreaterEqual(session['answers'], session['allowed'])
+            with Stream(self.daemon) as stream:
+                ids = [s['id'] for s in stream.ask('sessions', policy='everything')['sessions']]
+                self.assertEqual(ids, [session['id']])
+                self.assertEqual(stream.ask('sessions', policy='other')['sessions'], [])
+                self.assertEqual(stream.ask('sessions', session=10**9)['sessions'], [])
+
+    def test_nonsense(self):
+        """nonsense is answered with an error that names what is wrong, and the connection goes on"""
+        cases = [
+            ('[nonsense', 'not-json', None), ('[]', 'not-json', None), ('{} {}', 'not-json', None),
+            ('[' * 100, 'not-json', None), ('{"request":"status"', 'not-json', None),
+            ('{"request":"status",}', 'not-json', None), ('{"a":{"b":{"c":{"d":1}}}}', 'not-json',
+                                                          None),
+            ('{}', 'missing-key', 'request'), ('{"request":5}', 'wrong-type', 'request'),
+            ('{"version":2,"request":"status"}', 'wrong-version', 'version'),
+            ('{"version":"1","request":"status"}', 'wrong-version', 'version'),
+            ('{"request":"reboot"}', 'unknown-request', 'request'),
+            ('{"request":"status","sesion":1}', 'unknown-key', 'sesion'),
+            ('{"request":"sessions","session":"1"}', 'wrong-type', 'session'),
+            ('{"request":"sessions","session":null}', 'wrong-type', 'session'),
+            ('{"request":"sessions","session":1.5}', 'wrong-type', 'session'),
+            ('{"request":"sessions","session":-1}', 'wrong-value', 'session'),
+            ('{"request":"sessions","policy":"' + 'x' * 2000 + '"}', 'wrong-value', 'policy'),
+            ('{"request":"sessions","policy":"a\\u0000b"}', 'wrong-value', 'policy'),
+            ('{"request":"end"}', 'missing-key', 'session'),
+            ('{"request":"end","session":1,"grace":601}', 'wrong-value', 'grace'),
+            ('{"request":"end","session":999}', 'not-found', 'session'),
+            ('{"request":"status","tag":[1]}', 'wrong-type', 'tag'),
+        ]
+        with Stream(self.daemon) as stream:
+            for request, code, key in cases:
+                with self.subTest(request[:60]):
+                    error = stream.ask(request)['error']
+                    self.assertEqual((error['code'], error.get('key')), (code, key), error)
+                    self.assertTrue(error['text'])
+            stream.file.write('{"request":"status"}\n' * 3)
+            stream.file.flush()
+            for _ in range(3):
+                self.assertIn('sessions', stream.read())
+
+    def test_tag(self):
+        """a request's tag comes back with its answer, also with an error"""
+        with Stream(self.daemon) as stream:
+            self.assertEqual(stream.ask('version', tag=7)['tag'], 7)
+            self.assertEqual(stream.ask('end', session=999, tag='x')['tag'], 'x')
+            self.assertNotIn('tag', stream.ask('version'))
+
+    def test_too_long(self):
+        """a line without end is refused and hung up on"""
+        with Stream(self.daemon) as stream:
+            with contextlib.suppress(ConnectionError):
+                stream.socket.sendall(b'x' * 100000)
+            with contextlib.suppress(ConnectionError):
+                self.assertEqual(stream.read()['error']['code'], 'too-long')
+                self.assertIsNone(stream.read())
+        self.assertEqual(self.daemon.sessions(), [])
+
+    def test_slow(self):
+        """one who asks much and reads nothing holds up nobody"""
+        with Stream(self.daemon) as stream:
+            stream.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(1000):
+                    stream.socket.send(b'{"request":"metrics"}\n' * 100)
+            began = time.monotonic()
+            self.assertEqual(self.daemon.sessions(), [])
+            self.assertLess(time.monotonic() - began, 5)
+
+    def test_many(self):
+        """connections have a limit, and those who have theirs are served"""
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(Stream(self.daemon))
+            for _ in range(200):
+                other = stack.enter_context(socket.socket(socket.AF_UNIX))
+                other.connect(str(self.daemon.control))
+            self.assertEqual(first.ask('version')['version'], 1)
+        harness.wait_until(self.answers, 'there is room again')
+
+    def answers(self):
+        with contextlib.suppress(ConnectionError, TypeError, ValueError):
+            return self.daemon.ask()['reply'] == 'status'
+        return False
+
+
+class Ending(unittest.TestCase):
+    def test_end(self):
+        """end ends a session's programs by SIGTERM, its children too"""
+        with Daemon() as daemon:
+            process = daemon.popen('sh', '-c', 'sleep 100 & sleep 100; exit 7')
+            daemon.wait_until_all_run(1)
+            other = daemon.popen('sleep', '100')
+            daemon.wait_until_all_run(2)
+            harness.wait_until(lambda: children(process.pid) == 2, 'both sleep')
+            done = commands(daemon, 'sessions', 'end', '1')
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '', ''))
+            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            self.assertEqual([session['id'] for session in daemon.sessions()], [2])
+            self.assertIsNone(other.poll())
+            self.assertEqual(commands(daemon, 'sessions', 'end', '2').returncode, 0)
+            for ended in (process, other):
+                ended.communicate(timeout=20)
+
+    def test_stubborn(self):
+        """what does not end by SIGTERM is killed after the grace"""
+        with Daemon() as daemon:
+            process = daemon.popen('sh', '-c', 'trap "" TERM; while :; do sleep 1; done')
+            daemon.wait_until_all_run(1)
+            harness.wait_until(lambda: children(process.pid) == 1, 'it sleeps')
+            began = time.monotonic()
+            done = commands(daemon, 'sessions', 'end', '--grace', '1', '1')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(time.monotonic() - began, 0.9)
+            self.assertEqual(process.wait(20), -signal.SIGKILL)
+            process.communicate()
+
+    def test_orphan(self):
+        """what has left the session's tree is killed at its next notified call"""
+        with Daemon() as daemon:
+            place = workdir('orphan')
+            script = (f'setsid sh -c "while :; do echo x > {place}/beat; sleep 0.05; done" >/dev/null 2>&1 & '
+                      f'while ! [ -e {place}/beat ]; do sleep 0.05; done')
+            daemon.run('sh', '-c', script, policy='everything')
+            self.assertEqual(len(daemon.sessions()), 1)
+            done = commands(daemon, 'sessions', 'end', '--grace', '0', '1')
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            (place / 'beat').unlink()
+            time.sleep(0.2)
+            self.assertFalse((place / 'beat').exists())
+
+    def test_mistakes(self):
+        """what is not a session's number is a usage error, and what is none of yours is refused"""
+        with Daemon() as daemon:
+            self.assertEqual(commands(daemon, 'sessions', 'end', 'x').returncode, 2)
+            self.assertEqual(commands(daemon, 'sessions', 'end', '-1').returncode, 2)
+            self.assertEqual(commands(daemon, 'sessions', 'end').returncode, 2)
+            self.assertEqual(commands(daemon, 'sessions', 'stop').returncode, 2)
+            self.assertEqual(commands(daemon, 'sessions', '--grace', '601').returncode, 2)
+            done = commands(daemon, 'sessions', 'end', '5')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('you have no session 5', done.stderr)
+
+
+def children(pid):
+    text = Path(f'/proc/{pid}/task/{pid}/children').read_text()
+    return len(text.split())
+
+
+class Others(unittest.TestCase):
+    def ask_as_nobody(self, daemon, **request):
+        return daemon.ask(request, as_user=AS_NOBODY)
+
+    @unittest.skipUnless(IS_ROOT, 'needs root')
+    def test_own(self):
+        """a user sees and ends the own sessions and no other, and gets the metrics of these"""
+        with Daemon() as daemon, running(daemon, policy='everything'):
+            self.assertEqual(self.ask_as_nobody(daemon, request='status')['sessions'], [])
+            error = self.ask_as_nobody(daemon, request='end', session=1)['error']
+            self.assertEqual(error['code'], 'not-found')
+            text = self.ask_as_nobody(daemon, request='metrics')['metrics']
+            self.assertIn('usher_sessions{state="running"} 0', text)
+            self.assertNotIn('usher_handovers', text)
+            process = daemon.popen('sleep', '100', prefix=AS_NOBODY)
+            daemon.wait_until_all_run(2)
+            session, = self.ask_as_nobody(daemon, request='sessions')['sessions']
+            self.assertEqual(session['uid'], 65534)
+            answer = self.ask_as_nobody(daemon, request='end', session=session['id'])
+            self.assertEqual(answer['signalled'], 1)
+            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            process.communicate()
+
+    @unittest.skipUnless(IS_ROOT, 'needs root')
+    def test_group(self):
+        """members of control-group see all sessions"""
+        with Daemon() as daemon, running(daemon, policy='everything'):
+            daemon.config.write_text(daemon.config.read_text().replace(
+                '[daemon]', '[daemon]\ncontrol-group = 30'))
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for_log('was read again')
+            self.assertEqual(len(self.ask_as_nobody(daemon, request='sessions')['sessions']), 1)
+
+
+class Commands(unittest.TestCase):
+    def test_status(self):
+        """usher status and usher sessions show a table, and --json the answer itself"""
+        with Daemon() as daemon, running(daemon, 'cat', policy='everything'):
+            for command in ('status', 'sessions'):
+                table = commands(daemon, command)
+                self.assertEqual((table.returncode, table.stderr), (0, ''))
+                title, line = table.stdout.splitlines()
+                self.assertEqual(title.split()[:3], ['SESSION', 'POLICY', 'USER'])
+                self.assertEqual(line.split()[:2], ['1', 'everything'])
+                self.assertEqual(line.split()[-1], 'cat')
+                answer = json.loads(commands(daemon, command, '--json').stdout)
+                self.assertEqual(answer['sessions'][0]['command'], 'cat')
+            none = commands(daemon, 'sessions', '--policy', 'plain')
+            self.assertEqual(len(none.stdout.splitlines()), 1)
+
+    def test_escapes(self):
+        """a command line cannot send escapes to the terminal that shows it"""
+        with Daemon() as daemon, running(daemon, 'sh', '-c', 'cat # \x1b[31m\u009b5m'):
+            self.assertIn('cat # ?[31m?5m', commands(daemon, 'status').stdout)
+
+    def test_without_daemon(self):
+        """each command that asks a daemon says that there is none, exit 1"""
+        for command in (['status'], ['sessions'], ['sessions', 'end', '1'], ['metrics']):
+            with self.subTest(command):
+                done = harness.usher(*command, '--socket', test_usherd.public() / 'none.sock')
+                self.assertEqual((done.returncode, done.stdout), (1, ''))
+                self.assertIn('no usherd is running', done.stderr)
+                self.assertIn('--embedded', done.stderr)
+
+    def test_usage(self):
+        """each command has --help, and refuses what it does not know with 2"""
+        for command in ('status', 'sessions', 'metrics'):
+            with self.subTest(command):
+                self.assertIn(f'Usage: usher {command}', harness.usher(command, '--help').stdout)
+                self.assertEqual(harness.usher(command, '--nonsense').returncode, 2)
+                self.assertEqual(harness.usher(command, 'nonsense').returncode, 2)
+
+
+SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+def parse_metrics(text):
+    """The samples of Prometheus' text format by name and labels; what is malformed raises."""
+    types, helps, samples = {}, set(), {}
+    for line in text.split('\n')[:-1]:
+        if line.startswith('# HELP '):
+            helps.add(line.split(' ', 3)[2])
+            continue
+        if line.startswith('# TYPE '):
+            _, _, name, kind = line.split(' ')
+            assert name not in types and kind in ('counter', 'gauge', 'histogram'), line
+            types[name] = kind
+            continue
+        name, labels, value = SAMPLE.fullmatch(line).groups()
+        family = re.sub(r'_(bucket|sum|count)$', '', name)
+        family = family if types.get(family) == 'histogram' else name
+        assert family in types and family in helps, line
+        assert types[family] != 'counter' or name.endswith('_total'), line
+        pairs = LABEL.findall(labels or '')
+        assert LABEL.sub('', labels or '') == '', line
+        key = (name, tuple(pairs))
+        assert key not in samples, line
+        samples[key] = float(value)
+    assert text.endswith('\n')
+    return samples
+
+
+class Metrics(unittest.TestCase):
+    def metrics(self, daemon):
+        return parse_metrics(commands(daemon, 'metrics').stdout)
+
+    def count(self, samples, call, verdict):
+        return samples.get(('usher_notifications_total', (('call', call), ('verdict', verdict))), 0)
+
+    def test_metrics(self):
+        """metrics are well-formed and count what happened, also what ended sessions have counted"""
+        with Daemon() as daemon:
+            daemon.write_policy('one', '[files]\ndeny EXDEV all = /etc/hosts\n'
+                                       'inject read = /etc/motd -> /etc/hostname\n'
+                                       'default = allow\n')
+            daemon.run('cat', '/etc/hosts', policy='one')
+            daemon.run('cat', '/etc/motd', policy='one')
+            daemon.wait_for_sessions(0)
+            samples = self.metrics(daemon)
+            self.assertEqual(self.count(samples, 'openat', 'deny'), 1)
+            self.assertEqual(self.count(samples, 'openat', 'inject'), 1)
+            self.assertGreater(self.count(samples, 'openat', 'allow'), 4)
+            self.assertEqual(samples['usher_sessions_started_total', ()], 2)
+            self.assertEqual(samples['usher_broker_starts_total', ()], 2)
+            buckets = [value for (name, _), value in samples.items()
+                       if name == 'usher_answer_seconds_bucket']
+            self.assertEqual(buckets, sorted(buckets))
+            self.assertEqual(buckets[-1], samples['usher_answer_seconds_count', ()])
+            everything = sum(value for (name, _), value in samples.items()
+                             if name == 'usher_notifications_total')
+            self.assertEqual(everything, buckets[-1])
+            self.assertGreater(samples['usher_answer_seconds_sum', ()], 0)
+            with running(daemon):
+                samples = self.metrics(daemon)
+                self.assertEqual(samples['usher_sessions', (('state', 'running'),)], 1)
+                broker = daemon.sessions()[0]['broker']
+                os.kill(broker, signal.SIGKILL)
+                daemon.wait_for_log('started again')
+            self.assertEqual(self.metrics(daemon)['usher_broker_deaths_total', ()], 1)
+
+    def test_output(self):
+        """usher metrics --output replaces the file as a whole"""
+        with Daemon() as daemon:
+            path = workdir('metrics') / 'usher.prom'
+            path.write_text('old\n')
+            with open(path) as old:
+                done = commands(daemon, 'metrics', '--output', path)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '', ''))
+                self.assertEqual(old.read(), 'old\n')
+            parse_metrics(path.read_text())
+            self.assertEqual(os.listdir(path.parent), [path.name])
+            done = commands(daemon, 'metrics', '--output', path.parent / 'none/x')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('cannot be written', done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
