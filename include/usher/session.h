@@ -15,11 +15,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SESSION_MAGIC   0x6d737375u /* "ussm" */
-#define SESSION_VERSION 2u
-#define SESSION_SLOTS   1024u
-#define SESSION_CALLS   128u /* kinds of calls that are counted apart */
-#define SESSION_DELAYS  24u
+#define SESSION_MAGIC       0x6d737375u /* "ussm" */
+#define SESSION_VERSION     2u
+#define SESSION_SLOTS       1024u
+#define SESSION_CALLS       128u /* kinds of calls that are counted apart */
+#define SESSION_DELAYS      24u
+#define SESSION_CRASHES_MAX 2u /* a call that so many brokers died over is denied */
 
 enum session_slot_state {
 	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
@@ -33,8 +34,8 @@ struct session_slot {
 	struct seccomp_notif notification;
 	_Atomic uint32_t state; /* enum session_slot_state */
 	int32_t result;
-	uint32_t crashes; /* brokers that died over this notification */
-	uint32_t padding;
+	uint32_t crashes;        /* brokers that died over this notification */
+	_Atomic uint32_t blamed; /* the last one died in the middle of this call */
 	int64_t began; /* ACTING was noted at this CLOCK_REALTIME_COARSE, in ns; 0: never */
 	uint8_t reserved[24];
 };
