@@ -309,7 +309,7 @@ static void on_message(void *owner, const void *packet, size_t size)
 	if (session->state == SESSION_STARTING) {
 		fail(session, refused->error, text);
 	} else {
-		journal_warning("%s: its broker says: %s", session->label, text);
+		journal_warning("%s: its broker cannot serve: %s", session->label, text);
 	}
 }
 

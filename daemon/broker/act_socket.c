@@ -16,6 +16,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/outside.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
@@ -105,6 +106,13 @@ enum act_outcome act_connect(
 	}
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
+	}
+	if (request->verdict.outside) {
+		request->result = outside_enter(broker, request,
+			(int)request->slot->notification.data.args[0], &connect->socket);
+		if (request->result < 0) {
+			return ACT_DONE;
+		}
 	}
 	recover_note(request);
 	if (is_expected_to_wait(connect)) {

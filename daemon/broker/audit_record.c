@@ -141,9 +141,6 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 	record->value = request->result < 0 ? -1 : request->result;
 	record->microseconds = microseconds_since(&request->received);
 	copy_rule(record, request->verdict.rule);
-	record->reason = request->slot->crashes >= SESSION_CRASHES_MAX
-				 ? "two brokers died over this call"
-				 : NULL;
 	record->asked = asked_text(request);
 	record->resolved = resolved_text(request, record->asked);
 	return record;
@@ -261,7 +258,6 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 	add_text(object, "verdict", record->verdict);
 	add_text(object, "errno", record->error ? policy_errno_name(record->error) : NULL);
 	add_rule(object, record);
-	add_text(object, "reason", record->reason);
 	add_number(object, "microseconds", record->microseconds);
 	if (dropped) {
 		add_number(object, "dropped", (int64_t)dropped);
@@ -295,9 +291,6 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 		record->verdict, call, record->operation[0] ? " " : "", record->operation,
 		asked ? asked : "?", resolved ? " = " : "", resolved ? resolved : "",
 		error ? ": " : "", error ? error : "", program ? program : "?", record->pid,
-		file             ? file
-		: record->reason ? record->reason
-				 : "",
-		file ? ":" : "", file ? record->rule_line : 0);
+		file ? file : "", file ? ":" : "", file ? record->rule_line : 0);
 	return length < 0 ? NULL : line;
 }

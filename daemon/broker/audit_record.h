@@ -24,9 +24,8 @@ struct audit_record {
 	unsigned int microseconds;
 	char *rule_file; /* a copy: the policy may be another's by then; NULL without a rule */
 	unsigned int rule_line;
-	const char *reason; /* of a verdict that no rule gave; or NULL */
-	char *asked;        /* path or address as the target passed it */
-	char *resolved;     /* as it was decided on; NULL where that is the same */
+	char *asked;    /* path or address as the target passed it */
+	char *resolved; /* as it was decided on; NULL where that is the same */
 };
 
 /* NULL if there is no memory. */

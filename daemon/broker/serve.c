@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,13 +20,13 @@
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/resolve.h"
-#include "daemon/broker/supervisor.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/walk.h"
 #include "daemon/broker/workers.h"
 
 #define LONG_WAYS_MAX \
 	40 /* as often as a target may swap links under us, as many as the kernel follows */
+#define CRASHES_MAX 2
 
 /* The notification is received where a successor of ours would find it. */
 static int receive(struct worker *worker)
@@ -37,7 +36,6 @@ static int receive(struct worker *worker)
 	memset(&slot->notification, 0, sizeof(slot->notification));
 	atomic_store_explicit(&slot->state, SLOT_RECEIVED, memory_order_relaxed);
 	slot->crashes = 0;
-	atomic_store_explicit(&slot->blamed, 0, memory_order_relaxed);
 	slot->began = 0;
 	return notify_receive(worker->broker->listener, &slot->notification);
 }
@@ -159,6 +157,10 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 	case SYS_chroot:
 	case SYS_pivot_root:
 		facts = SESSION_ROOTS_VARY;
+		break;
+	case SYS_epoll_create:
+	case SYS_epoll_create1:
+		facts = SESSION_EPOLLS;
 		break;
 	case SYS_setns:
 	case SYS_unshare:
@@ -291,21 +293,6 @@ void serve(struct worker *worker)
 	workers_end(worker);
 }
 
-/* Two brokers died over it: nobody looks at it a third time. */
-static enum act_outcome deny_unseen(struct request *request)
-{
-	char text[128];
-
-	(void)snprintf(text, sizeof(text),
-		"two brokers died over system call %d of thread %d: it is denied",
-		request->slot->notification.data.nr, request->tid);
-	(void)supervisor_tell(-EACCES, text);
-	request->call = CALL_UNKNOWN;
-	request->verdict =
-		(struct policy_verdict){.action = POLICY_DENY, .error = EACCES, .log = true};
-	return refuse(request, -EACCES);
-}
-
 /*
  * What can be repeated is; a connection is looked at by connecting again (act_socket.c). Only of a
  * file that must not exist nobody can say any more who made it.
@@ -324,10 +311,11 @@ static enum act_outcome act_again(
 			return ACT_GONE;
 		}
 	}
-	if (worker->slot->crashes >= SESSION_CRASHES_MAX) {
-		return deny_unseen(request);
+	if (++worker->slot->crashes >= CRASHES_MAX) {
+		return refuse(request, -EIO);
 	}
-	return decode_to_act(broker, worker, request);
+	enum act_outcome outcome = decode_to_act(broker, worker, request);
+	return outcome;
 }
 
 void serve_again(struct worker *worker)

@@ -10,7 +10,6 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
-#include "daemon/broker/crash.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/target.h"
@@ -184,7 +183,6 @@ static void *run(void *argument)
 	if (unshare(CLONE_FS) < 0) {
 		abort();
 	}
-	crash_blame(worker->slot);
 	if (worker->resumes) {
 		serve_again(worker);
 	}
@@ -290,9 +288,6 @@ static int start_all(struct workers *pool, bool resumes)
 	/* The slots of a session that begins are not looked at: that alone would fill their pages.
 	 */
 	unsigned int used = resumes ? SESSION_SLOTS : 0;
-	if (resumes) {
-		crash_count(pool->broker->memory);
-	}
 	for (unsigned int i = 0; i < used && error == 0; i++) {
 		if (pool->broker->memory->slots[i].notification.id != 0) {
 			error = add_worker(pool, i, WORKER_WAITING, true);

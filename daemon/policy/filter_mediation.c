@@ -32,10 +32,11 @@ enum need {
 	NEED_OPEN = 1u << 6,  /* one of the first three */
 	NEED_FILES = 1u << 7, /* one of these six */
 	NEED_CONNECT = 1u << 8,
-	NEED_BROKER = 1u << 9,  /* files or connections: targets are looked into */
-	NEED_ROOT = 1u << 10,   /* the targets are root */
-	NEED_USER = 1u << 11,   /* they are not */
-	NEED_INSIDE = 1u << 12, /* they live in a network namespace of their own */
+	NEED_BROKER = 1u << 9,   /* files or connections: targets are looked into */
+	NEED_ROOT = 1u << 10,    /* the targets are root */
+	NEED_USER = 1u << 11,    /* they are not */
+	NEED_OUTSIDE = 1u << 20, /* and some sockets of theirs get out of it */
+	NEED_INSIDE = 1u << 21,  /* they live in a network namespace of their own */
 };
 
 struct row {
@@ -105,6 +106,9 @@ static const struct row rows[] = {
 	NOTIFY(creat, NEED_CREATE),
 	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
 	NOTIFY(connect, NEED_CONNECT),
+	/* What it watches has to be found when a socket is changed for another. */
+	NOTIFY(epoll_create, NEED_OUTSIDE),
+	NOTIFY(epoll_create1, NEED_OUTSIDE),
 
 	NOTIFY(unlink, NEED_REMOVE),
 	NOTIFY(unlinkat, NEED_REMOVE),
@@ -290,6 +294,10 @@ static unsigned int needs_of(const struct policy *policy, const struct filter_op
 	}
 	if (policy_network(policy) != WIRE_NETWORK_HOST) {
 		needs |= NEED_INSIDE | NEED_BROKER;
+		needs |= policy_network(policy) == WIRE_NETWORK_BROKER &&
+					 policy_has_section(policy, POLICY_NETWORK)
+				 ? NEED_OUTSIDE
+				 : 0;
 	}
 	return needs;
 }

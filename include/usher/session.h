@@ -15,12 +15,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     2u
-#define SESSION_SLOTS       1024u
-#define SESSION_CALLS       128u /* kinds of calls that are counted apart */
-#define SESSION_DELAYS      24u
-#define SESSION_CRASHES_MAX 2u /* a call that so many brokers died over is denied */
+#define SESSION_MAGIC   0x6d737375u /* "ussm" */
+#define SESSION_VERSION 2u
+#define SESSION_SLOTS   1024u
+#define SESSION_CALLS   128u /* kinds of calls that are counted apart */
+#define SESSION_DELAYS  24u
 
 enum session_slot_state {
 	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
@@ -34,8 +33,8 @@ struct session_slot {
 	struct seccomp_notif notification;
 	_Atomic uint32_t state; /* enum session_slot_state */
 	int32_t result;
-	uint32_t crashes;        /* brokers that died over this notification */
-	_Atomic uint32_t blamed; /* the last one died in the middle of this call */
+	uint32_t crashes; /* brokers that died over this notification */
+	uint32_t padding;
 	int64_t began; /* ACTING was noted at this CLOCK_REALTIME_COARSE, in ns; 0: never */
 	uint8_t reserved[24];
 };
@@ -49,6 +48,7 @@ enum session_facts {
 		1u << 1,         /* a target may have other ids or capabilities than at the start */
 	SESSION_READY = 1u << 2, /* the probe has passed */
 	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
+	SESSION_EPOLLS = 1u << 4, /* a target has an epoll instance; known where `net = broker` */
 };
 
 struct session_counters {
