@@ -98,7 +98,7 @@ struct session_memory {
 	_Atomic uint32_t facts; /* enum session_facts */
 	uint32_t slot_count;
 	struct session_counters counters;
-	_Atomic uint32_t watched; /* not 0: somebody wants to see each decision */
+	_Atomic uint32_t watched; /* a bit for each verdict that somebody wants to see */
 	uint8_t reserved[52];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
