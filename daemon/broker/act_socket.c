@@ -107,12 +107,10 @@ enum act_outcome act_connect(
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
-	if (request->verdict.outside) {
-		request->result = outside_enter(broker, request,
-			(int)request->slot->notification.data.args[0], &connect->socket);
-		if (request->result < 0) {
-			return ACT_DONE;
-		}
+	request->result = outside_lead(broker, request, &connect->endpoint,
+		(int)request->slot->notification.data.args[0], &connect->socket);
+	if (request->result < 0) {
+		return ACT_DONE;
 	}
 	recover_note(request);
 	if (is_expected_to_wait(connect)) {

@@ -102,15 +102,25 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	return error < 0 ? error : 0;
 }
 
-int outside_enter(
-	const struct broker *broker, const struct request *request, int number, int *socket)
+static bool leads_somewhere(const struct policy_endpoint *endpoint)
+{
+	return endpoint->kind == ENDPOINT_TCP || endpoint->kind == ENDPOINT_UDP;
+}
+
+int outside_lead(const struct broker *broker, const struct request *request,
+	const struct policy_endpoint *endpoint, int number, int *socket)
 {
 	uint64_t cookie = 0;
-	int error = cookie_of(*socket, &cookie);
+	int error = broker->outside && leads_somewhere(endpoint) ? cookie_of(*socket, &cookie) : 0;
+	bool is_outside = broker->outside && cookie == broker->outside->network;
 
-	if (error < 0 || cookie == broker->outside->network) {
+	if (error < 0 || !broker->outside || !leads_somewhere(endpoint)) {
 		return error;
 	}
-	return outside_replace(
-		broker, request, number, socket, make_like(broker->outside, *socket));
+	if (!request->verdict.outside) {
+		return is_outside ? -ENETUNREACH : 0;
+	}
+	return is_outside ? 0
+			  : outside_replace(broker, request, number, socket,
+				    make_like(broker->outside, *socket));
 }

@@ -226,6 +226,18 @@ before = len(os.listdir('/proc/self/fd'))
 print(len(failures), len(os.listdir('/proc/self/fd')) - before)
 """
 
+# A socket that has gone out (the first address) is turned to the loopback that no rule names.
+TURNED = """
+import errno, socket, sys
+out, target = (sys.argv[1], int(sys.argv[3])), (sys.argv[1], int(sys.argv[2]))
+for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+    with socket.socket(socket.AF_INET, kind) as s:
+        first = s.connect_ex(out)
+        if kind == socket.SOCK_DGRAM:
+            s.connect_ex(('', 0))
+        print(errno.errorcode.get(first, first), errno.errorcode.get(s.connect_ex(target)))
+"""
+
 BROKER = '[policy]\nnet = broker\n[network]\ndefault = deny EHOSTUNREACH\n'
 
 
@@ -280,6 +292,13 @@ class Broker(unittest.TestCase):
                 self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n', cloexec,
                              program=OPTIONS),
                 [f'True True (1, 3) (4, 500000) {cloexec} 0 True outside'])
+
+    def test_turned(self, mode):
+        """A socket that has gone out does not reach this machine's loopback where inside is meant"""
+        closed = harness.free_port()
+        rules = f'allow connect = tcp 127.0.0.1:{closed} udp 127.0.0.1:{closed}\n'
+        self.assertEqual(self.connect(mode, BROKER + rules, closed, program=TURNED),
+                         ['ECONNREFUSED ENETUNREACH', '0 ENETUNREACH'])
 
     def test_many(self, mode):
         """Eight threads connect a hundred times each, and nothing is left open"""
