@@ -18,11 +18,18 @@ enum act_outcome {
 	ACT_CONTINUE,      /* only numbers: the kernel itself may do it */
 	ACT_GIVE_BACK,     /* a signal came for the target: its call starts again or ends by that */
 	ACT_GONE,          /* the target went away */
+	ACT_NEXT_MESSAGE,  /* of a sendmmsg(2): one was sent, there are more */
 };
 
 enum act_outcome act_open(
 	const struct broker *broker, struct worker *worker, struct request *request);
 enum act_outcome act_connect(
+	const struct broker *broker, struct worker *worker, struct request *request);
+enum act_outcome act_bind(
+	const struct broker *broker, struct worker *worker, struct request *request);
+enum act_outcome act_listen(
+	const struct broker *broker, struct worker *worker, struct request *request);
+enum act_outcome act_send(
 	const struct broker *broker, struct worker *worker, struct request *request);
 enum act_outcome act_socket(
 	const struct broker *broker, struct worker *worker, struct request *request);
@@ -37,6 +44,10 @@ bool act_needs_long_way(const struct request *request);
 void act_give_back(struct request *request);
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request);
+
+/* SO_SNDTIMEO: with it a call is not restarted, whatever the handler's flags (sock_intr_errno()).
+ */
+bool act_has_send_timeout(int socket);
 
 /* A call of ours that waited was interrupted: what that means for the target. */
 enum act_outcome act_interrupted(struct worker *worker);

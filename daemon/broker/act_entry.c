@@ -31,15 +31,13 @@ static uint64_t argument(const struct request *request, int index)
 /* A new entry gets the umask of the thread that asks; each of our threads has one of its own. */
 static int take_umask(const struct request *request)
 {
-	char status[TARGET_STATUS_ROOM];
-	int error = target_read_status(request->tid, status);
-	const char *mask = error < 0 ? NULL : target_status_field(status, "Umask");
+	mode_t mask = 0;
+	int error = target_read_umask(request->tid, &mask);
 
-	if (!mask) {
-		return error < 0 ? error : -ESRCH;
+	if (error == 0) {
+		umask(mask);
 	}
-	umask((mode_t)strtoul(mask, NULL, 8));
-	return 0;
+	return error;
 }
 
 static int act_unlink(const struct request *request, const struct entry *entry)

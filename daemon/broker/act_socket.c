@@ -2,21 +2,15 @@
 #include "daemon/broker/act.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <netinet/in.h>
-#include <stddef.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "daemon/base/cleanup.h"
+#include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
-#include "daemon/broker/outside.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
@@ -28,47 +22,20 @@ static bool is_loopback(const struct policy_endpoint *endpoint)
 						     sizeof(in6addr_loopback)) == 0;
 }
 
-/* Pins the socket's inode and fills in an address that leads to it and to nothing else. */
-static int pin_unix_socket(
-	const struct request *request, int *pinned, struct sockaddr_un *address, socklen_t *length)
+static int connect_errno(int socket, const struct exact_address *to)
 {
-	const struct place *place = &request->place;
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS};
-
-	if (place->error) {
-		return -place->error;
-	}
-	if (place->kind == PLACE_OBJECT) {
-		*pinned = fcntl(place->object, F_DUPFD_CLOEXEC, 0);
-	} else {
-		*pinned =
-			(int)syscall(SYS_openat2, place->directory, place->name, &how, sizeof(how));
-	}
-	if (*pinned < 0) {
-		return -errno;
-	}
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	(void)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *pinned);
-	*length = sizeof(*address);
-	return 0;
-}
-
-static int connect_errno(int socket, const struct sockaddr *address, socklen_t length)
-{
-	return connect(socket, address, length) < 0 ? -errno : 0;
+	return connect(socket, to->name, to->length) < 0 ? -errno : 0;
 }
 
 /* A connection to elsewhere takes its time; to this machine it is there at once, or hardly ever
  * not. */
-static bool is_expected_to_wait(const struct connect_request *connect)
+static bool is_expected_to_wait(const struct address_request *address)
 {
-	return connect->may_wait && connect->endpoint.kind == ENDPOINT_TCP &&
-	       !is_loopback(&connect->endpoint);
+	return address->may_wait && address->endpoint.kind == ENDPOINT_TCP &&
+	       !is_loopback(&address->endpoint);
 }
 
-/* With SO_SNDTIMEO the call is not restarted, whatever the handler's flags (sock_intr_errno()). */
-static bool has_timeout(int socket)
+bool act_has_send_timeout(int socket)
 {
 	struct timeval timeout = {0};
 	socklen_t size = sizeof(timeout);
@@ -83,51 +50,62 @@ static int what_was_meant(int result)
 	return result == -EISCONN ? 0 : result == -EALREADY ? -EINPROGRESS : result;
 }
 
+/* 0, or a negative errno: how connecting went. */
+static int connect_to(
+	struct worker *worker, struct request *request, const struct exact_address *to)
+{
+	int result = is_expected_to_wait(&request->address) ? workers_expect_to_wait(worker) : 0;
+
+	if (result < 0) {
+		return result;
+	}
+	do {
+		result = connect_errno(request->address.socket, to);
+	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
+	return recover_is_repeated(request) ? what_was_meant(result) : result;
+}
+
 enum act_outcome act_connect(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
-	struct connect_request *connect = &request->connect;
-	struct sockaddr_un unix_address;
-	const struct sockaddr *address = &connect->address.any;
-	socklen_t length = connect->length;
-	cleanup_fd int pinned = -1;
+	struct exact_address to;
 
-	request->result = 0;
 	if (request->verdict.action == POLICY_DENY) {
 		request->result = -request->verdict.error;
 		return ACT_DONE;
 	}
-	if (connect->endpoint.kind == ENDPOINT_UNIX_PATH) {
-		request->result = pin_unix_socket(request, &pinned, &unix_address, &length);
-		address = (const struct sockaddr *)&unix_address;
+	request->result = exact_address_init(&to, request);
+	if (request->result == 0) {
+		if (!notify_is_pending(broker->listener, request->id)) {
+			exact_address_finish(&to);
+			return ACT_GONE;
+		}
+		recover_note(request);
+		request->result = connect_to(worker, request, &to);
 	}
-	if (request->result < 0) {
+	exact_address_finish(&to);
+	if (request->result == -EINTR && !act_has_send_timeout(request->address.socket)) {
+		return act_interrupted(worker);
+	}
+	return ACT_DONE;
+}
+
+/* Only numbers, but the number of the socket may be another's by now: it is done on the very one.
+ */
+enum act_outcome act_listen(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	int backlog = (int)request->slot->notification.data.args[1];
+
+	(void)worker;
+	if (request->verdict.action == POLICY_DENY) {
+		request->result = -request->verdict.error;
 		return ACT_DONE;
 	}
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
-	request->result = outside_lead(broker, request, &connect->endpoint,
-		(int)request->slot->notification.data.args[0], &connect->socket);
-	if (request->result < 0) {
-		return ACT_DONE;
-	}
-	recover_note(request);
-	if (is_expected_to_wait(connect)) {
-		request->result = workers_expect_to_wait(worker);
-		if (request->result < 0) {
-			return ACT_DONE;
-		}
-	}
-	do {
-		request->result = connect_errno(connect->socket, address, length);
-	} while (request->result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
-	if (recover_is_repeated(request)) {
-		request->result = what_was_meant(request->result);
-	}
-	if (request->result == -EINTR && !has_timeout(connect->socket)) {
-		return act_interrupted(worker);
-	}
+	request->result = listen(request->address.socket, backlog) < 0 ? -errno : 0;
 	return ACT_DONE;
 }
 

@@ -69,6 +69,7 @@ void answer(const struct broker *broker, struct request *request, enum act_outco
 		notify_answer(broker->listener, request->id, 0, ERESTARTSYS);
 		break;
 	case ACT_TAKE_LONG_WAY: /* serve.c has gone it */
+	case ACT_NEXT_MESSAGE:  /* ... and has sent them */
 	case ACT_GONE:
 		break;
 	}

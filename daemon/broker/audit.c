@@ -71,12 +71,6 @@ static bool is_written(const struct audit *audit, const struct audit_record *rec
 	return record->for_log || audit->to.verbose >= 0;
 }
 
-static bool is_watched(const struct audit *audit, enum policy_action verdict)
-{
-	return atomic_load_explicit(&audit->memory->watched, memory_order_relaxed) &
-	       (1u << verdict);
-}
-
 /* Under the mutex. */
 static bool may_wait(struct audit *audit, bool written)
 {
@@ -105,7 +99,7 @@ static void leave_out(struct audit *audit, struct audit_record *record, bool wri
 		audit->dropped++;
 		atomic_fetch_add(&audit->memory->counters.audit_dropped, 1);
 	}
-	if (!record || is_watched(audit, record->action)) {
+	if (atomic_load(&audit->memory->watched)) {
 		atomic_fetch_add(&audit->memory->statistics.untold, 1);
 	}
 	audit_record_free(record);
@@ -188,7 +182,7 @@ static void tell_supervisor(struct audit *audit, const char *line)
 
 static void write_record(struct audit *audit, struct audit_record *record, uint64_t dropped)
 {
-	bool watched = audit->to.supervisor >= 0 && is_watched(audit, record->action);
+	bool watched = atomic_load(&audit->memory->watched) && audit->to.supervisor >= 0;
 
 	audit_record_look_up(record);
 	if (record->for_log || watched) {
@@ -272,9 +266,19 @@ static void count(struct session_counters *counters, const struct request *reque
 /* Decisions are about what a policy speaks of; the rest is our own housekeeping. */
 static bool is_decision(const struct request *request)
 {
-	return request->call == CALL_OPEN || request->call == CALL_CONNECT ||
-	       request->call == CALL_SOCKET || request->call == CALL_PATH ||
-	       request->verdict.action != POLICY_ALLOW;
+	switch (request->call) {
+	case CALL_OPEN:
+	case CALL_SOCKET:
+	case CALL_PATH:
+		return true;
+	case CALL_CONNECT:
+	case CALL_BIND:
+	case CALL_LISTEN:
+	case CALL_SEND:
+		return request->address.operation != 0;
+	default:
+		return request->verdict.action != POLICY_ALLOW;
+	}
 }
 
 void audit_expect(struct audit *audit)
@@ -299,7 +303,7 @@ static void record(struct audit *audit, const struct request *request, enum act_
 	count(&audit->memory->counters, request);
 	bool for_log = request->verdict.log && audit->to.log >= 0;
 	bool written = for_log || audit->to.verbose >= 0;
-	if (written || is_watched(audit, request->verdict.action)) {
+	if (written || atomic_load_explicit(&audit->memory->watched, memory_order_relaxed)) {
 		enqueue(audit, audit_record_new(request, for_log), written);
 	}
 }

@@ -42,6 +42,11 @@ static char *endpoint_text(const struct policy_endpoint *endpoint)
 	return length < 0 ? NULL : text;
 }
 
+static char *address_text(const struct address_request *address)
+{
+	return address->operation ? endpoint_text(&address->endpoint) : strdup("");
+}
+
 static char *path_text(const struct path_request *path)
 {
 	char *text = NULL;
@@ -62,7 +67,10 @@ static char *asked_text(const struct request *request)
 	case CALL_PATH:
 		return path_text(&request->path);
 	case CALL_CONNECT:
-		return endpoint_text(&request->connect.endpoint);
+	case CALL_BIND:
+	case CALL_LISTEN:
+	case CALL_SEND:
+		return address_text(&request->address);
 	case CALL_SOCKET:
 		return asprintf(&text, "family %d type %d protocol %d", request->socket.family,
 			       request->socket.type, request->socket.protocol) < 0
@@ -90,6 +98,12 @@ static void copy_rule(struct audit_record *record, const struct policy_rule *rul
 	}
 }
 
+static bool names_address(const struct request *request)
+{
+	return request->call == CALL_CONNECT || request->call == CALL_BIND ||
+	       request->call == CALL_LISTEN || request->call == CALL_SEND;
+}
+
 static const char *operation_of(const struct request *request)
 {
 	if (request->call == CALL_OPEN) {
@@ -101,7 +115,9 @@ static const char *operation_of(const struct request *request)
 	if (request->call == CALL_PATH && request->path.call->operations) {
 		return policy_operation_name(request->path.call->operations);
 	}
-	return request->call == CALL_CONNECT ? "connect" : "";
+	return names_address(request) && request->address.operation
+		       ? policy_operation_name(request->address.operation)
+		       : "";
 }
 
 /* What was decided on, where that is not what was asked for. */
@@ -114,7 +130,8 @@ static char *resolved_text(const struct request *request, const char *asked)
 			return NULL;
 		}
 	} else if (request->call == CALL_OPEN || request->call == CALL_PATH ||
-		   request->connect.endpoint.kind == ENDPOINT_UNIX_PATH) {
+		   (names_address(request) &&
+			   request->address.endpoint.kind == ENDPOINT_UNIX_PATH)) {
 		text = strdup(request->place.path);
 	}
 	if (text && (text[0] == '\0' || (asked && strcmp(text, asked) == 0))) {
@@ -136,12 +153,14 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 	record->tid = request->tid;
 	record->nr = request->slot->notification.data.nr;
 	record->operation = operation_of(request);
-	record->action = request->verdict.action;
-	record->verdict = policy_action_name(record->action);
+	record->verdict = policy_action_name(request->verdict.action);
 	record->error = request->result < 0 ? -request->result : 0;
 	record->value = request->result < 0 ? -1 : request->result;
 	record->microseconds = microseconds_since(&request->received);
 	copy_rule(record, request->verdict.rule);
+	record->reason = request->slot->crashes >= SESSION_CRASHES_MAX
+				 ? "two brokers died over this call"
+				 : NULL;
 	record->asked = asked_text(request);
 	record->resolved = resolved_text(request, record->asked);
 	return record;
@@ -259,6 +278,7 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 	add_text(object, "verdict", record->verdict);
 	add_text(object, "errno", record->error ? policy_errno_name(record->error) : NULL);
 	add_rule(object, record);
+	add_text(object, "reason", record->reason);
 	add_number(object, "microseconds", record->microseconds);
 	if (dropped) {
 		add_number(object, "dropped", (int64_t)dropped);
@@ -292,6 +312,9 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 		record->verdict, call, record->operation[0] ? " " : "", record->operation,
 		asked ? asked : "?", resolved ? " = " : "", resolved ? resolved : "",
 		error ? ": " : "", error ? error : "", program ? program : "?", record->pid,
-		file ? file : "", file ? ":" : "", file ? record->rule_line : 0);
+		file             ? file
+		: record->reason ? record->reason
+				 : "",
+		file ? ":" : "", file ? record->rule_line : 0);
 	return length < 0 ? NULL : line;
 }

@@ -2,22 +2,27 @@
 #include "daemon/broker/confine.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static int raise_descriptor_limit(void)
-{
-	struct rlimit limit;
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/confine_calls.h"
+#include "daemon/broker/identity.h"
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		return -errno;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
-}
+/* A thousand calls at work, with the largest attributes and messages there are, need less. */
+#define DATA_MAX (1ull << 30)
+
+/* A sanitizer's shadow of all memory is data, too. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DATA_IS_COUNTED false
+#else
+#define DATA_IS_COUNTED true
+#endif
 
 /* Limits of whoever started us are the target's affair: they would strike us with signals. */
 static void ignore_signals(void)
@@ -25,7 +30,7 @@ static void ignore_signals(void)
 	static const int ignored[] = {
 		SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTOU, SIGTTIN, SIGXFSZ, SIGUSR2};
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+	for (size_t i = 0; i < array_length(ignored); i++) {
 		(void)signal(ignored[i], SIG_IGN);
 	}
 	sigset_t none;
@@ -33,10 +38,61 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int confine(int last_fd)
+/* Lowers both limits to `most`; 0 or a negative errno. */
+static int limit(__rlimit_resource_t resource, rlim_t most)
 {
-	const struct rlimit no_core = {0};
+	struct rlimit limit;
 
+	if (getrlimit(resource, &limit) < 0) {
+		return -errno;
+	}
+	limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
+	limit.rlim_cur = limit.rlim_cur < limit.rlim_max ? limit.rlim_cur : limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+/* No dump of what was read of a target; memory has an end; descriptors as many as there may be. */
+static int confine_resources(void)
+{
+	struct rlimit descriptors;
+	int error = limit(RLIMIT_CORE, 0);
+
+	if (error == 0) {
+		error = limit(RLIMIT_MEMLOCK, 0);
+	}
+	if (error == 0) {
+		error = limit(RLIMIT_MSGQUEUE, 0);
+	}
+	if (error == 0 && DATA_IS_COUNTED) {
+		error = limit(RLIMIT_DATA, DATA_MAX);
+	}
+	if (error == 0 && getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+		descriptors.rlim_cur = descriptors.rlim_max;
+		error = setrlimit(RLIMIT_NOFILE, &descriptors) < 0 ? -errno : 0;
+	}
+	return error;
+}
+
+/* Nothing is inheritable either, which empties the ambient set. */
+static int confine_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &header, data) < 0) {
+		return -errno;
+	}
+	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint32_t unused = (uint32_t)(IDENTITY_CAPABILITIES_UNUSED >> (32 * i));
+		data[i].permitted &= ~unused;
+		data[i].effective &= ~unused;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int confine_process(int last_fd)
+{
 	ignore_signals();
 	umask(0);
 	/* As root of a tree of our own: what the terminal sends to the program's group is not for
@@ -44,8 +100,21 @@ int confine(int last_fd)
 	(void)setpgid(0, 0);
 	if (close_range((unsigned int)last_fd + 1, ~0u, 0) < 0 ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0) {
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		return -errno;
 	}
-	return raise_descriptor_limit();
+	return 0;
+}
+
+int confine(int last_fd)
+{
+	int error = confine_process(last_fd);
+
+	if (error == 0) {
+		error = confine_resources();
+	}
+	if (error == 0) {
+		error = confine_capabilities();
+	}
+	return error < 0 ? error : confine_calls();
 }

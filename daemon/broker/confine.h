@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker gives up what it does not need before it looks at anything a target can influence: new
- * privileges, dumps, and being looked into by its own targets.
+ * privileges, capabilities, system calls, dumps, being looked into by its own targets.
  */
 #pragma once
 

@@ -184,18 +184,33 @@ static void decide_path(const struct broker *broker, struct request *request)
 						    : decide_link(broker, request);
 }
 
-static void decide_connect(const struct broker *broker, struct request *request)
+/* The file that is made for a unix socket is one as any other. */
+static struct policy_verdict decide_made(
+	const struct broker *broker, const struct request *request, struct policy_verdict verdict)
 {
-	struct policy_endpoint *endpoint = &request->connect.endpoint;
+	struct policy_verdict made =
+		policy_decide_file(broker->policy, OPERATION_CREATE, request->place.path);
 
-	if (endpoint->kind == ENDPOINT_OTHER && endpoint->family == AF_UNSPEC) {
-		request->verdict = allowed_without_rule;
+	return !lets(&made) || (made.log && !verdict.log) ? made : verdict;
+}
+
+static void decide_address(const struct broker *broker, struct request *request)
+{
+	struct address_request *address = &request->address;
+	struct policy_endpoint *endpoint = &address->endpoint;
+
+	request->verdict = allowed_without_rule;
+	if (address->operation == 0) {
 		return;
 	}
 	if (endpoint->kind == ENDPOINT_UNIX_PATH) {
 		endpoint->path = request->place.path;
 	}
-	request->verdict = policy_decide_endpoint(broker->policy, OPERATION_CONNECT, endpoint);
+	request->verdict = policy_decide_endpoint(broker->policy, address->operation, endpoint);
+	if (request->call == CALL_BIND && endpoint->kind == ENDPOINT_UNIX_PATH &&
+		lets(&request->verdict)) {
+		request->verdict = decide_made(broker, request, request->verdict);
+	}
 }
 
 /* ptrace(2) has the process second, process_vm_readv(2) and process_vm_writev(2) first. */
@@ -217,7 +232,10 @@ void decide(const struct broker *broker, struct request *request)
 		decide_open(broker, request);
 		break;
 	case CALL_CONNECT:
-		decide_connect(broker, request);
+	case CALL_BIND:
+	case CALL_LISTEN:
+	case CALL_SEND:
+		decide_address(broker, request);
 		break;
 	case CALL_SOCKET:
 		request->verdict = policy_decide_socket(broker->policy, socket->family,

@@ -11,6 +11,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_address.h"
+#include "daemon/broker/decode_message.h"
 #include "daemon/broker/decode_path.h"
 #include "daemon/broker/decode_place.h"
 #include "daemon/broker/path_call.h"
@@ -225,6 +226,11 @@ static const struct decoder {
 	{SYS_creat, decode_creat},
 #endif
 	{SYS_connect, decode_connect},
+	{SYS_sendmsg, decode_sendmsg},
+	{SYS_sendto, decode_sendto},
+	{SYS_sendmmsg, decode_sendmmsg},
+	{SYS_bind, decode_bind},
+	{SYS_listen, decode_listen},
 	{SYS_socket, decode_socket},
 	{SYS_socketpair, decode_socket},
 	{SYS_openat2, decode_openat2},
@@ -236,8 +242,6 @@ static const struct decoder {
 	{SYS_setns, decode_forget},
 	{SYS_unshare, decode_forget},
 	{SYS_clone, decode_forget},
-	{SYS_epoll_create, decode_forget},
-	{SYS_epoll_create1, decode_forget},
 	{SYS_setuid, decode_forget},
 	{SYS_setgid, decode_forget},
 	{SYS_setreuid, decode_forget},
@@ -260,7 +264,8 @@ int decode(const struct broker *broker, struct request *request)
 	decode_place_clear(&request->second);
 	request->path.data = NULL;
 	request->path.taken = -1;
-	request->connect.socket = -1;
+	request->address.socket = -1;
+	request->message = (struct message_request){0};
 	for (size_t i = 0; i < array_length(decoders); i++) {
 		if (decoders[i].nr == data->nr) {
 			return decoders[i].decode(broker, request, data);
@@ -278,7 +283,8 @@ void decode_release(struct request *request)
 {
 	decode_place_release(&request->place);
 	decode_place_release(&request->second);
-	close_fd(&request->connect.socket);
+	close_fd(&request->address.socket);
+	decode_message_release(&request->message);
 	close_fd(&request->path.taken);
 	free(request->path.data);
 	request->path.data = NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +16,11 @@
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
+#ifndef AF_SMC
+#define AF_SMC 43
+#endif
+#define SMC_OF_INTERNET 256 /* IPPROTO_SMC, Linux 6.11: a protocol of AF_INET and AF_INET6 */
+
 static int socket_option(int socket, int option)
 {
 	int value = 0;
@@ -23,13 +29,23 @@ static int socket_option(int socket, int option)
 	return getsockopt(socket, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
 }
 
-static enum endpoint_kind transport_of(int socket)
+/* SMC and MPTCP are reached as TCP is, and fall back to it. */
+static enum endpoint_kind transport_of(int socket, int domain)
 {
-	int protocol = socket_option(socket, SO_PROTOCOL);
-
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP     ? ENDPOINT_TCP
-	       : protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ? ENDPOINT_UDP
-									: ENDPOINT_OTHER;
+	if (domain == AF_SMC) {
+		return ENDPOINT_TCP;
+	}
+	switch (socket_option(socket, SO_PROTOCOL)) {
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP:
+	case SMC_OF_INTERNET:
+		return ENDPOINT_TCP;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return ENDPOINT_UDP;
+	default:
+		return ENDPOINT_OTHER;
+	}
 }
 
 /* The IPv4 address that the socket is bound to, or INADDR_ANY. */
@@ -55,21 +71,22 @@ static uint32_t bound_ipv4(int socket, bool *mapped)
 }
 
 /*
- * The canonical address: an IPv4-mapped one is its IPv4 address, and the unspecified one is what
- * the kernel makes of it in connect(2): the address that the socket is bound to, or the loopback.
- * That is written into our copy, so what is decided on is where it goes.
+ * The canonical address: an IPv4-mapped one is its IPv4 address, and to who connects or sends the
+ * unspecified one is what the kernel makes of it: the address that the socket is bound to, or the
+ * loopback. That is written into our copy. To who binds it is itself, all addresses.
  */
-static void set_ipv4(struct connect_request *connect, void *bytes, in_port_t port)
+static void set_ipv4(struct address_request *request, void *bytes, in_port_t port)
 {
-	struct policy_endpoint *endpoint = &connect->endpoint;
+	struct policy_endpoint *endpoint = &request->endpoint;
+	bool leads = request->operation == OPERATION_CONNECT;
 	uint32_t address;
 	bool mapped;
 
 	memcpy(&address, bytes, sizeof(address));
-	if (address == htonl(INADDR_ANY)) {
-		address = bound_ipv4(connect->socket, &mapped);
+	if (leads && address == htonl(INADDR_ANY)) {
+		address = bound_ipv4(request->socket, &mapped);
 	}
-	if (address == htonl(INADDR_ANY)) {
+	if (leads && address == htonl(INADDR_ANY)) {
 		address = htonl(INADDR_LOOPBACK);
 	}
 	memcpy(bytes, &address, sizeof(address));
@@ -78,19 +95,19 @@ static void set_ipv4(struct connect_request *connect, void *bytes, in_port_t por
 	endpoint->port = ntohs(port);
 }
 
-static void set_ipv6(struct connect_request *connect, struct sockaddr_in6 *in6)
+static void set_ipv6(struct address_request *request, struct sockaddr_in6 *in6)
 {
 	static const struct in6_addr mapped_loopback = {
 		.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = IN_LOOPBACKNET, [15] = 1}};
-	struct policy_endpoint *endpoint = &connect->endpoint;
+	struct policy_endpoint *endpoint = &request->endpoint;
 	bool mapped = false;
 
-	if (IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
-		(void)bound_ipv4(connect->socket, &mapped);
+	if (request->operation == OPERATION_CONNECT && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
+		(void)bound_ipv4(request->socket, &mapped);
 		in6->sin6_addr = mapped ? mapped_loopback : in6addr_loopback;
 	}
 	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		set_ipv4(connect, &in6->sin6_addr.s6_addr[12], in6->sin6_port);
+		set_ipv4(request, &in6->sin6_addr.s6_addr[12], in6->sin6_port);
 		return;
 	}
 	endpoint->family = AF_INET6;
@@ -98,100 +115,211 @@ static void set_ipv6(struct connect_request *connect, struct sockaddr_in6 *in6)
 	endpoint->port = ntohs(in6->sin6_port);
 }
 
-static void set_unix(struct connect_request *connect)
+/*
+ * An AF_INET socket takes AF_UNSPEC for AF_INET in bind (with INADDR_ANY) and in a datagram's
+ * address, and raw AF_INET6 sockets do so, too. An AF_INET6 socket takes AF_INET for what it is.
+ */
+static void set_internet(struct address_request *request, int domain)
 {
-	size_t path_offset = offsetof(struct sockaddr_un, sun_path);
-	char *path = connect->address.bytes + path_offset;
+	sa_family_t family = request->name.any.sa_family;
 
-	if (connect->length <= path_offset) {
-		return; /* no name at all: the kernel refuses it */
+	if (family == AF_UNSPEC) {
+		family = (sa_family_t)(domain == AF_INET6 ? AF_INET6 : AF_INET);
 	}
-	connect->address.bytes[connect->length] = '\0';
-	bool abstract = path[0] == '\0';
-	connect->endpoint.kind = abstract ? ENDPOINT_UNIX_ABSTRACT : ENDPOINT_UNIX_PATH;
-	connect->endpoint.path = abstract ? path + 1 : path;
-	connect->endpoint.path_length = abstract ? connect->length - path_offset - 1 : strlen(path);
+	if (family == AF_INET && request->length >= sizeof(struct sockaddr_in)) {
+		struct sockaddr_in *in = (void *)&request->name;
+		request->endpoint.kind = transport_of(request->socket, domain);
+		set_ipv4(request, &in->sin_addr, in->sin_port);
+	} else if (family == AF_INET6 && domain != AF_INET &&
+		   request->length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
+		request->endpoint.kind = transport_of(request->socket, domain);
+		set_ipv6(request, (void *)&request->name);
+	}
 }
 
-/*
- * What the address means is judged by the socket: an AF_INET6 socket with an AF_INET address is
- * refused by the kernel, an AF_INET socket takes AF_UNSPEC and INADDR_ANY for AF_INET (only in
- * bind).
- */
-static void set_endpoint(struct connect_request *connect)
+/* Without a name bind(2) has the kernel choose an abstract one: asked about as the empty name. */
+static void set_unix(struct address_request *request)
 {
-	int domain = socket_option(connect->socket, SO_DOMAIN);
-	struct policy_endpoint *endpoint = &connect->endpoint;
+	size_t path_offset = offsetof(struct sockaddr_un, sun_path);
+	struct policy_endpoint *endpoint = &request->endpoint;
+	char *path = request->name.bytes + path_offset;
 
-	endpoint->kind = ENDPOINT_OTHER;
-	endpoint->family = domain;
-	if (connect->length < sizeof(sa_family_t)) {
+	bool is_empty = request->length <= path_offset;
+	if (request->name.any.sa_family != AF_UNIX ||
+		(is_empty && request->operation != OPERATION_BIND)) {
+		return; /* the kernel refuses it */
+	}
+	request->name.bytes[request->length] = '\0';
+	bool abstract = is_empty || path[0] == '\0';
+	endpoint->kind = abstract ? ENDPOINT_UNIX_ABSTRACT : ENDPOINT_UNIX_PATH;
+	endpoint->path = abstract && !is_empty ? path + 1 : path;
+	endpoint->path_length = is_empty   ? 0
+				: abstract ? request->length - path_offset - 1
+					   : strlen(path);
+}
+
+/* Messages to the kernel itself: which of its doors they go to is the socket's protocol. */
+static bool is_to_kernel(const struct address_request *request)
+{
+	const struct sockaddr_nl *netlink = (const void *)&request->name;
+
+	return request->length < sizeof(*netlink) ||
+	       (netlink->nl_pid == 0 && netlink->nl_groups == 0);
+}
+
+/* Names that are nobody's address: for them [sockets] decides, which lets such a socket be made. */
+static bool leads_nowhere(const struct address_request *request, int domain, enum name_use use)
+{
+	bool ends_connection = use == NAME_CONNECTS && request->name.any.sa_family == AF_UNSPEC;
+
+	switch (domain) {
+	case AF_INET:
+	case AF_INET6:
+	case AF_UNIX:
+		return ends_connection;
+	case AF_NETLINK:
+		return use == NAME_BINDS || ends_connection || is_to_kernel(request);
+	case AF_ALG:
+		return true; /* names a cipher */
+	default:
+		return false;
+	}
+}
+
+/* What the bytes mean is judged by the socket that they are for. */
+static void judge(struct address_request *request, enum name_use use)
+{
+	int domain = socket_option(request->socket, SO_DOMAIN);
+
+	request->operation = use == NAME_BINDS ? OPERATION_BIND : OPERATION_CONNECT;
+	request->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER, .family = domain};
+	if (request->length < sizeof(sa_family_t)) {
 		return;
 	}
-	sa_family_t family = connect->address.any.sa_family;
-	if (family == AF_UNSPEC) {
-		endpoint->family = AF_UNSPEC; /* ends a connection: leads nowhere */
-	} else if (family == AF_INET && (domain == AF_INET || domain == AF_INET6) &&
-		   connect->length >= sizeof(struct sockaddr_in)) {
-		struct sockaddr_in *in = (void *)&connect->address;
-		endpoint->kind = transport_of(connect->socket);
-		set_ipv4(connect, &in->sin_addr, in->sin_port);
-	} else if (family == AF_INET6 && domain == AF_INET6 &&
-		   connect->length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
-		endpoint->kind = transport_of(connect->socket);
-		set_ipv6(connect, (void *)&connect->address);
-	} else if (family == AF_UNIX && domain == AF_UNIX) {
-		set_unix(connect);
+	if (leads_nowhere(request, domain, use)) {
+		request->operation = 0;
+		return;
 	}
+	switch (domain) {
+	case AF_INET:
+	case AF_INET6:
+	case AF_SMC:
+		set_internet(request, domain);
+		break;
+	case AF_UNIX:
+		set_unix(request);
+		break;
+	default:
+		break;
+	}
+}
+
+int decode_socket_number(struct request *request, int number)
+{
+	struct address_request *address = &request->address;
+
+	address->operation = 0;
+	address->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER};
+	address->length = 0;
+	address->socket = target_take_fd(request->tid, number);
+	if (address->socket < 0) {
+		return address->socket;
+	}
+	int type = socket_option(address->socket, SO_TYPE);
+	if (type < 0) {
+		return type; /* -EBADF: an O_PATH descriptor */
+	}
+	address->may_wait = !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
+	return 0;
+}
+
+static int read_name(struct request *request, uint64_t address, int length)
+{
+	struct address_request *named = &request->address;
+
+	if (length < 0 || (size_t)length > sizeof(named->name.storage)) {
+		return -EINVAL;
+	}
+	named->length = (socklen_t)length;
+	return length == 0 ? 0 : target_read(request->tid, address, &named->name, (size_t)length);
 }
 
 /* Where a relative sun_path begins, and the root of an absolute one. */
 static int pin_unix_path(const struct broker *broker, struct request *request)
 {
-	struct connect_request *connect = &request->connect;
+	const struct address_request *address = &request->address;
 
-	if (connect->endpoint.kind != ENDPOINT_UNIX_PATH) {
+	if (address->endpoint.kind != ENDPOINT_UNIX_PATH) {
 		return 0;
 	}
+	if (address->length > sizeof(struct sockaddr_un)) {
+		return -EINVAL;
+	}
 	return decode_place(
-		broker, request, &request->place, connect->endpoint.path[0] == '/', AT_FDCWD);
+		broker, request, &request->place, address->endpoint.path[0] == '/', AT_FDCWD);
+}
+
+int decode_name(const struct broker *broker, struct request *request, uint64_t address, int length,
+	enum name_use use)
+{
+	int error = read_name(request, address, length);
+
+	if (error < 0) {
+		return error;
+	}
+	judge(&request->address, use);
+	return pin_unix_path(broker, request);
 }
 
 int decode_connect(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
 {
-	struct connect_request *connect = &request->connect;
-	int length = (int)data->args[2];
-
 	request->call = CALL_CONNECT;
-	memset(&connect->endpoint, 0, sizeof(connect->endpoint));
-	connect->length = 0;
-	connect->socket = target_take_fd(request->tid, (int)data->args[0]);
-	if (connect->socket < 0) {
-		return connect->socket;
+	int error = decode_socket_number(request, (int)data->args[0]);
+	if (error == -ENOTSOCK) {
+		/* The kernel looks at the address first. */
+		int before = read_name(request, data->args[1], (int)data->args[2]);
+		return before < 0 ? before : error;
 	}
-	int type = socket_option(connect->socket, SO_TYPE);
-	if (type == -EBADF) {
-		return type; /* an O_PATH descriptor */
+	return error < 0 ? error
+			 : decode_name(broker, request, data->args[1], (int)data->args[2],
+				   NAME_CONNECTS);
+}
+
+int decode_bind(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	request->call = CALL_BIND;
+	int error = decode_socket_number(request, (int)data->args[0]);
+	return error < 0 ? error
+			 : decode_name(
+				   broker, request, data->args[1], (int)data->args[2], NAME_BINDS);
+}
+
+static bool is_internet(int domain)
+{
+	return domain == AF_INET || domain == AF_INET6 || domain == AF_SMC;
+}
+
+/* A socket of the internet that has no port yet gets one from listen(2): that is a bind. */
+int decode_listen(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	struct address_request *address = &request->address;
+
+	(void)broker;
+	request->call = CALL_LISTEN;
+	int error = decode_socket_number(request, (int)data->args[0]);
+	if (error < 0 || socket_option(address->socket, SO_DOMAIN) == AF_UNIX) {
+		return error; /* -EINVAL where that has no name */
 	}
-	if (length < 0 || (size_t)length > sizeof(connect->address.storage)) {
-		return -EINVAL;
+	address->length = sizeof(address->name.storage);
+	if (getsockname(address->socket, &address->name.any, &address->length) < 0) {
+		return -errno;
 	}
-	int error = length == 0 ? 0
-				: target_read(request->tid, data->args[1], &connect->address,
-					  (size_t)length);
-	if (error == 0 && type < 0) {
-		error = type; /* -ENOTSOCK: the kernel looks at the address first */
+	judge(address, NAME_BINDS);
+	if (is_internet(address->name.any.sa_family) && address->endpoint.port != 0) {
+		address->operation = 0;
 	}
-	if (error < 0) {
-		return error;
-	}
-	connect->length = (socklen_t)length;
-	connect->may_wait = !(fcntl(connect->socket, F_GETFL) & O_NONBLOCK);
-	set_endpoint(connect);
-	if (connect->endpoint.kind == ENDPOINT_UNIX_PATH &&
-		connect->length > sizeof(struct sockaddr_un)) {
-		return -EINVAL;
-	}
-	return pin_unix_path(broker, request);
+	return 0;
 }

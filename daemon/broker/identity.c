@@ -60,8 +60,8 @@ int identity_read(struct identity *identity, pid_t tid)
 		return -ESRCH;
 	}
 	/* What a thread may in a namespace of its own it may not in ours. */
-	identity->capabilities = strtoull(capabilities, NULL, 16);
-	identity->permitted = strtoull(permitted, NULL, 16);
+	identity->capabilities = strtoull(capabilities, NULL, 16) & ~IDENTITY_CAPABILITIES_UNUSED;
+	identity->permitted = strtoull(permitted, NULL, 16) & ~IDENTITY_CAPABILITIES_UNUSED;
 	identity->is_in_other_namespace =
 		identity->permitted != 0 && target_is_in_other_user_namespace(tid);
 	if (identity->is_in_other_namespace) {

@@ -24,11 +24,11 @@
 #include "daemon/broker/become.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/confine.h"
+#include "daemon/broker/crash.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/start.h"
+#include "daemon/broker/supervisor.h"
 #include "daemon/broker/workers.h"
-
-#define CONTROL_FD 3
 
 struct session {
 	struct broker broker;
@@ -82,7 +82,7 @@ static void tell_child(const struct session *session, int status)
 		.pid = session->child,
 		.status = status};
 
-	(void)fdpass_send(CONTROL_FD, &child, sizeof(child), NULL, 0);
+	(void)fdpass_send(SUPERVISOR_FD, &child, sizeof(child), NULL, 0);
 }
 
 static void look_after_child(struct session *session)
@@ -127,7 +127,8 @@ static void on_control(uv_poll_t *handle, int status, int events)
 
 	(void)events;
 	/* Nothing is said to a broker that serves; whatever comes is the end. */
-	if (status < 0 || fdpass_receive(CONTROL_FD, packet, sizeof(packet), fds, &fd_count) <= 0) {
+	if (status < 0 ||
+		fdpass_receive(SUPERVISOR_FD, packet, sizeof(packet), fds, &fd_count) <= 0) {
 		on_supervisor_gone(session);
 		return;
 	}
@@ -151,7 +152,7 @@ static int watch(struct session *session)
 	int error = uv_loop_init(&session->loop);
 
 	if (error == 0) {
-		error = uv_poll_init(&session->loop, &session->control, CONTROL_FD);
+		error = uv_poll_init(&session->loop, &session->control, SUPERVISOR_FD);
 	}
 	if (error == 0) {
 		error = uv_poll_start(&session->control, UV_READABLE | UV_DISCONNECT, on_control);
@@ -176,16 +177,7 @@ static int say_ready(const struct session *session)
 	struct wire_ready ready = {.header = wire_header_make(WIRE_READY, sizeof(ready)),
 		.session = session->broker.session};
 
-	return fdpass_send(CONTROL_FD, &ready, sizeof(ready), NULL, 0);
-}
-
-static int refuse(int error, const char *text)
-{
-	char packet[sizeof(struct wire_refused) + WIRE_TEXT_MAX];
-	size_t size = wire_refused_make(packet, error, text);
-
-	(void)fdpass_send(CONTROL_FD, packet, size, NULL, 0);
-	return error;
+	return fdpass_send(SUPERVISOR_FD, &ready, sizeof(ready), NULL, 0);
 }
 
 /* Descriptors that work while the loop watches a file of another kind: seccomp's can be polled. */
@@ -193,7 +185,7 @@ static int begin(struct session *session)
 {
 	struct start_failure failure = {.text = ""};
 	bool resumes = false;
-	int error = start_receive(&session->broker, CONTROL_FD, &resumes, &failure);
+	int error = start_receive(&session->broker, SUPERVISOR_FD, &resumes, &failure);
 
 	if (error == 0) {
 		error = notify_check_sizes();
@@ -202,17 +194,18 @@ static int begin(struct session *session)
 		notify_prefer_sync_wake_up(session->broker.listener);
 	}
 	if (error == 0 && !resumes) {
-		error = start_probe(&session->broker, CONTROL_FD, &failure);
+		error = start_probe(&session->broker, SUPERVISOR_FD, &failure);
 	}
 	if (error < 0) {
-		return refuse(error, failure.text[0] ? failure.text : strerror(-error));
+		return supervisor_tell(error, failure.text[0] ? failure.text : strerror(-error));
 	}
 	error = watch(session);
 	if (error == 0) {
 		error = workers_start(&session->broker, &session->loop, resumes);
 	}
 	if (error < 0) {
-		return refuse(error, "the broker cannot start its threads; is a limit reached?");
+		return supervisor_tell(
+			error, "the broker cannot start its threads; is a limit reached?");
 	}
 	return say_ready(session);
 }
@@ -228,11 +221,12 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (options.become && become_parse_and_drop(options.become) < 0) {
-		(void)refuse(-EPERM, "the broker cannot take on the client's identity");
+		(void)supervisor_tell(-EPERM, "the broker cannot take on the client's identity");
 		return EXIT_FAILURE;
 	}
-	if (confine(CONTROL_FD) < 0) {
-		(void)refuse(-EPERM, "the broker cannot confine itself");
+	crash_watch();
+	if (confine(SUPERVISOR_FD) < 0) {
+		(void)supervisor_tell(-EPERM, "the broker cannot confine itself");
 		return EXIT_FAILURE;
 	}
 	session.child = options.child;

@@ -4,12 +4,10 @@
  * the stages before it:
  *
  *   receive   notification (in the session's shared memory)
- *   decode    call, open/connect/socket: our own copy of what the arguments point to, and the
- *             places (directories, sockets) they refer to, pinned
- *   resolve   place: which object that is, and its name as the target sees it
- *   decide    verdict
- *   act       result
- *   answer    nothing more: the target goes on
+ *   decode    call, open/path/address/message/socket: our own copy of what the arguments point to,
+ * and the places (directories, sockets) they refer to, pinned resolve   place: which object that
+ * is, and its name as the target sees it decide    verdict act       result answer    nothing more:
+ * the target goes on
  */
 #pragma once
 
@@ -19,6 +17,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "daemon/broker/identity.h"
@@ -31,6 +30,9 @@
 enum call {
 	CALL_OPEN,
 	CALL_CONNECT,
+	CALL_BIND,
+	CALL_LISTEN,
+	CALL_SEND,
 	CALL_SOCKET,
 	CALL_PATH,     /* takes a path and does not open it: path_call.h */
 	CALL_HARMLESS, /* only numbers after all */
@@ -73,16 +75,33 @@ struct path_request {
 	size_t mount_size;
 };
 
-struct connect_request {
-	int socket; /* the target's own, ours to close */
-	struct policy_endpoint endpoint;
-	socklen_t length;
+/* A socket and the address that a call names for it. */
+struct address_request {
+	int socket;                      /* the target's own, ours to close */
+	enum policy_operation operation; /* what is asked of it; 0: it leads nowhere, it is free */
+	struct policy_endpoint endpoint; /* what the policy is asked about */
+	socklen_t length;                /* 0: none was named */
 	union {
 		struct sockaddr any;
 		struct sockaddr_storage storage;
 		char bytes[sizeof(struct sockaddr_storage) + 1]; /* a NUL behind sun_path */
-	} address;
+	} name;
 	bool may_wait; /* a blocking socket */
+};
+
+/* What is sent to that address: one message, or one after the other those of a sendmmsg(2). */
+struct message_request {
+	unsigned int count;  /* of messages */
+	unsigned int done;   /* that were sent */
+	unsigned int flags;  /* MSG_ */
+	uint64_t header;     /* where the present one's struct msghdr lies; 0 of sendto(2) */
+	struct iovec *parts; /* where its data lies in the target: read when it is sent */
+	size_t part_count;
+	size_t size;   /* of all parts */
+	char *control; /* our copy, ours to free, in which the numbers are ours ... */
+	size_t control_size;
+	int *rights; /* ... of these descriptors, ours to close */
+	size_t right_count;
 };
 
 struct socket_request {
@@ -124,7 +143,8 @@ struct request {
 	bool resumed; /* its first broker died in the middle of the act */
 	struct timespec received;
 	struct open_request open;
-	struct connect_request connect;
+	struct address_request address;
+	struct message_request message;
 	struct socket_request socket;
 	struct path_request path;
 	struct place place;

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/broker/act.h"
@@ -16,17 +18,18 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decide.h"
 #include "daemon/broker/decode.h"
+#include "daemon/broker/decode_message.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/resolve.h"
+#include "daemon/broker/supervisor.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/walk.h"
 #include "daemon/broker/workers.h"
 
 #define LONG_WAYS_MAX \
 	40 /* as often as a target may swap links under us, as many as the kernel follows */
-#define CRASHES_MAX 2
 
 /* The notification is received where a successor of ours would find it. */
 static int receive(struct worker *worker)
@@ -36,7 +39,9 @@ static int receive(struct worker *worker)
 	memset(&slot->notification, 0, sizeof(slot->notification));
 	atomic_store_explicit(&slot->state, SLOT_RECEIVED, memory_order_relaxed);
 	slot->crashes = 0;
+	atomic_store_explicit(&slot->blamed, 0, memory_order_relaxed);
 	slot->began = 0;
+	slot->result = 0;
 	return notify_receive(worker->broker->listener, &slot->notification);
 }
 
@@ -68,8 +73,18 @@ static void leave_identity(const struct broker *broker, struct request *request)
 /* Only these calls are performed by us; the rest is continued or refused. */
 static bool acts_for_target(enum call call)
 {
-	return call == CALL_OPEN || call == CALL_PATH || call == CALL_CONNECT ||
-	       call == CALL_SOCKET;
+	switch (call) {
+	case CALL_OPEN:
+	case CALL_PATH:
+	case CALL_CONNECT:
+	case CALL_BIND:
+	case CALL_LISTEN:
+	case CALL_SEND:
+	case CALL_SOCKET:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool judges_by_real_ids(const struct request *request)
@@ -132,18 +147,36 @@ static int resolve_path(const struct broker *broker, struct request *request, en
 	return resolve_place(broker, request, path->second_path, &options, way);
 }
 
+static bool names_unix_path(const struct request *request)
+{
+	bool names_address = request->call == CALL_CONNECT || request->call == CALL_BIND ||
+			     request->call == CALL_SEND;
+
+	return names_address && request->address.endpoint.kind == ENDPOINT_UNIX_PATH;
+}
+
+/* A socket is reached through links; where one is made nothing is followed. */
+static int resolve_unix_path(const struct broker *broker, struct request *request)
+{
+	bool binds = request->call == CALL_BIND;
+	struct walk_options options = {
+		.place = &request->place, .follow_last = !binds, .never_follow_last = binds};
+	const char *path = request->address.name.bytes + offsetof(struct sockaddr_un, sun_path);
+
+	return resolve_place(broker, request, path, &options, RESOLVE_LONG_WAY);
+}
+
 static int resolve_request(
 	const struct broker *broker, struct request *request, enum resolve_way way)
 {
 	const struct open_request *open = &request->open;
-	const struct connect_request *connect = &request->connect;
 
 	if (request->call == CALL_OPEN) {
 		return resolve(
 			broker, request, open->path, open->how.flags, open->how.resolve, way);
 	}
-	if (request->call == CALL_CONNECT && connect->endpoint.kind == ENDPOINT_UNIX_PATH) {
-		return resolve(broker, request, connect->endpoint.path, 0, 0, RESOLVE_LONG_WAY);
+	if (names_unix_path(request)) {
+		return resolve_unix_path(broker, request);
 	}
 	return request->call == CALL_PATH ? resolve_path(broker, request, way) : 0;
 }
@@ -157,10 +190,6 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 	case SYS_chroot:
 	case SYS_pivot_root:
 		facts = SESSION_ROOTS_VARY;
-		break;
-	case SYS_epoll_create:
-	case SYS_epoll_create1:
-		facts = SESSION_EPOLLS;
 		break;
 	case SYS_setns:
 	case SYS_unshare:
@@ -205,6 +234,12 @@ static enum act_outcome act(
 		return act_open(broker, worker, request);
 	case CALL_CONNECT:
 		return act_connect(broker, worker, request);
+	case CALL_BIND:
+		return act_bind(broker, worker, request);
+	case CALL_LISTEN:
+		return act_listen(broker, worker, request);
+	case CALL_SEND:
+		return act_send(broker, worker, request);
 	case CALL_SOCKET:
 		return act_socket(broker, worker, request);
 	case CALL_REACH:
@@ -248,6 +283,27 @@ static enum act_outcome resolve_decide_act(
 	return refuse(request, -ELOOP);
 }
 
+/* The messages of a sendmmsg(2) are asked about, and told of, one by one. */
+static enum act_outcome act_on_each(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	enum act_outcome outcome = resolve_decide_act(broker, worker, request);
+
+	while (outcome == ACT_NEXT_MESSAGE) {
+		audit_expect(broker->audit);
+		audit(broker->audit, request, ACT_DONE);
+		int error = decode_next_message(broker, request);
+		outcome = error < 0 ? refuse(request, error)
+				    : resolve_decide_act(broker, worker, request);
+	}
+	/* If some were sent their number is told, and not why it is not more. */
+	if (request->call == CALL_SEND && request->message.count > 1 && request->message.done > 0) {
+		request->result = (int)request->message.done;
+		outcome = ACT_DONE;
+	}
+	return outcome;
+}
+
 static enum act_outcome decode_to_act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -257,7 +313,7 @@ static enum act_outcome decode_to_act(
 	if (error == 0) {
 		error = enter_identity(broker, request);
 	}
-	outcome = error < 0 ? refuse(request, error) : resolve_decide_act(broker, worker, request);
+	outcome = error < 0 ? refuse(request, error) : act_on_each(broker, worker, request);
 	if (error == 0) {
 		leave_identity(broker, request);
 	}
@@ -293,6 +349,21 @@ void serve(struct worker *worker)
 	workers_end(worker);
 }
 
+/* Two brokers died over it: nobody looks at it a third time. */
+static enum act_outcome deny_unseen(struct request *request)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text),
+		"two brokers died over system call %d of thread %d: it is denied",
+		request->slot->notification.data.nr, request->tid);
+	(void)supervisor_tell(-EACCES, text);
+	request->call = CALL_UNKNOWN;
+	request->verdict =
+		(struct policy_verdict){.action = POLICY_DENY, .error = EACCES, .log = true};
+	return refuse(request, -EACCES);
+}
+
 /*
  * What can be repeated is; a connection is looked at by connecting again (act_socket.c). Only of a
  * file that must not exist nobody can say any more who made it.
@@ -311,11 +382,10 @@ static enum act_outcome act_again(
 			return ACT_GONE;
 		}
 	}
-	if (++worker->slot->crashes >= CRASHES_MAX) {
-		return refuse(request, -EIO);
+	if (worker->slot->crashes >= SESSION_CRASHES_MAX) {
+		return deny_unseen(request);
 	}
-	enum act_outcome outcome = decode_to_act(broker, worker, request);
-	return outcome;
+	return decode_to_act(broker, worker, request);
 }
 
 void serve_again(struct worker *worker)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,50 @@ int target_read(pid_t tid, uint64_t address, void *buffer, size_t size)
 		return error == -EFAULT ? read_write_only(tid, address, buffer, size) : error;
 	}
 	return (size_t)got == size ? 0 : -EFAULT;
+}
+
+/* What of the parts is asked for; returns how many there are in `wanted`. */
+static size_t cut_parts(struct iovec wanted[IOV_MAX], const struct iovec *parts, size_t count,
+	size_t skip, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count && used < IOV_MAX && size > 0; i++) {
+		size_t left_out = skip < parts[i].iov_len ? skip : parts[i].iov_len;
+		size_t length = parts[i].iov_len - left_out;
+
+		skip -= left_out;
+		length = length < size ? length : size;
+		if (length > 0) {
+			wanted[used].iov_base = (char *)parts[i].iov_base + left_out;
+			wanted[used++].iov_len = length;
+			size -= length;
+		}
+	}
+	return used;
+}
+
+int target_read_parts(
+	pid_t tid, const struct iovec *parts, size_t count, size_t skip, void *buffer, size_t size)
+{
+	struct iovec wanted[IOV_MAX];
+	struct iovec local = {.iov_base = buffer, .iov_len = size};
+	size_t used = cut_parts(wanted, parts, count, skip, size);
+	char *to = buffer;
+
+	if (size == 0 || process_vm_readv(tid, &local, 1, wanted, used, 0) == (ssize_t)size) {
+		return 0;
+	}
+	/* One by one: some memory can only be written. */
+	for (size_t i = 0; i < used; i++) {
+		int error = target_read(tid, (uintptr_t)wanted[i].iov_base, to, wanted[i].iov_len);
+
+		if (error < 0) {
+			return error;
+		}
+		to += wanted[i].iov_len;
+	}
+	return 0;
 }
 
 int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size)
@@ -160,22 +205,6 @@ int target_take_fd(pid_t tid, int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-int target_fd_flags(pid_t tid, int fd)
-{
-	char entry[32], text[512];
-	unsigned int flags;
-
-	(void)snprintf(entry, sizeof(entry), "fdinfo/%d", fd);
-	cleanup_fd int info = open_proc(tid, entry, O_RDONLY);
-	if (info < 0) {
-		return info == -ENOENT ? -EBADF : info;
-	}
-	ssize_t size = read(info, text, sizeof(text) - 1);
-	text[size < 0 ? 0 : size] = '\0';
-	const char *line = target_status_field(text, "flags");
-	return line && sscanf(line, "%o", &flags) == 1 ? (int)flags : -EBADF;
-}
-
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM])
 {
 	cleanup_fd int fd = open_proc(tid, "status", O_RDONLY);
@@ -228,6 +257,19 @@ pid_t target_tgid(pid_t tid)
 	}
 	long tgid = status_number(status, "Tgid", 10);
 	return tgid > 0 ? (pid_t)tgid : -ESRCH;
+}
+
+int target_read_umask(pid_t tid, mode_t *mask)
+{
+	char status[TARGET_STATUS_ROOM];
+	int error = target_read_status(tid, status);
+	const char *text = error < 0 ? NULL : target_status_field(status, "Umask");
+
+	if (!text) {
+		return error < 0 ? error : -ESRCH;
+	}
+	*mask = (mode_t)strtoul(text, NULL, 8);
+	return 0;
 }
 
 uint64_t target_count_fds(pid_t tid)

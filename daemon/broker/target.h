@@ -10,12 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #define TARGET_STATUS_ROOM 16384
 
 /* Copies exactly `size` bytes. 0 or a negative errno: -EFAULT as the kernel would say, -EPERM,
  * -ESRCH. */
 int target_read(pid_t tid, uint64_t address, void *buffer, size_t size);
+
+/* Copies `size` bytes from the target's `parts`, beginning `skip` bytes into them. As
+ * target_read().
+ */
+int target_read_parts(
+	pid_t tid, const struct iovec *parts, size_t count, size_t skip, void *buffer, size_t size);
 
 /* Writes exactly `size` bytes there. As target_read(). */
 int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size);
@@ -34,9 +41,6 @@ int target_open_fd(pid_t tid, int fd);
 /* A copy of the thread's descriptor `fd` itself. Ours to close; or a negative errno (-EBADF). */
 int target_take_fd(pid_t tid, int fd);
 
-/* The flags of its descriptor as open(2) knows them, with O_CLOEXEC; or a negative errno. */
-int target_fd_flags(pid_t tid, int fd);
-
 /* The process that the thread belongs to, or a negative errno. */
 pid_t target_tgid(pid_t tid);
 
@@ -44,6 +48,9 @@ pid_t target_tgid(pid_t tid);
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM]);
 /* What stands behind "NAME:\t" there, or NULL. */
 const char *target_status_field(const char *status, const char *name);
+
+/* The umask of the thread. 0 or a negative errno. */
+int target_read_umask(pid_t tid, mode_t *mask);
 
 /* How many descriptors the thread has open: Linux 6.2 tells; 0 on older kernels. */
 uint64_t target_count_fds(pid_t tid);

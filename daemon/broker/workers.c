@@ -10,6 +10,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/crash.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/target.h"
@@ -178,11 +179,16 @@ void workers_end(struct worker *worker)
 static void *run(void *argument)
 {
 	struct worker *worker = argument;
+	sigset_t for_target;
 
-	/* A umask of its own, see act_file.c. */
+	/* A umask of its own, see act_file.c; and SIGPIPE is for the target, see act_send.c. */
 	if (unshare(CLONE_FS) < 0) {
 		abort();
 	}
+	crash_blame(worker->slot);
+	sigemptyset(&for_target);
+	sigaddset(&for_target, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &for_target, NULL);
 	if (worker->resumes) {
 		serve_again(worker);
 	}
@@ -288,6 +294,9 @@ static int start_all(struct workers *pool, bool resumes)
 	/* The slots of a session that begins are not looked at: that alone would fill their pages.
 	 */
 	unsigned int used = resumes ? SESSION_SLOTS : 0;
+	if (resumes) {
+		crash_count(pool->broker->memory);
+	}
 	for (unsigned int i = 0; i < used && error == 0; i++) {
 		if (pool->broker->memory->slots[i].notification.id != 0) {
 			error = add_worker(pool, i, WORKER_WAITING, true);

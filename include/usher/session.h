@@ -15,11 +15,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SESSION_MAGIC   0x6d737375u /* "ussm" */
-#define SESSION_VERSION 2u
-#define SESSION_SLOTS   1024u
-#define SESSION_CALLS   128u /* kinds of calls that are counted apart */
-#define SESSION_DELAYS  24u
+#define SESSION_MAGIC       0x6d737375u /* "ussm" */
+#define SESSION_VERSION     2u
+#define SESSION_SLOTS       1024u
+#define SESSION_CALLS       128u /* kinds of calls that are counted apart */
+#define SESSION_DELAYS      24u
+#define SESSION_CRASHES_MAX 2u /* a call that so many brokers died over is denied */
 
 enum session_slot_state {
 	SLOT_RECEIVED = 0, /* as the kernel left it; a zeroed slot with id 0 is idle */
@@ -32,11 +33,12 @@ enum session_slot_state {
 struct session_slot {
 	struct seccomp_notif notification;
 	_Atomic uint32_t state; /* enum session_slot_state */
-	int32_t result;
+	int32_t result;   /* INSTALLED: the descriptor; ACTING: messages of a sendmmsg(2) sent */
 	uint32_t crashes; /* brokers that died over this notification */
-	uint32_t padding;
-	int64_t began; /* ACTING was noted at this CLOCK_REALTIME_COARSE, in ns; 0: never */
-	uint8_t reserved[24];
+	_Atomic uint32_t blamed; /* the last one died in the middle of this call */
+	int64_t began;   /* ACTING was noted at this CLOCK_REALTIME_COARSE, in ns; 0: never */
+	uint64_t stream; /* ACTING, a send: how much the stream had taken before, see act_send.c */
+	uint8_t reserved[16];
 };
 static_assert(sizeof(struct seccomp_notif) == 80, "kernel layout");
 static_assert(sizeof(struct session_slot) == 128, "session layout");
@@ -48,7 +50,6 @@ enum session_facts {
 		1u << 1,         /* a target may have other ids or capabilities than at the start */
 	SESSION_READY = 1u << 2, /* the probe has passed */
 	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
-	SESSION_EPOLLS = 1u << 4, /* a target has an epoll instance; known where `net = broker` */
 };
 
 struct session_counters {
@@ -98,7 +99,7 @@ struct session_memory {
 	_Atomic uint32_t facts; /* enum session_facts */
 	uint32_t slot_count;
 	struct session_counters counters;
-	_Atomic uint32_t watched; /* a bit for each verdict that somebody wants to see */
+	_Atomic uint32_t watched; /* not 0: somebody wants to see each decision */
 	uint8_t reserved[52];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];

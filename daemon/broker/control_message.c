@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/control_message.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/idmap.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+#define RIGHTS_MAX 253 /* SCM_MAX_FD of the kernel */
+
+/* One message in the buffer: its header is a copy, its data lies there. */
+struct control {
+	struct cmsghdr header;
+	char *data;
+	size_t size;
+};
+
+/*
+ * The message at `*offset`, which moves on behind it: 1, 0 at the end, or -EINVAL. As
+ * for_each_cmsghdr() and CMSG_OK() of the kernel's include/linux/socket.h.
+ */
+static int next_control(
+	const struct message_request *message, size_t *offset, struct control *control)
+{
+	size_t rest = message->control_size - *offset;
+
+	if (*offset > message->control_size || rest < sizeof(control->header)) {
+		return 0;
+	}
+	memcpy(&control->header, message->control + *offset, sizeof(control->header));
+	if (control->header.cmsg_len < sizeof(control->header) || control->header.cmsg_len > rest) {
+		return -EINVAL;
+	}
+	control->data = message->control + *offset + sizeof(control->header);
+	control->size = control->header.cmsg_len - sizeof(control->header);
+	*offset += CMSG_ALIGN(control->header.cmsg_len);
+	return 1;
+}
+
+static bool is_of_socket(const struct control *control, int type)
+{
+	return control->header.cmsg_level == SOL_SOCKET && control->header.cmsg_type == type;
+}
+
+/* Each number becomes that of a copy of the target's descriptor. */
+static int take_rights(struct request *request, const struct control *control)
+{
+	struct message_request *message = &request->message;
+	size_t count = control->size / sizeof(int);
+	int *numbers = (int *)(void *)control->data;
+
+	if (count > RIGHTS_MAX - message->right_count) {
+		return -EINVAL;
+	}
+	if (!message->rights) {
+		message->rights = calloc(RIGHTS_MAX, sizeof(int));
+	}
+	if (!message->rights) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int fd = numbers[i] < 0 ? -EBADF : target_take_fd(request->tid, numbers[i]);
+
+		if (fd < 0) {
+			return fd;
+		}
+		message->rights[message->right_count++] = fd;
+		numbers[i] = fd;
+	}
+	return 0;
+}
+
+static bool has(const struct request *request, int capability)
+{
+	return request->identity->capabilities & (1ull << capability);
+}
+
+/* Are these numbers those of a field like "Uid: real effective saved filesystem"? */
+static bool is_one_of(const char *field, uint32_t id)
+{
+	unsigned int real, effective, saved;
+
+	return field && sscanf(field, "%u %u %u", &real, &effective, &saved) == 3 &&
+	       (id == real || id == effective || id == saved);
+}
+
+static uint32_t outward(const struct request *request, const char *file, uint32_t id)
+{
+	struct idmap map;
+
+	if (target_is_in_other_user_namespace(request->tid) &&
+		idmap_read(&map, request->tid, file) == 0) {
+		(void)idmap_outward(&map, &id);
+	}
+	return id;
+}
+
+/* The number that the target's process has for itself, in its own namespace. */
+static pid_t own_number(const char *status)
+{
+	const char *field = target_status_field(status, "NStgid");
+	size_t length = field ? strcspn(field, "\n") : 0;
+
+	while (length > 0 && field[length - 1] != '\t') {
+		length--;
+	}
+	return length > 0 || field ? (pid_t)strtol(field + length, NULL, 10) : -1;
+}
+
+/* Who the message comes from, where the kernel lets us say so: only who rules may name another. */
+static pid_t sender(struct request *request)
+{
+	pid_t tgid = has(request, CAP_SYS_ADMIN) ? target_tgid(request->tid) : 0;
+
+	return tgid > 0 ? tgid : getpid();
+}
+
+/* scm_check_creds() of the kernel's net/core/scm.c, about the target. */
+static int check_credentials(struct request *request, struct ucred *claim)
+{
+	char status[TARGET_STATUS_ROOM];
+	int error = target_read_status(request->tid, status);
+
+	if (error < 0) {
+		return error;
+	}
+	claim->uid = outward(request, "uid_map", claim->uid);
+	claim->gid = outward(request, "gid_map", claim->gid);
+	bool is_own = claim->pid == own_number(status);
+	if ((!is_own && !has(request, CAP_SYS_ADMIN)) ||
+		(!is_one_of(target_status_field(status, "Uid"), claim->uid) &&
+			!has(request, CAP_SETUID)) ||
+		(!is_one_of(target_status_field(status, "Gid"), claim->gid) &&
+			!has(request, CAP_SETGID))) {
+		return -EPERM;
+	}
+	if (is_own) {
+		claim->pid = sender(request);
+	}
+	return 0;
+}
+
+static int take_credentials(struct request *request, const struct control *control)
+{
+	struct ucred claim;
+
+	if (control->size != sizeof(claim)) {
+		return -EINVAL;
+	}
+	memcpy(&claim, control->data, sizeof(claim));
+	int error = check_credentials(request, &claim);
+	memcpy(control->data, &claim, sizeof(claim));
+	return error;
+}
+
+/*
+ * A receiver that asks for credentials would see our real ids, which in a session of root's are not
+ * the target's if that has changed them: we say who it is.
+ */
+static int add_credentials(struct request *request)
+{
+	struct message_request *message = &request->message;
+	const struct identity *identity = request->identity;
+	struct cmsghdr header = {.cmsg_len = CMSG_LEN(sizeof(struct ucred)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_CREDENTIALS};
+	struct ucred claim = {
+		.pid = sender(request),
+		.uid = has(request, CAP_SETUID) ? identity->real_uid : identity->effective_uid,
+		.gid = has(request, CAP_SETGID) ? identity->real_gid : identity->effective_gid,
+	};
+	size_t behind = CMSG_ALIGN(message->control_size);
+	char *control = realloc(message->control, behind + CMSG_SPACE(sizeof(claim)));
+
+	if (!control) {
+		return -ENOMEM;
+	}
+	memset(control + message->control_size, 0, behind - message->control_size);
+	memcpy(control + behind, &header, sizeof(header));
+	memcpy(control + behind + CMSG_LEN(0), &claim, sizeof(claim));
+	message->control = control;
+	message->control_size = behind + CMSG_SPACE(sizeof(claim));
+	return 0;
+}
+
+/* Does the message say by which hosts it is to go? Also where it says so of none. */
+static bool is_route(const struct control *control)
+{
+	int level = control->header.cmsg_level, type = control->header.cmsg_type;
+
+	return (level == IPPROTO_IP && type == IP_RETOPTS) ||
+	       (level == IPPROTO_IPV6 && (type == IPV6_RTHDR || type == IPV6_2292RTHDR));
+}
+
+static bool is_unix(const struct request *request)
+{
+	int domain = 0;
+	socklen_t size = sizeof(domain);
+
+	return getsockopt(request->address.socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+	       domain == AF_UNIX;
+}
+
+static int translate(struct request *request, const struct control *control, bool unix_socket,
+	bool *has_credentials)
+{
+	if (!unix_socket) {
+		return is_route(control) ? -EPERM : 0;
+	}
+	if (is_of_socket(control, SCM_RIGHTS)) {
+		return take_rights(request, control);
+	}
+	if (is_of_socket(control, SCM_CREDENTIALS)) {
+		*has_credentials = true;
+		return take_credentials(request, control);
+	}
+	return 0;
+}
+
+static bool speaks_for_itself(const struct request *request)
+{
+	return !has(request, CAP_SYS_ADMIN) && request->identity->real_uid == getuid() &&
+	       request->identity->real_gid == getgid();
+}
+
+int control_translate(struct request *request)
+{
+	const struct message_request *message = &request->message;
+	bool unix_socket = is_unix(request), has_credentials = false;
+	struct control control;
+	size_t offset = 0;
+	int more = next_control(message, &offset, &control);
+
+	for (; more > 0; more = next_control(message, &offset, &control)) {
+		int error = translate(request, &control, unix_socket, &has_credentials);
+
+		if (error < 0) {
+			return error;
+		}
+	}
+	/* Of other sockets the kernel itself says when it looks at them, and whether. */
+	if (more < 0) {
+		return unix_socket ? more : 0;
+	}
+	return unix_socket && !has_credentials && !speaks_for_itself(request)
+		       ? add_credentials(request)
+		       : 0;
+}
+
+void control_drop_rights(struct request *request)
+{
+	struct message_request *message = &request->message;
+	struct control control;
+	size_t offset = 0, kept = 0;
+	size_t start = 0;
+
+	while (next_control(message, &offset, &control) > 0) {
+		size_t length = offset < message->control_size ? offset - start
+							       : message->control_size - start;
+		if (!is_of_socket(&control, SCM_RIGHTS)) {
+			memmove(message->control + kept, message->control + start, length);
+			kept += length;
+		}
+		start = offset;
+	}
+	message->control_size = kept;
+}
