@@ -14,4 +14,3 @@ int command_doctor(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_metrics(int argc, char **argv);
-int command_monitor(int argc, char **argv);

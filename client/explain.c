@@ -217,7 +217,6 @@ static void print_account(const struct explain_question *question)
 		[ACCOUNT_MEDIATED] = "mediated where a policy speaks of it",
 		[ACCOUNT_WATCHED] = "watched where files or connections are mediated",
 		[ACCOUNT_REFUSED] = "refused where a policy could be gone round by it",
-		[ACCOUNT_OPEN] = "not mediated yet",
 		[ACCOUNT_HARMLESS] = "never mediated",
 	};
 	const struct syscall_account *account = syscall_account(question->calls[0].nr);

@@ -18,7 +18,6 @@
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/journal.h"
-#include "daemon/monitor.h"
 #include "daemon/relay.h"
 
 /* A broker that lived shorter than this died quickly. */
@@ -58,9 +57,6 @@ static void on_retry_closed(uv_handle_t *handle)
 static void drop(struct session *session)
 {
 	LIST_REMOVE(session, entry);
-	if (session->state != SESSION_STARTING) {
-		monitor_ended(session);
-	}
 	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
 	session->events = NULL;
@@ -289,9 +285,6 @@ static void on_ready(struct session *session)
 {
 	const struct session_events *events = session->events;
 
-	if (session->state == SESSION_STARTING) {
-		monitor_began(session);
-	}
 	session->state = SESSION_RUNNING;
 	session->events = NULL;
 	if (events) {
@@ -308,10 +301,6 @@ static void on_message(void *owner, const void *packet, size_t size)
 		on_ready(session);
 		return;
 	}
-	if (wire_type_of(packet) == WIRE_DECISION) {
-		monitor_decision(session, (const char *)packet + sizeof(struct wire_decision));
-		return;
-	}
 	if (wire_type_of(packet) != WIRE_REFUSED) {
 		return; /* CHILD is for the embedded mode */
 	}
@@ -320,7 +309,7 @@ static void on_message(void *owner, const void *packet, size_t size)
 	if (session->state == SESSION_STARTING) {
 		fail(session, refused->error, text);
 	} else {
-		journal_warning("%s: its broker cannot serve: %s", session->label, text);
+		journal_warning("%s: its broker says: %s", session->label, text);
 	}
 }
 

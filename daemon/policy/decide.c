@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 
 #include "daemon/policy/address.h"
-#include "daemon/policy/inside.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/socket_subject.h"
@@ -38,12 +37,22 @@ static bool belongs_into_log(const struct policy_rule *rule)
 	}
 }
 
-static struct policy_verdict verdict_of(
-	const struct policy_rule *rule, const struct policy_subject *subject)
+/* Of a rule that names no errno each operation has its own. */
+static int error_of(const struct policy_rule *rule, unsigned int operation)
+{
+	if (rule->action != POLICY_DENY) {
+		return 0;
+	}
+	return rule->error_is_implied ? policy_default_errno(rule->section, operation)
+				      : rule->error;
+}
+
+static struct policy_verdict verdict_of(const struct policy_rule *rule,
+	const struct policy_subject *subject, unsigned int operation)
 {
 	return (struct policy_verdict){
 		.action = rule->action,
-		.error = rule->action == POLICY_DENY ? rule->error : 0,
+		.error = error_of(rule, operation),
 		.log = belongs_into_log(rule),
 		.rule = rule,
 		.subject = subject,
@@ -56,7 +65,7 @@ static struct policy_verdict verdict_of_default(
 	const struct policy_rule *rule = &section->rules[section->count - 1];
 	bool speaks = operation == 0 || (rule->operations & operation) != 0;
 
-	return verdict_of(speaks ? rule : &section->unspoken, NULL);
+	return verdict_of(speaks ? rule : &section->unspoken, NULL, operation);
 }
 
 /* Tries the rules one by one: of kinds of sockets there are few. */
@@ -73,7 +82,7 @@ static struct policy_verdict try_rules(const struct policy_section_rules *sectio
 		}
 		for (size_t k = 0; k < rule->subject_count; k++) {
 			if (matches(&rule->subjects[k], request)) {
-				return verdict_of(rule, &rule->subjects[k]);
+				return verdict_of(rule, &rule->subjects[k], operation);
 			}
 		}
 	}
@@ -115,7 +124,8 @@ static struct policy_verdict decide(const struct policy *policy, const struct qu
 	bool mixed = false;
 
 	if (!policy->sections[question->section].present) {
-		return verdict_of(&policy->sections[question->section].absent, NULL);
+		return verdict_of(
+			&policy->sections[question->section].absent, NULL, question->operations);
 	}
 	verdict = question->ask(policy, rest & -rest, question->request);
 	while (!is_refusal(&verdict) && (rest &= rest - 1) != 0) {
@@ -160,7 +170,7 @@ static struct policy_verdict ask_file(
 	if (order == ORDER_NONE) {
 		return verdict_of_default(&policy->sections[POLICY_FILES], operation);
 	}
-	return verdict_of(policy->paths[order].rule, policy->paths[order].subject);
+	return verdict_of(policy->paths[order].rule, policy->paths[order].subject, operation);
 }
 
 struct policy_verdict policy_decide_file(
@@ -195,7 +205,8 @@ static struct policy_verdict ask_endpoint(
 	if (order == ORDER_NONE) {
 		return verdict_of_default(&policy->sections[POLICY_NETWORK], operation);
 	}
-	return verdict_of(policy->endpoints[order].rule, policy->endpoints[order].subject);
+	return verdict_of(
+		policy->endpoints[order].rule, policy->endpoints[order].subject, operation);
 }
 
 struct policy_verdict policy_decide_endpoint(const struct policy *policy,
@@ -208,10 +219,7 @@ struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 	if (request.kind == ENDPOINT_UNIX_PATH) {
 		request.path_length = strlen(request.path);
 	}
-	struct policy_verdict verdict = decide(policy, &question);
-	return policy_network(policy) == WIRE_NETWORK_BROKER
-		       ? inside_judge(policy, operation, &request, verdict)
-		       : verdict;
+	return decide(policy, &question);
 }
 
 static bool socket_matches(const struct policy_subject *subject, const void *request)
@@ -273,13 +281,8 @@ bool policy_mediates_file(const struct policy *policy, enum policy_operation ope
 	return mediates(policy, POLICY_FILES, operation, covers_all_files);
 }
 
-/* Where sockets are changed on their way out, each address is looked at. */
 bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation operation)
 {
-	if (policy_network(policy) == WIRE_NETWORK_BROKER &&
-		policy->sections[POLICY_NETWORK].present) {
-		return true;
-	}
 	return mediates(policy, POLICY_NETWORK, operation, covers_all_endpoints);
 }
 

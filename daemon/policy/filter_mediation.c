@@ -2,21 +2,27 @@
 /*
  * What of a policy the broker must see, and what it must never see pass: one table, in which a row
  * stands for one clause of a call's list. Rows of the same call are tried top down; a row is there
- * only if the policy has all the needs it names. [sockets] is decided here by numbers alone.
+ * only if the policy has all the needs it names.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fanotify.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_plan.h"
+#include "daemon/policy/filter_sockets.h"
 #include "daemon/policy/syscall_younger.h"
 #include "usher/wire.h"
+
+/* Of linux/in6.h, which does not go with netinet/in.h. */
+#define IPV6_FLOWLABEL_MGR_    32
+#define FLOWLABEL_REQUEST_SIZE 32 /* behind it in the same option follow extension headers */
 
 #ifndef __O_TMPFILE
 #error "__O_TMPFILE is expected from fcntl.h"
@@ -32,11 +38,14 @@ enum need {
 	NEED_OPEN = 1u << 6,  /* one of the first three */
 	NEED_FILES = 1u << 7, /* one of these six */
 	NEED_CONNECT = 1u << 8,
-	NEED_BROKER = 1u << 9,   /* files or connections: targets are looked into */
-	NEED_ROOT = 1u << 10,    /* the targets are root */
-	NEED_USER = 1u << 11,    /* they are not */
-	NEED_OUTSIDE = 1u << 20, /* and some sockets of theirs get out of it */
-	NEED_INSIDE = 1u << 21,  /* they live in a network namespace of their own */
+	NEED_BROKER = 1u << 9, /* files or addresses: targets are looked into */
+	NEED_ROOT = 1u << 10,  /* the targets are root */
+	NEED_USER = 1u << 11,  /* they are not */
+	NEED_BIND = 1u << 12,
+	NEED_ADDRESS = 1u << 13,  /* connect or bind */
+	NEED_MESSAGES = 1u << 14, /* connections, and sockets that take an address by the message */
+	NEED_LISTEN = 1u << 15,   /* binding, and sockets that listen(2) can bind */
+	NEED_INSIDE = 1u << 16,   /* they live in a network namespace of their own */
 };
 
 struct row {
@@ -44,7 +53,7 @@ struct row {
 	unsigned int needs;
 	enum filter_answer answer;
 	int error;
-	struct comparison when[2]; /* a mask of 0 is no condition */
+	struct comparison when[3]; /* a mask of 0 is no condition */
 };
 
 #define MASKED(argument_, mask_, value_)                                                \
@@ -55,6 +64,11 @@ struct row {
 #define HAS(argument, bit)   MASKED(argument, bit, bit)
 #define LACKS(argument, bit) MASKED(argument, bit, 0)
 #define IS(argument, value)  MASKED(argument, UINT64_MAX, value)
+#define ABOVE(argument_, value_)                                                    \
+	{                                                                           \
+		.argument = (argument_), .operator= COMPARE_GT, .mask = UINT64_MAX, \
+		.value = (value_)                                                   \
+	}
 
 /*
  * An open is asked about by its flags: O_PATH gives no access to what it opens (and makes the
@@ -99,6 +113,14 @@ struct row {
 		}                                       \
 	}
 
+/* As on a machine that has no SCTP, which is all that such a type means. */
+#define NO_SCTP(family, error, ...) REFUSE(socket, NEED_ADDRESS, error, IS(0, family), __VA_ARGS__)
+#define SCTP_ROWS(family)                                                           \
+	NO_SCTP(family, ESOCKTNOSUPPORT, MASKED(1, 0xf, SOCK_SEQPACKET), IS(2, 0)), \
+		NO_SCTP(family, ESOCKTNOSUPPORT, MASKED(1, 0xf, SOCK_SEQPACKET),    \
+			IS(2, IPPROTO_SCTP)),                                       \
+		NO_SCTP(family, EPROTONOSUPPORT, IS(2, IPPROTO_SCTP))
+
 static const struct row rows[] = {
 	OPEN_ROWS(SCMP_SYS(open), 1),
 	OPEN_ROWS(SCMP_SYS(openat), 2),
@@ -106,9 +128,31 @@ static const struct row rows[] = {
 	NOTIFY(creat, NEED_CREATE),
 	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
 	NOTIFY(connect, NEED_CONNECT),
-	/* What it watches has to be found when a socket is changed for another. */
-	NOTIFY(epoll_create, NEED_OUTSIDE),
-	NOTIFY(epoll_create1, NEED_OUTSIDE),
+	NOTIFY(bind, NEED_BIND),
+	NOTIFY(bind, NEED_CREATE), /* a unix socket's name may be a file's */
+	NOTIFY(listen, NEED_LISTEN),
+
+	/*
+	 * Datagrams, each with an address, and TCP fast open. The address of a message lies in
+	 * memory, and so does whether there is one: they are sent by the broker wherever a socket
+	 * can exist for which it would matter.
+	 */
+	LET(sendto, NEED_CONNECT, IS(4, 0)),
+	NOTIFY(sendto, NEED_CONNECT),
+	NOTIFY(sendmsg, NEED_MESSAGES),
+	NOTIFY(sendmmsg, NEED_MESSAGES),
+	NOTIFY(sendmsg, NEED_CONNECT, HAS(2, MSG_FASTOPEN)),
+	NOTIFY(sendmmsg, NEED_CONNECT, HAS(3, MSG_FASTOPEN)),
+	/* SCTP takes addresses in options and binds and connects by them. */
+	SCTP_ROWS(AF_INET),
+	SCTP_ROWS(AF_INET6),
+	/* A route that is written into each packet goes by other hosts than the one named. */
+	LET(setsockopt, NEED_CONNECT, IS(4, 0)),
+	REFUSE(setsockopt, NEED_CONNECT, EPERM, IS(1, IPPROTO_IP), IS(2, IP_OPTIONS)),
+	REFUSE(setsockopt, NEED_CONNECT, EPERM, IS(1, IPPROTO_IPV6), IS(2, IPV6_RTHDR)),
+	REFUSE(setsockopt, NEED_CONNECT, EPERM, IS(1, IPPROTO_IPV6), IS(2, IPV6_2292PKTOPTIONS)),
+	REFUSE(setsockopt, NEED_CONNECT, EPERM, IS(1, IPPROTO_IPV6), IS(2, IPV6_FLOWLABEL_MGR_),
+		ABOVE(4, FLOWLABEL_REQUEST_SIZE)),
 
 	NOTIFY(unlink, NEED_REMOVE),
 	NOTIFY(unlinkat, NEED_REMOVE),
@@ -248,10 +292,6 @@ static const struct row rows[] = {
 	REFUSE(quotactl, NEED_FILES, EPERM),
 	REFUSE(uselib, NEED_FILES, ENOSYS),
 	REFUSE(bpf, NEED_BROKER, EPERM),
-	/* TCP fast open connects without connect(2); where it is switched off, it says so. */
-	REFUSE(sendto, NEED_CONNECT, EOPNOTSUPP, HAS(3, MSG_FASTOPEN)),
-	REFUSE(sendmsg, NEED_CONNECT, EOPNOTSUPP, HAS(2, MSG_FASTOPEN)),
-	REFUSE(sendmmsg, NEED_CONNECT, EOPNOTSUPP, HAS(3, MSG_FASTOPEN)),
 
 	/* A hold on a process that may not be of the session: the broker looks whose it is. */
 	REFUSE(pidfd_getfd, NEED_BROKER, EPERM),
@@ -280,6 +320,21 @@ static const struct {
 	{OPERATION_STAT, NEED_STAT | OF_FILES},
 };
 
+static unsigned int needs_of_network(const struct policy *policy)
+{
+	unsigned int needs = 0;
+
+	if (policy_mediates_endpoint(policy, OPERATION_CONNECT)) {
+		needs |= NEED_CONNECT | NEED_ADDRESS | NEED_BROKER;
+		needs |= sockets_take_addresses(policy) ? NEED_MESSAGES : 0;
+	}
+	if (policy_mediates_endpoint(policy, OPERATION_BIND)) {
+		needs |= NEED_BIND | NEED_ADDRESS | NEED_BROKER;
+		needs |= sockets_bind_themselves(policy) ? NEED_LISTEN : 0;
+	}
+	return needs;
+}
+
 static unsigned int needs_of(const struct policy *policy, const struct filter_options *options)
 {
 	unsigned int needs = options->targets_are_root ? NEED_ROOT : NEED_USER;
@@ -289,17 +344,10 @@ static unsigned int needs_of(const struct policy *policy, const struct filter_op
 			needs |= needs_of_files[i].needs;
 		}
 	}
-	if (policy_mediates_endpoint(policy, OPERATION_CONNECT)) {
-		needs |= NEED_CONNECT | NEED_BROKER;
-	}
 	if (policy_network(policy) != WIRE_NETWORK_HOST) {
 		needs |= NEED_INSIDE | NEED_BROKER;
-		needs |= policy_network(policy) == WIRE_NETWORK_BROKER &&
-					 policy_has_section(policy, POLICY_NETWORK)
-				 ? NEED_OUTSIDE
-				 : 0;
 	}
-	return needs;
+	return needs | needs_of_network(policy);
 }
 
 static int add_row(struct plan *plan, const struct row *row)
@@ -325,67 +373,6 @@ static int add_probe(struct plan *plan)
 	return plan_call_add(plan, SCMP_SYS(seccomp), offsetof(struct plan_call, always), &clause);
 }
 
-/* SOCK_CLOEXEC and SOCK_NONBLOCK stand beside the type, of which the kernel takes four bits. */
-#define SOCKET_TYPE_MASK 0xfu
-
-static void add_socket_comparison(
-	struct plan_clause *clause, unsigned int argument, uint64_t mask, int value)
-{
-	if (value >= 0) {
-		clause->comparisons[clause->count++] =
-			(struct comparison)MASKED(argument, mask, (uint32_t)value);
-	}
-}
-
-static struct plan_answer answer_of_socket_rule(const struct policy_rule *rule, int nr)
-{
-	if (rule->action == POLICY_KILL) {
-		return (struct plan_answer){FILTER_KILL, 0};
-	}
-	if (rule->audit || (rule->action == POLICY_INJECT && nr == SCMP_SYS(socket))) {
-		return (struct plan_answer){FILTER_NOTIFY, 0};
-	}
-	if (rule->action == POLICY_DENY) {
-		return (struct plan_answer){FILTER_ERRNO, rule->error};
-	}
-	return (struct plan_answer){FILTER_ALLOW, 0};
-}
-
-static int add_socket_rule(struct plan *plan, const struct policy_rule *rule, int nr)
-{
-	struct plan_clause clause = {.answer = answer_of_socket_rule(rule, nr)};
-	int error = 0;
-
-	if (rule->is_default) {
-		return plan_call_add(plan, nr, offsetof(struct plan_call, mediation), &clause);
-	}
-	for (size_t i = 0; i < rule->subject_count && !error; i++) {
-		const struct socket_subject *subject = &rule->subjects[i].socket;
-
-		clause.count = 0;
-		add_socket_comparison(&clause, 0, UINT32_MAX, subject->family);
-		add_socket_comparison(&clause, 1, SOCKET_TYPE_MASK, subject->type);
-		add_socket_comparison(&clause, 2, UINT32_MAX, subject->protocol);
-		error = plan_call_add(plan, nr, offsetof(struct plan_call, mediation), &clause);
-	}
-	return error;
-}
-
-static int add_sockets(struct plan *plan, const struct policy *policy)
-{
-	size_t count;
-	const struct policy_rule *rules = policy_rules(policy, POLICY_SOCKETS, &count);
-	int error = 0;
-
-	for (size_t i = 0; i < count && !error; i++) {
-		error = add_socket_rule(plan, &rules[i], SCMP_SYS(socket));
-		if (!error) {
-			error = add_socket_rule(plan, &rules[i], SCMP_SYS(socketpair));
-		}
-	}
-	return error;
-}
-
 int plan_mediate(
 	struct plan *plan, const struct policy *policy, const struct filter_options *options)
 {
@@ -399,7 +386,7 @@ int plan_mediate(
 		}
 	}
 	if (!error && policy_has_section(policy, POLICY_SOCKETS)) {
-		error = add_sockets(plan, policy);
+		error = plan_sockets(plan, policy);
 	}
 	return error;
 }

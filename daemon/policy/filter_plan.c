@@ -14,7 +14,7 @@
 #include "daemon/policy/syscall_account.h"
 #include "daemon/policy/syscall_arguments.h"
 
-static_assert(COMPARISONS_MAX + 2 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
+static_assert(COMPARISONS_MAX + 3 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
 
 int plan_list_add(struct plan_list *list, const struct plan_clause *clause)
 {

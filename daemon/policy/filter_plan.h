@@ -24,7 +24,7 @@ struct plan_answer {
 	int error; /* FILTER_ERRNO: may be 0, which is success without effect */
 };
 
-#define PLAN_COMPARISONS 8
+#define PLAN_COMPARISONS 9
 
 struct plan_clause {
 	struct comparison comparisons[PLAN_COMPARISONS]; /* all must hold */

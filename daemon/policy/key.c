@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The words of a key are read from left to right, each against its table; a wrong one is complained
- * about where it stands, and the next are read all the same. Operations that are not mediated yet
- * are refused here: a rule that nothing enforces must not look as if it were one.
+ * about where it stands, and the next are read all the same.
  */
 #include "daemon/policy/key.h"
 
@@ -159,12 +158,6 @@ static void read_operation(
 		fail(reading, token, "unknown operation", &nearest);
 		return;
 	}
-	if (((unsigned int)word->value & ~OPERATIONS_MEDIATED) != 0) {
-		complain(reading->complaints, token->line, token->column,
-			"'%s' is not mediated yet: a rule about it could not be enforced",
-			word->name);
-		reading->failed = true;
-	}
 	if (rule->action == POLICY_INJECT && rule->section == POLICY_FILES &&
 		((unsigned int)word->value & ~OPERATIONS_OPEN) != 0) {
 		complain(reading->complaints, token->line, token->column,
@@ -195,7 +188,7 @@ static void read_operations(struct reading *reading, struct policy_rule *rule,
 			rule->section == POLICY_FILES
 				? "which operation? read, write, create, remove, metadata, "
 				  "execute, stat or all"
-				: "which operation? connect or all");
+				: "which operation? connect, bind or all");
 	}
 	for (; reading->token < reading->end; reading->token++) {
 		if (wanted) {
@@ -224,6 +217,7 @@ int key_parse(struct policy_rule *rule, struct key_parts *parts, const struct to
 	read_errno(&reading, rule);
 	read_operations(&reading, rule, parts, tokens + count - 1);
 	if (rule->action == POLICY_DENY && rule->error == 0) {
+		rule->error_is_implied = true;
 		rule->error = policy_default_errno(
 			rule->section, parts->is_default ? OPERATIONS_NETWORK : rule->operations);
 	}

@@ -265,19 +265,14 @@ static void lint_later(struct lint *lint)
 	expansion_finish(&expansion);
 }
 
-/* ---- what is not mediated ---- */
+/* ---- what is left unsaid ---- */
 
 static void lint_all(struct lint *lint, enum policy_section section)
 {
 	const struct policy_section_rules *rules = &lint->policy->sections[section];
 
-	if (!rules->first_all.file) {
-		return;
-	}
-	if (section == POLICY_NETWORK) {
-		lint_warn(lint, rules->first_all,
-			"'all' stands for connect: bind is not mediated yet");
-	} else if ((rules->named & OPERATION_EXECUTE) == 0) {
+	if (section == POLICY_FILES && rules->first_all.file &&
+		(rules->named & OPERATION_EXECUTE) == 0) {
 		lint_warn(lint, rules->first_all,
 			"'all' leaves out execute, since no rule says 'execute': what may be "
 			"executed is restricted only where one does");
@@ -287,16 +282,11 @@ static void lint_all(struct lint *lint, enum policy_section section)
 static void lint_network(struct lint *lint)
 {
 	const struct policy_section_rules *rules = &lint->policy->sections[POLICY_NETWORK];
-	bool datagrams = internet_passes(lint->policy, AF_UNSPEC, ENDPOINT_UDP) ||
-			 socket_passes(lint->policy, AF_UNIX, SOCK_DGRAM, 0);
 
-	lint_warn(lint, rules->place,
-		datagrams ? "bind, and datagrams that are sent without connect, are not mediated "
-			    "yet; [sockets] can refuse datagram sockets as a whole"
-			  : "bind is not mediated yet");
 	if (rules->count > 0 && rules->rules[rules->count - 1].origin.line == rules->place.line) {
 		lint_warn(lint, rules->place,
-			"the section has no default, which means deny ECONNREFUSED");
+			"the section has no default, which means deny: ECONNREFUSED for connect, "
+			"EACCES for bind");
 	}
 }
 
@@ -323,7 +313,8 @@ static void lint_unspecified(struct lint *lint)
 			const struct endpoint_subject *endpoint = &subject->endpoint;
 			unsigned int bits = endpoint->family == AF_INET6 ? 128 : 32;
 
-			if (!endpoint->any && !endpoint->pattern && endpoint->family != AF_UNSPEC &&
+			if (!(rules[i].operations & OPERATION_BIND) && !endpoint->any &&
+				!endpoint->pattern && endpoint->family != AF_UNSPEC &&
 				endpoint->prefix == bits && !memcmp(endpoint->address, zero, 16)) {
 				lint_warn(lint, lint_place_of(&rules[i], subject),
 					"'%s' never matches: the kernel connects it to loopback, "

@@ -23,8 +23,7 @@ static const struct {
 	const char *text;
 } section_defaults[] = {
 	[POLICY_FILES] = {POLICY_DENY, EACCES, "default = deny EACCES (the section has none)"},
-	[POLICY_NETWORK] = {POLICY_DENY, ECONNREFUSED,
-		"default = deny ECONNREFUSED (the section has none)"},
+	[POLICY_NETWORK] = {POLICY_DENY, ECONNREFUSED, "default = deny (the section has none)"},
 	[POLICY_SOCKETS] = {POLICY_DENY, EAFNOSUPPORT,
 		"default = deny EAFNOSUPPORT (the section has none)"},
 	[POLICY_SYSCALLS] = {POLICY_ALLOW, EPERM, "default = allow (the section has none)"},
@@ -33,7 +32,7 @@ static_assert(array_length(section_defaults) == POLICY_SECTIONS, "every section 
 
 static const char *const absent_texts[] = {
 	[POLICY_FILES] = "(no [files] section: files are not mediated)",
-	[POLICY_NETWORK] = "(no [network] section: connections are not mediated)",
+	[POLICY_NETWORK] = "(no [network] section: addresses are not mediated)",
 	[POLICY_SOCKETS] = "(no [sockets] section: sockets are not mediated)",
 	[POLICY_SYSCALLS] = "(no [syscalls] section: system calls are not restricted)",
 };
@@ -151,6 +150,7 @@ static int make_fallback(
 		.error = section_defaults[index].action == POLICY_DENY
 				 ? section_defaults[index].error
 				 : 0,
+		.error_is_implied = section_defaults[index].action == POLICY_DENY,
 		.operations = section_operations[index],
 		.is_default = true,
 		.origin = {section->place.file, section->place.line, section->place.column, text},

@@ -41,8 +41,6 @@ enum policy_operation {
 
 #define OPERATIONS_FILES   0x7fu
 #define OPERATIONS_NETWORK (OPERATION_CONNECT | OPERATION_BIND)
-/* What this version enforces; rules about the rest are refused by `check` and `run`. */
-#define OPERATIONS_MEDIATED (OPERATIONS_FILES | OPERATION_CONNECT)
 /* What an open asks for; only these can be answered with another file. */
 #define OPERATIONS_OPEN (OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE)
 /*
@@ -67,6 +65,7 @@ struct policy_rule {
 	enum policy_section section;
 	enum policy_action action;
 	int error;               /* DENY: a positive errno, else 0 */
+	bool error_is_implied;   /* none was written: each operation has its own */
 	unsigned int operations; /* enum policy_operation; 0 for sockets and syscalls */
 	unsigned int named;      /* those called by their own words, not by `all` */
 	bool audit;              /* each decision goes into the audit log */
@@ -79,9 +78,8 @@ struct policy_rule {
 
 struct policy_verdict {
 	enum policy_action action;
-	int error;    /* DENY: a positive errno */
-	bool log;     /* this decision belongs into the audit log */
-	bool outside; /* it is the broker's network that the address is of, not the session's own */
+	int error; /* DENY: a positive errno */
+	bool log;  /* this decision belongs into the audit log */
 	const struct policy_rule
 		*rule; /* never NULL; of a section that is absent: an implicit allow */
 	const struct policy_subject *subject; /* what matched; NULL for a default */

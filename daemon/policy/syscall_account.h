@@ -14,25 +14,24 @@ enum account_kind {
 	ACCOUNT_MEDIATED, /* it is decided on, by the broker, the filter or Landlock */
 	ACCOUNT_WATCHED,  /* the broker is told, and lets it go on */
 	ACCOUNT_REFUSED,  /* refused while files or connections are mediated, if not always */
-	ACCOUNT_OPEN,     /* it should be mediated and is not yet */
 	ACCOUNT_HARMLESS,
 };
 
 enum account_reason {
 	MEDIATED_PATH,
 	MEDIATED_ADDRESS,
+	MEDIATED_LISTEN,
 	MEDIATED_SOCKET,
 	MEDIATED_PROGRAM,
 	WATCHED_PLACE,
 	WATCHED_IDENTITY,
 	WATCHED_REACH,
-	WATCHED_EPOLL,
 	WATCHED_PROBE,
 	REFUSED_MOUNT,
 	REFUSED_YOUNGER,
 	REFUSED_KERNEL,
 	REFUSED_ROUND,
-	OPEN_ADDRESS,
+	REFUSED_ROUTE,
 	HARMLESS_DESCRIPTOR,
 	HARMLESS_NAMELESS,
 	HARMLESS_MEMORY,

@@ -68,7 +68,7 @@ TABLE(file_operation_words);
 static const struct word network_operation_words_items[] = {
 	{"connect", OPERATION_CONNECT},
 	{"bind", OPERATION_BIND},
-	{"all", OPERATIONS_NETWORK &OPERATIONS_MEDIATED},
+	{"all", OPERATIONS_NETWORK},
 };
 TABLE(network_operation_words);
 

@@ -30,7 +30,6 @@ REFUSALS = (
     ('foreign-handle', {'EPERM'}),
     ('foreign-wide-number', {'ENOSYS', 'EACCES'}),
     ('foreign-', {'ENOSYS'}),
-    ('address-fastopen-send', {'EOPNOTSUPP'}),
     ('socket-', {'EPROTONOSUPPORT'}),
     ('address-', {'EHOSTUNREACH'}),
     ('race-port', {'EHOSTUNREACH'}),
@@ -47,7 +46,7 @@ REFUSALS = (
 NO_CONTROL = {'proc-broker', 'proc-without-broker'}
 ALWAYS_OWN = {'proc-environment'}
 # Refused to everybody, whatever it is asked of: a caller does without.
-NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'address-fastopen-send', 'namespace-bind',
+NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'namespace-bind',
            'namespace-open', 'namespace-move', 'namespace-overlay')
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}

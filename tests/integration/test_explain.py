@@ -215,7 +215,7 @@ class Words(unittest.TestCase):
     def test_account(self):
         """A call by name is told what it is to any policy."""
         for name, said in [('openat', 'mediated where a policy speaks of it: it takes a path'),
-                           ('bpf', 'refused'), ('chroot', 'watched'), ('bind', 'not mediated yet'),
+                           ('bpf', 'refused'), ('chroot', 'watched'), ('bind', 'mediated where a policy speaks of it: it takes an address'),
                            ('read', 'never mediated: it works on descriptors')]:
             self.assertIn(f'  call      {said}', self.ask('syscall', name))
 

@@ -77,7 +77,7 @@ class ExitStatus(unittest.TestCase):
 
     def test_not_mediated_yet(self, mode):
         """A rule about what is not mediated yet: 125 instead of a promise not kept."""
-        name = harness.policy('[network]\ndefault = allow\ndeny bind = tcp *:80\n')
+        name = harness.policy('[network]\ninject connect = tcp 1.2.3.4:5 -> tcp 1.2.3.4:6\n')
         result = harness.run(['true'], mode, policy=name)
         self.assertEqual(result.returncode, 125)
         self.assertIn(b'not mediated yet', result.stderr)

@@ -17,7 +17,9 @@
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -169,10 +171,95 @@ static void connections_are_notified(void **state)
 	assert_int_equal(ASK(&filter, mount, 0), ALLOWED);
 	assert_int_equal(ASK(&filter, setns, 0), NOTIFIED);
 	assert_int_equal(ASK(&filter, io_uring_setup, 0), ENOSYS);
-	assert_int_equal(ASK(&filter, sendto, 0, 0, 0, RUBBISH | MSG_FASTOPEN), EOPNOTSUPP);
-	assert_int_equal(ASK(&filter, sendto, 0, 0, 0, MSG_NOSIGNAL), ALLOWED);
-	assert_int_equal(ASK(&filter, sendmsg, 0, 0, MSG_FASTOPEN), EOPNOTSUPP);
-	assert_int_equal(ASK(&filter, sendmmsg, 0, 0, 0, MSG_FASTOPEN), EOPNOTSUPP);
+	filter_finish(&filter);
+}
+
+/* An address of sendto(2) is a number; of the others it lies in memory. */
+static void messages_are_notified_if_they_can_have_an_address(void **state)
+{
+	static const struct {
+		const char *sockets;
+		int expected;
+	} cases[] = {
+		{"", NOTIFIED},
+		{"[sockets]\ndefault = allow\ndeny = inet/dgram\n", NOTIFIED},
+		{"[sockets]\ndefault = deny\nallow = inet/stream unix/stream unix/seqpacket\n",
+			ALLOWED},
+		{"[sockets]\ndefault = deny\nallow = inet/stream unix/dgram\n", NOTIFIED},
+		{"[sockets]\ndefault = deny\nallow = inet\n", NOTIFIED},
+		{"[sockets]\ndefault = deny\naudit allow = netlink\n", NOTIFIED},
+		{"[sockets]\ndefault = deny\ndeny = inet/dgram\n", ALLOWED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "[network]\ndefault = deny\n%s", cases[i].sockets);
+		struct filter filter = filter_of(text, false);
+		assert_int_equal(ASK(&filter, sendmsg, 0), cases[i].expected);
+		assert_int_equal(ASK(&filter, sendmmsg, 0), cases[i].expected);
+		assert_int_equal(ASK(&filter, sendmsg, 0, 0, RUBBISH | MSG_FASTOPEN), NOTIFIED);
+		assert_int_equal(ASK(&filter, sendmmsg, 0, 0, 0, MSG_FASTOPEN), NOTIFIED);
+		assert_int_equal(ASK(&filter, sendto, 0, 0, 0, MSG_NOSIGNAL), ALLOWED);
+		assert_int_equal(ASK(&filter, sendto, 0, 0, 0, 0, 1), NOTIFIED);
+		assert_int_equal(ASK(&filter, sendto, 0, 0, 0, 0, 1ull << 40), NOTIFIED);
+		filter_finish(&filter);
+	}
+}
+
+/* A port by nobody's choice is a bind all the same, of sockets that can get one so. */
+static void binding_is_notified(void **state)
+{
+	static const struct {
+		const char *text;
+		int bind, listen;
+	} cases[] = {
+		{"[network]\ndefault = allow\ndeny connect = any\n", ALLOWED, ALLOWED},
+		{"[network]\ndefault = allow\ndeny bind = any\n", NOTIFIED, NOTIFIED},
+		{"[network]\ndefault = deny\n[sockets]\ndefault = deny\nallow = unix inet/dgram\n",
+			NOTIFIED, ALLOWED},
+		{"[network]\ndefault = deny\n[sockets]\ndefault = deny\nallow = inet6/stream\n",
+			NOTIFIED, NOTIFIED},
+		{"[files]\ndefault = allow\ndeny create = /x\n", NOTIFIED, ALLOWED},
+		{"[files]\ndefault = allow\ndeny write = /x\n", ALLOWED, ALLOWED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct filter filter = filter_of(cases[i].text, false);
+
+		assert_int_equal(ASK(&filter, bind, 0), cases[i].bind);
+		assert_int_equal(ASK(&filter, listen, 0), cases[i].listen);
+		filter_finish(&filter);
+	}
+}
+
+/* What would lead by other hosts than the one that is asked about, or hides addresses in options.
+ */
+static void roads_round_addresses_are_refused(void **state)
+{
+	struct filter filter = filter_of("[network]\ndefault = allow\ndeny connect = any\n", false);
+	struct filter open_filter = filter_of("[files]\ndefault = deny\n", false);
+
+	(void)state;
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), EPERM);
+	assert_int_equal(
+		ASK(&filter, setsockopt, 3, IPPROTO_IP, RUBBISH | IP_OPTIONS, 1, 4), EPERM);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, RUBBISH), ALLOWED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_TOS, 1, 4), ALLOWED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IPV6, IPV6_RTHDR, 1, 4), EPERM);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IPV6, 6, 1, 4), EPERM);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IPV6, 32, 1, 33), EPERM);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IPV6, 32, 1, 32), ALLOWED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, SOL_SOCKET, IP_OPTIONS, 1, 4), ALLOWED);
+	assert_int_equal(ASK(&filter, socket, AF_INET, SOCK_STREAM, IPPROTO_SCTP), EPROTONOSUPPORT);
+	assert_int_equal(
+		ASK(&filter, socket, AF_INET6, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), ESOCKTNOSUPPORT);
+	assert_int_equal(ASK(&filter, socket, AF_INET, SOCK_STREAM, 0), ALLOWED);
+	assert_int_equal(ASK(&open_filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), ALLOWED);
+	assert_int_equal(ASK(&open_filter, socket, AF_INET, SOCK_STREAM, IPPROTO_SCTP), ALLOWED);
+	filter_finish(&open_filter);
 	filter_finish(&filter);
 }
 
@@ -504,6 +591,9 @@ int main(void)
 		cmocka_unit_test(opens_are_notified_for_what_is_mediated),
 		cmocka_unit_test(what_goes_round_files_is_refused),
 		cmocka_unit_test(connections_are_notified),
+		cmocka_unit_test(messages_are_notified_if_they_can_have_an_address),
+		cmocka_unit_test(binding_is_notified),
+		cmocka_unit_test(roads_round_addresses_are_refused),
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
 		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
 		cmocka_unit_test(sockets_agree_with_the_policy),

@@ -49,7 +49,6 @@ static const struct {
 	{"[sockets]\ndefault = deny\nallow = inet/stream unix/stream\n[network]\ndefault = deny\n"
 	 "allow connect = tcp 127.0.0.1:80 udp *:53 tcp [::1]:80 unix @x\n"
 	 "deny connect = udp *:54\n",
-		"t.ini:4:2: warning: bind is not mediated yet\n"
 		"t.ini:6:34: warning: 'udp *:53' is never reached: [sockets] lets no such socket "
 		"through\n"
 		"t.ini:6:43: warning: 'tcp [::1]:80' is never reached: [sockets] lets no such "
@@ -59,14 +58,12 @@ static const struct {
 	{"[sockets]\ndefault = deny\nallow = unix/stream\n[network]\ndefault = deny\n"
 	 "deny connect = unix /run/dbus/**\n"
 	 "allow connect = unix /run/dbus/** unix /run/docker.sock\n",
-		"t.ini:4:2: warning: bind is not mediated yet\n"
 		"t.ini:7:17: warning: 'unix /run/dbus/**' never matches: the rule at t.ini:6 is "
 		"tried before and covers it\n"
 		"t.ini:7:35: warning: this allows connections to docker (/run/docker.sock): what "
 		"it "
 		"starts is not confined\n"},
-	{"[sockets]\ndefault = deny\nallow = inet/stream\n[network]\ndefault = allow\n",
-		"t.ini:4:2: warning: bind is not mediated yet\n"},
+	{"[sockets]\ndefault = deny\nallow = inet/stream\n[network]\ndefault = allow\n", ""},
 
 	/* What runs later. */
 	{"[files]\nallow read create = ${HOME}/.bashrc\n", ""},
@@ -108,11 +105,10 @@ static const struct {
 	{"[sockets]\nallow = inet/stream\n",
 		"t.ini:1:2: warning: the section has no default, which means deny EAFNOSUPPORT\n"},
 	{"[network]\ndeny connect = unix /** unix @*\ndeny all = tcp 0.0.0.0:80\n",
-		"t.ini:1:2: warning: bind, and datagrams that are sent without connect, are not "
-		"mediated yet; [sockets] can refuse datagram sockets as a whole\n"
-		"t.ini:1:2: warning: the section has no default, which means deny ECONNREFUSED\n"
-		"t.ini:3:6: warning: 'all' stands for connect: bind is not mediated yet\n"
-		"t.ini:3:12: warning: 'tcp 0.0.0.0:80' never matches: the kernel connects it to "
+		"t.ini:1:2: warning: the section has no default, which means deny: ECONNREFUSED "
+		"for connect, EACCES for bind\n"},
+	{"[network]\ndefault = deny\ndeny connect = tcp 0.0.0.0:80\nallow bind = tcp [::]:80\n",
+		"t.ini:3:16: warning: 'tcp 0.0.0.0:80' never matches: the kernel connects it to "
 		"loopback, say 127.0.0.1\n"},
 };
 

@@ -127,9 +127,7 @@ static const struct {
 	{"[files]\ninject all = /x -> /y\n",
 		"t.ini:2:8: error: 'inject' puts another file into an open: it takes read, write "
 		"and create, not 'all'\n"},
-	{"[network]\nallow bind = any\n",
-		"t.ini:2:7: error: 'bind' is not mediated yet: a rule about it could not be "
-		"enforced\n"},
+	{"[network]\nallow = any\n", "t.ini:2:1: error: which operation? connect, bind or all\n"},
 	{"[network]\ninject connect = tcp 1.2.3.4:5 -> tcp 5.6.7.8:9\n",
 		"t.ini:2:1: error: 'inject' of connections is not mediated yet: a rule about it "
 		"could not be enforced\n"},

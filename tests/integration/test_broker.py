@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker as a process: what it has given up before it serves, and what becomes of a call that
+it dies over. Everything is looked at from outside, on a broker that serves.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+import harness
+
+IS_ROOT = os.geteuid() == 0
+# CAP_SETPCAP, IPC_LOCK, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE, SYS_TIME,
+# SYS_TTY_CONFIG, LEASE, WAKE_ALARM, BLOCK_SUSPEND, PERFMON, BPF
+UNUSED = sum(1 << number for number in (8, 14, 15, 16, 20, 22, 23, 25, 26, 28, 35, 36, 38, 39))
+GIBIBYTE = 1 << 30
+
+
+def embedded_broker(front):
+    children = Path(f'/proc/{front}/task/{front}/children').read_text().split()
+    for child in children:
+        with contextlib.suppress(OSError):
+            if Path(f'/proc/{child}/comm').read_text() == 'usher-broker\n':
+                return int(child)
+    return None
+
+
+def daemon_broker(client):
+    answer = json.loads(harness.usher('status', '--json').stdout)
+    for session in answer['sessions']:
+        if session['pid'] == client and session['state'] == 'running':
+            return session['broker']
+    return None
+
+
+def broker_of(process, mode, but=None):
+    """The pid of the broker that serves `process`, once it is another than `but`."""
+    find = embedded_broker if mode == 'embedded' else daemon_broker
+    found = []
+
+    def is_there():
+        found[:] = [pid for pid in [find(process.pid)] if pid and pid != but]
+        return found and is_serving(found[0])
+    harness.wait_until(is_there, 'a broker serves')
+    return found[0]
+
+
+def is_serving(pid):
+    """It has confined itself and has more threads than the main one."""
+    with contextlib.suppress(OSError):
+        return 'Seccomp:\t2' in Path(f'/proc/{pid}/status').read_text() and \
+            len(os.listdir(f'/proc/{pid}/task')) > 1
+    return False
+
+
+@contextlib.contextmanager
+def running(mode, *command, policy='everything', options=(), **more):
+    more.setdefault('env', harness.environment())
+    process = subprocess.Popen(
+        harness.usher_command(command, mode, policy, options), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def status(pid):
+    text = Path(f'/proc/{pid}/status').read_text()
+    return dict(line.split(':\t', 1) for line in text.splitlines() if ':\t' in line)
+
+
+def limits(pid):
+    """{name: (soft, hard)} as text."""
+    lines = Path(f'/proc/{pid}/limits').read_text().splitlines()[1:]
+    return {line[:26].strip(): tuple(line[26:].split()[:2]) for line in lines}
+
+
+@harness.both_modes
+class Confinement(unittest.TestCase):
+    def test_rights(self, mode):
+        """a broker that serves has no new privileges, a filter, and no capability without a use"""
+        with running(mode, 'cat') as process:
+            pid = broker_of(process, mode)
+            seen = status(pid)
+            self.assertEqual((seen['NoNewPrivs'].strip(), seen['Seccomp'].strip()), ('1', '2'))
+            for name in ('CapPrm', 'CapEff'):
+                held = int(seen[name], 16)
+                self.assertEqual(held & UNUSED, 0, f'{name} {held:x}')
+                self.assertEqual(held != 0, IS_ROOT, f'{name} {held:x}')
+            self.assertEqual((int(seen['CapInh'], 16), int(seen['CapAmb'], 16)), (0, 0))
+
+    def test_limits(self, mode):
+        """a broker leaves no core, locks no memory, has an end of memory, and all descriptors"""
+        with running(mode, 'cat') as process:
+            seen = limits(broker_of(process, mode))
+            self.assertEqual(seen['Max core file size'], ('0', '0'))
+            self.assertEqual(seen['Max locked memory'], ('0', '0'))
+            self.assertEqual(seen['Max msgqueue size'], ('0', '0'))
+            if 'asan' not in str(harness.BUILD) and 'tsan' not in str(harness.BUILD):
+                self.assertLessEqual(int(seen['Max data size'][1]), GIBIBYTE)
+            soft, hard = seen['Max open files']
+            self.assertEqual(soft, hard)
+
+    def test_inheritance(self, mode):
+        """a broker has neither the environment nor the descriptors of whoever started it"""
+        reader, writer = os.pipe()
+        inode = os.fstat(reader).st_ino
+        try:
+            with running(mode, 'cat', pass_fds=[reader],
+                         env={**harness.environment(), 'SECRET': 'of-the-caller'}) as process:
+                pid = broker_of(process, mode)
+                if not IS_ROOT:
+                    # Nobody of its user may look into it: its targets are of that user.
+                    for name in ('environ', 'mem', 'fd'):
+                        with self.assertRaises(PermissionError, msg=name):
+                            os.listdir(f'/proc/{pid}/fd') if name == 'fd' else \
+                                os.close(os.open(f'/proc/{pid}/{name}', os.O_RDONLY))
+                    return
+                self.assertEqual(Path(f'/proc/{pid}/environ').read_bytes().strip(b'\0'), b'')
+                links = {number: os.readlink(f'/proc/{pid}/fd/{number}')
+                         for number in os.listdir(f'/proc/{pid}/fd')}
+                self.assertNotIn(f'pipe:[{inode}]', links.values())
+                self.assertEqual((links['0'], links['1']), ('/dev/null', '/dev/null'))
+                known = re.compile(r'/|/dev/null|/proc|/proc/\d+/fd|socket:\[\d+\]|pipe:\[\d+\]|'
+                                   r'/memfd:usher-\S+( \(deleted\))?|'
+                                   r'anon_inode:(seccomp notify|\[event(fd|poll)\]|'
+                                   r'\[io_uring\])')
+                for number, link in links.items():
+                    self.assertRegex(link, rf'^({known.pattern})$', f'descriptor {number}')
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+
+OPENER = """\
+import os, sys
+for line in sys.stdin:
+    name = line.rstrip()
+    try:
+        os.close(os.open(name, os.O_RDONLY))
+        print('ok', flush=True)
+    except OSError as error:
+        print(error.errno, flush=True)
+"""
+
+
+@harness.both_modes
+class Crashes(unittest.TestCase):
+    """A broker that dies of a fault while it works: SIGSEGV from outside, again and again."""
+
+    def setUp(self):
+        self.place = harness.workdir('crash')
+        os.mkfifo(self.place / 'fifo')
+        (self.place / 'file').write_text('file\n')
+
+    def ask(self, process, name):
+        process.stdin.write(f'{name}\n')
+        process.stdin.flush()
+
+    def wait_until_it_waits(self, process, broker):
+        """The broker has all its threads, and the program has no answer."""
+        seen = []
+
+        def is_steady():
+            seen.append(len(os.listdir(f'/proc/{broker}/task')))
+            time.sleep(0.05)
+            return len(seen) > 3 and seen[-3:] == [seen[-1]] * 3 and seen[-1] > 2
+        harness.wait_until(is_steady, 'the broker is at rest')
+        return not select.select([process.stdout], [], [], 0)[0]
+
+    def test_killed_twice(self, mode):
+        """a call that two brokers died over is denied, and told; the session goes on"""
+        log = self.place / 'log'
+        with running(mode, 'python3', '-c', OPENER, options=['--log', log]) as process:
+            self.ask(process, self.place / 'file')
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+            broker = broker_of(process, mode)
+            self.ask(process, self.place / 'fifo')
+            kills = 0
+            while self.wait_until_it_waits(process, broker):
+                os.kill(broker, signal.SIGSEGV)
+                kills += 1
+                broker = broker_of(process, mode, but=broker)
+            self.assertIn(kills, (2, 3))  # one may strike before the successor has begun
+            self.assertEqual(process.stdout.readline(), f'{errno.EACCES}\n')
+            self.ask(process, self.place / 'file')
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+            harness.wait_until(lambda: 'two brokers died' in log.read_text(), 'the log tells')
+            line, = [json.loads(line) for line in log.read_text().splitlines()
+                     if 'two brokers died' in line]
+            self.assertEqual((line['verdict'], line['errno'], line['call']),
+                             ('deny', 'EACCES', 'openat'))
+            process.stdin.close()
+            process.wait(20)
+            told = process.stderr.read() if mode == 'embedded' else \
+                (harness.scratch() / 'usherd.log').read_text()
+            self.assertRegex(told, r'two brokers died over system call \d+')
+
+    def test_killed_once(self, mode):
+        """a call that one broker died over is done by the next"""
+        with running(mode, 'python3', '-c', OPENER) as process:
+            self.ask(process, self.place / 'file')
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+            broker = broker_of(process, mode)
+            self.ask(process, self.place / 'fifo')
+            self.assertTrue(self.wait_until_it_waits(process, broker))
+            os.kill(broker, signal.SIGSEGV)
+            broker = broker_of(process, mode, but=broker)
+            self.assertTrue(self.wait_until_it_waits(process, broker))
+            os.close(os.open(self.place / 'fifo', os.O_WRONLY))
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+
+    def test_killed_from_outside(self, mode):
+        """SIGKILL is nobody's fault: the call is done however often it strikes"""
+        with running(mode, 'python3', '-c', OPENER) as process:
+            self.ask(process, self.place / 'file')
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+            broker = broker_of(process, mode)
+            self.ask(process, self.place / 'fifo')
+            for _ in range(3):
+                self.assertTrue(self.wait_until_it_waits(process, broker))
+                os.kill(broker, signal.SIGKILL)
+                broker = broker_of(process, mode, but=broker)
+            self.assertTrue(self.wait_until_it_waits(process, broker))
+            os.close(os.open(self.place / 'fifo', os.O_WRONLY))
+            self.assertEqual(process.stdout.readline(), 'ok\n')
+
+
+if __name__ == '__main__':
+    unittest.main()
