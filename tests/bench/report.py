@@ -6,6 +6,7 @@ the rounds: what slows the machine for a while slows both sides of it.
 """
 
 import statistics
+import sys
 
 # What a line is judged by: a lone caller's typical call, and what many get done together.
 ALONE, TOGETHER = 'p50_ns', 'wall_ns'
@@ -25,6 +26,11 @@ def paired_ratio(figures, others):
     ratios = [figures[number] / others[number] for number in figures
               if number in others and others[number]]
     return statistics.median(ratios) if ratios else None
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
 def column(name):

@@ -97,11 +97,12 @@ class Place:
             environment['USHER_TEST_MODE'] = mode
         return environment
 
-    def start_daemon(self, build, environment):
-        """usherd of the same user, on the socket where `usher run` looks first."""
+    def start_daemon(self, build, environment, more=''):
+        """usherd of the same user, on the socket where `usher run` looks first; `more` is what its
+        configuration says besides."""
         log = open(self.path('usherd.log'), 'wb')
         socket = self.path('run/usher/usherd.sock')
-        command = [os.path.join(build, 'daemon/usherd'), '--config', self._write_config(build),
+        command = [os.path.join(build, 'daemon/usherd'), '--config', self._write_config(build, more),
                    '--socket', socket]
         with log:
             self.daemon = subprocess.Popen(
@@ -113,12 +114,12 @@ class Place:
                 raise RuntimeError(f'usherd did not start: {self.daemon_log()}')
             time.sleep(0.005)
 
-    def _write_config(self, build):
+    def _write_config(self, build, more):
         """Everybody may use the shipped policies and the test's own."""
         path = self.path('usherd.ini')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(DAEMON_CONFIG.format(own=self.path('config/usher/policies'),
-                                            shipped=os.path.join(build, 'conf/policies')))
+                                            shipped=os.path.join(build, 'conf/policies')) + more)
         return path
 
     def daemon_log(self):

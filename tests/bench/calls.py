@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a brokered call costs, beside the native call and the least that any supervisor could do.
 
-  tests/bench/run.py BUILD_DIR [--quick] [--json FILE] [--rounds N] [--user NAME]
+  tests/bench/calls.py BUILD_DIR [--quick] [--json FILE] [--rounds N] [--user NAME]
                      [--only SETUP,...] [--workload NAME,...] [--placement NAME,...]
 
 Every round runs each setup once (native, floor, embedded, daemon), in another order each time, on
@@ -200,11 +200,6 @@ def read_line(line):
     return name, {key: float(value) for key, value in fields.items()}
 
 
-def show_progress(text):
-    if sys.stderr.isatty():
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-
-
 def main():
     options = parse_arguments()
     samples = []
@@ -215,10 +210,10 @@ def main():
         try:
             for number in range(options.rounds):
                 for placement in bench.places:
-                    show_progress(f'round {number + 1} of {options.rounds}, {placement}')
+                    report.show_progress(f'round {number + 1} of {options.rounds}, {placement}')
                     samples.extend(bench.round(number, placement))
         finally:
-            show_progress('')
+            report.show_progress('')
             bench.finish()
     rows = report.summarise(samples, options.only, list(bench.places))
     about = {'kernel': platform.release(), 'processors': len(bench.all_processors),
