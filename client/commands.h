@@ -14,3 +14,4 @@ int command_doctor(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_metrics(int argc, char **argv);
+int command_monitor(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command {
 	{"doctor", command_doctor, "tell what this machine can do"},
 	{"status", command_status, "tell what the daemon does"},
 	{"sessions", command_sessions, "list the daemon's sessions, and end them"},
+	{"monitor", command_monitor, "show decisions as they are made"},
 	{"metrics", command_metrics, "print the daemon's metrics"},
 };
 

@@ -16,10 +16,12 @@ struct client;
 struct config;
 struct ending;
 struct session;
+struct watcher;
 
 LIST_HEAD(client_list, client);
 LIST_HEAD(ending_list, ending);
 LIST_HEAD(session_list, session);
+LIST_HEAD(watcher_list, watcher);
 
 struct context {
 	uv_loop_t *loop;
@@ -30,7 +32,8 @@ struct context {
 	uint64_t last_session;
 	struct client_list clients;
 	struct session_list sessions;
-	struct ending_list endings; /* sessions that somebody ends */
+	struct ending_list endings;   /* sessions that somebody ends */
+	struct watcher_list watchers; /* who looks at decisions */
 	struct tally clients_tally, sessions_tally;
 	struct metrics metrics;
 	int64_t started; /* seconds since the epoch */

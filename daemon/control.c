@@ -185,11 +185,13 @@ void connection_watch(struct connection *connection, struct json_object *answer)
 	void (*on_gone)(struct connection *) = connection->on_gone;
 
 	connection_answer(connection, answer);
-	if (connection->state == CONNECTION_ANSWERING) {
-		connection->state = CONNECTION_WATCHING;
-		connection->on_gone = on_gone;
-		take_line(connection);
+	connection->on_gone = on_gone;
+	if (connection->state != CONNECTION_ANSWERING) {
+		leave_owner(connection);
+		return;
 	}
+	connection->state = CONNECTION_WATCHING;
+	take_line(connection);
 }
 
 void connection_tell(struct connection *connection, struct json_object *event)

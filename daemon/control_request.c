@@ -46,6 +46,11 @@ static const struct request {
 	{"end", false, answer_end,
 		{{"session", TYPE_NUMBER, true, UINT64_MAX}, {"grace", TYPE_NUMBER, false, 600}}},
 	{"metrics", false, answer_metrics, {{0}}},
+	{"monitor", false, answer_monitor,
+		{{"sessions", TYPE_NUMBERS, false, UINT64_MAX},
+			{"verdicts", TYPE_STRINGS, false, 0},
+			{"operations", TYPE_STRINGS, false, 0}, {"policy", TYPE_STRING, false, 0},
+			{"path", TYPE_STRING, false, 0}}},
 };
 
 /* Every request may have these. */

@@ -117,6 +117,7 @@ static int init_context(struct context *context, uv_loop_t *loop)
 	LIST_INIT(&context->clients);
 	LIST_INIT(&context->sessions);
 	LIST_INIT(&context->endings);
+	LIST_INIT(&context->watchers);
 	context->started = (int64_t)time(NULL);
 	context->broker_program = install_broker_path();
 	if (!context->broker_program) {

@@ -18,6 +18,7 @@
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/journal.h"
+#include "daemon/monitor.h"
 #include "daemon/relay.h"
 
 /* A broker that lived shorter than this died quickly. */
@@ -57,6 +58,9 @@ static void on_retry_closed(uv_handle_t *handle)
 static void drop(struct session *session)
 {
 	LIST_REMOVE(session, entry);
+	if (session->state != SESSION_STARTING) {
+		monitor_ended(session);
+	}
 	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
 	session->events = NULL;
@@ -285,6 +289,9 @@ static void on_ready(struct session *session)
 {
 	const struct session_events *events = session->events;
 
+	if (session->state == SESSION_STARTING) {
+		monitor_began(session);
+	}
 	session->state = SESSION_RUNNING;
 	session->events = NULL;
 	if (events) {
@@ -299,6 +306,10 @@ static void on_message(void *owner, const void *packet, size_t size)
 	(void)size;
 	if (wire_type_of(packet) == WIRE_READY) {
 		on_ready(session);
+		return;
+	}
+	if (wire_type_of(packet) == WIRE_DECISION) {
+		monitor_decision(session, (const char *)packet + sizeof(struct wire_decision));
 		return;
 	}
 	if (wire_type_of(packet) != WIRE_REFUSED) {

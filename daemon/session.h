@@ -54,6 +54,7 @@ struct session {
 	/* Of the last look at its rate. */
 	uint64_t sampled_ms, sampled_answers;
 	double rate;
+	uint64_t untold; /* decisions left out, of which watchers were told */
 
 	const struct session_events *events; /* NULL when nobody waits any more */
 	void *owner;

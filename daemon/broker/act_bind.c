@@ -184,6 +184,10 @@ enum act_outcome act_bind(
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
+	request->result = act_lead_outside(broker, request);
+	if (request->result < 0) {
+		return ACT_DONE;
+	}
 	recover_note(request);
 	request->result = address->endpoint.kind == ENDPOINT_UNIX_PATH
 				  ? bind_path(broker, request)

@@ -11,6 +11,7 @@
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/outside.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
@@ -65,6 +66,12 @@ static int connect_to(
 	return recover_is_repeated(request) ? what_was_meant(result) : result;
 }
 
+int act_lead_outside(const struct broker *broker, struct request *request)
+{
+	return outside_lead(broker, request, &request->address.endpoint,
+		(int)request->slot->notification.data.args[0], &request->address.socket);
+}
+
 enum act_outcome act_connect(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -80,6 +87,9 @@ enum act_outcome act_connect(
 			exact_address_finish(&to);
 			return ACT_GONE;
 		}
+		request->result = act_lead_outside(broker, request);
+	}
+	if (request->result == 0) {
 		recover_note(request);
 		request->result = connect_to(worker, request, &to);
 	}

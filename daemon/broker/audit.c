@@ -71,6 +71,12 @@ static bool is_written(const struct audit *audit, const struct audit_record *rec
 	return record->for_log || audit->to.verbose >= 0;
 }
 
+static bool is_watched(const struct audit *audit, enum policy_action verdict)
+{
+	return atomic_load_explicit(&audit->memory->watched, memory_order_relaxed) &
+	       (1u << verdict);
+}
+
 /* Under the mutex. */
 static bool may_wait(struct audit *audit, bool written)
 {
@@ -99,7 +105,7 @@ static void leave_out(struct audit *audit, struct audit_record *record, bool wri
 		audit->dropped++;
 		atomic_fetch_add(&audit->memory->counters.audit_dropped, 1);
 	}
-	if (atomic_load(&audit->memory->watched)) {
+	if (!record || is_watched(audit, record->action)) {
 		atomic_fetch_add(&audit->memory->statistics.untold, 1);
 	}
 	audit_record_free(record);
@@ -182,7 +188,7 @@ static void tell_supervisor(struct audit *audit, const char *line)
 
 static void write_record(struct audit *audit, struct audit_record *record, uint64_t dropped)
 {
-	bool watched = atomic_load(&audit->memory->watched) && audit->to.supervisor >= 0;
+	bool watched = audit->to.supervisor >= 0 && is_watched(audit, record->action);
 
 	audit_record_look_up(record);
 	if (record->for_log || watched) {
@@ -303,7 +309,7 @@ static void record(struct audit *audit, const struct request *request, enum act_
 	count(&audit->memory->counters, request);
 	bool for_log = request->verdict.log && audit->to.log >= 0;
 	bool written = for_log || audit->to.verbose >= 0;
-	if (written || atomic_load_explicit(&audit->memory->watched, memory_order_relaxed)) {
+	if (written || is_watched(audit, request->verdict.action)) {
 		enqueue(audit, audit_record_new(request, for_log), written);
 	}
 }

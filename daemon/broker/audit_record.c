@@ -153,7 +153,8 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 	record->tid = request->tid;
 	record->nr = request->slot->notification.data.nr;
 	record->operation = operation_of(request);
-	record->verdict = policy_action_name(request->verdict.action);
+	record->action = request->verdict.action;
+	record->verdict = policy_action_name(record->action);
 	record->error = request->result < 0 ? -request->result : 0;
 	record->value = request->result < 0 ? -1 : request->result;
 	record->microseconds = microseconds_since(&request->received);

@@ -7,6 +7,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "daemon/policy/policy.h"
+
 struct request;
 
 struct audit_record {
@@ -17,10 +19,11 @@ struct audit_record {
 	pid_t pid;        /* look_up: the process */
 	char program[64]; /* look_up: its name */
 	int nr;
-	const char *operation; /* "" where the call says it all */
-	const char *verdict;
-	int error; /* the errno that the target got, or 0 */
-	int value; /* what it got else */
+	const char *operation;     /* "" where the call says it all */
+	enum policy_action action; /* the verdict ... */
+	const char *verdict;       /* ... and its name */
+	int error;                 /* the errno that the target got, or 0 */
+	int value;                 /* what it got else */
 	unsigned int microseconds;
 	char *rule_file; /* a copy: the policy may be another's by then; NULL without a rule */
 	unsigned int rule_line;

@@ -14,6 +14,7 @@
 #include "usher/session.h"
 
 struct audit;
+struct outside;
 struct workers;
 
 struct broker {
@@ -28,6 +29,7 @@ struct broker {
 	int root;                 /* the session's root, O_PATH; names are told from here */
 	char *root_name;          /* "" where it is our own root */
 	bool protects_symlinks;   /* fs.protected_symlinks */
+	struct outside *outside;  /* NULL: the session lives in our network, or wants none of it */
 	int proc_fds;             /* /proc/self/fd, O_PATH: how a pinned object is opened again */
 };
 

@@ -89,6 +89,10 @@ static const struct allowance target[] = {
 	CALL(process_vm_writev),
 	CALL(pidfd_open),
 	CALL(pidfd_getfd),
+	CALL(kcmp), /* epoll_carry.c; and these */
+	CALL(dup2),
+	CALL(dup3),
+	CALL(close_range),
 	CALL(pread64),
 	CALL(pwrite64),
 	CALL(prlimit64),

@@ -191,6 +191,10 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 	case SYS_pivot_root:
 		facts = SESSION_ROOTS_VARY;
 		break;
+	case SYS_epoll_create:
+	case SYS_epoll_create1:
+		facts = SESSION_EPOLLS;
+		break;
 	case SYS_setns:
 	case SYS_unshare:
 	case SYS_clone:

@@ -20,6 +20,7 @@
 #include "daemon/broker/audit.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/outside.h"
 #include "daemon/broker/target.h"
 
 #define PROBE_TIMEOUT_MS 10000
@@ -92,6 +93,17 @@ static int compare_identities(struct broker *broker, pid_t tid)
 	return error;
 }
 
+static int know_network(struct broker *broker, struct start_failure *failure)
+{
+	int error = policy_network(broker->policy) == WIRE_NETWORK_BROKER
+			    ? outside_new(&broker->outside)
+			    : 0;
+
+	return error == 0 ? 0
+			  : fail(failure, error, "the broker has no sockets to lend: %s",
+				    strerror(-error));
+}
+
 /* Consumes what it uses of `fds`. */
 static int take_descriptors(struct broker *broker, const struct wire_start *start, int *fds,
 	int control, struct start_failure *failure)
@@ -116,7 +128,7 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 			strerror(-error));
 	}
 	broker->listener = steal_fd(&fds[START_FD_LISTENER]);
-	return 0;
+	return know_network(broker, failure);
 }
 
 static int know_target(struct broker *broker, pid_t tid, struct start_failure *failure)

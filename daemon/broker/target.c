@@ -205,6 +205,22 @@ int target_take_fd(pid_t tid, int fd)
 	return copy < 0 ? -errno : copy;
 }
 
+int target_fd_flags(pid_t tid, int fd)
+{
+	char entry[32], text[512];
+	unsigned int flags;
+
+	(void)snprintf(entry, sizeof(entry), "fdinfo/%d", fd);
+	cleanup_fd int info = open_proc(tid, entry, O_RDONLY);
+	if (info < 0) {
+		return info == -ENOENT ? -EBADF : info;
+	}
+	ssize_t size = read(info, text, sizeof(text) - 1);
+	text[size < 0 ? 0 : size] = '\0';
+	const char *line = target_status_field(text, "flags");
+	return line && sscanf(line, "%o", &flags) == 1 ? (int)flags : -EBADF;
+}
+
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM])
 {
 	cleanup_fd int fd = open_proc(tid, "status", O_RDONLY);

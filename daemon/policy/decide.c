@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "daemon/policy/address.h"
+#include "daemon/policy/inside.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/socket_subject.h"
@@ -219,7 +220,10 @@ struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 	if (request.kind == ENDPOINT_UNIX_PATH) {
 		request.path_length = strlen(request.path);
 	}
-	return decide(policy, &question);
+	struct policy_verdict verdict = decide(policy, &question);
+	return policy_network(policy) == WIRE_NETWORK_BROKER
+		       ? inside_judge(policy, operation, &request, verdict)
+		       : verdict;
 }
 
 static bool socket_matches(const struct policy_subject *subject, const void *request)
@@ -281,8 +285,13 @@ bool policy_mediates_file(const struct policy *policy, enum policy_operation ope
 	return mediates(policy, POLICY_FILES, operation, covers_all_files);
 }
 
+/* Where sockets are changed on their way out, each address is looked at. */
 bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation operation)
 {
+	if (policy_network(policy) == WIRE_NETWORK_BROKER &&
+		policy->sections[POLICY_NETWORK].present) {
+		return true;
+	}
 	return mediates(policy, POLICY_NETWORK, operation, covers_all_endpoints);
 }
 

@@ -45,7 +45,8 @@ enum need {
 	NEED_ADDRESS = 1u << 13,  /* connect or bind */
 	NEED_MESSAGES = 1u << 14, /* connections, and sockets that take an address by the message */
 	NEED_LISTEN = 1u << 15,   /* binding, and sockets that listen(2) can bind */
-	NEED_INSIDE = 1u << 16,   /* they live in a network namespace of their own */
+	NEED_OUTSIDE = 1u << 20,  /* and some sockets of theirs get out of it */
+	NEED_INSIDE = 1u << 21,   /* they live in a network namespace of their own */
 };
 
 struct row {
@@ -128,6 +129,9 @@ static const struct row rows[] = {
 	NOTIFY(creat, NEED_CREATE),
 	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
 	NOTIFY(connect, NEED_CONNECT),
+	/* What it watches has to be found when a socket is changed for another. */
+	NOTIFY(epoll_create, NEED_OUTSIDE),
+	NOTIFY(epoll_create1, NEED_OUTSIDE),
 	NOTIFY(bind, NEED_BIND),
 	NOTIFY(bind, NEED_CREATE), /* a unix socket's name may be a file's */
 	NOTIFY(listen, NEED_LISTEN),
@@ -346,6 +350,10 @@ static unsigned int needs_of(const struct policy *policy, const struct filter_op
 	}
 	if (policy_network(policy) != WIRE_NETWORK_HOST) {
 		needs |= NEED_INSIDE | NEED_BROKER;
+		needs |= policy_network(policy) == WIRE_NETWORK_BROKER &&
+					 policy_has_section(policy, POLICY_NETWORK)
+				 ? NEED_OUTSIDE
+				 : 0;
 	}
 	return needs | needs_of_network(policy);
 }

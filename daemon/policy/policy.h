@@ -78,8 +78,9 @@ struct policy_rule {
 
 struct policy_verdict {
 	enum policy_action action;
-	int error; /* DENY: a positive errno */
-	bool log;  /* this decision belongs into the audit log */
+	int error;    /* DENY: a positive errno */
+	bool log;     /* this decision belongs into the audit log */
+	bool outside; /* it is the broker's network that the address is of, not the session's own */
 	const struct policy_rule
 		*rule; /* never NULL; of a section that is absent: an implicit allow */
 	const struct policy_subject *subject; /* what matched; NULL for a default */

@@ -50,6 +50,7 @@ enum session_facts {
 		1u << 1,         /* a target may have other ids or capabilities than at the start */
 	SESSION_READY = 1u << 2, /* the probe has passed */
 	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
+	SESSION_EPOLLS = 1u << 4, /* a target has an epoll instance; known where `net = broker` */
 };
 
 struct session_counters {
@@ -99,7 +100,7 @@ struct session_memory {
 	_Atomic uint32_t facts; /* enum session_facts */
 	uint32_t slot_count;
 	struct session_counters counters;
-	_Atomic uint32_t watched; /* not 0: somebody wants to see each decision */
+	_Atomic uint32_t watched; /* a bit for each verdict that somebody wants to see */
 	uint8_t reserved[52];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];

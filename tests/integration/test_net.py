@@ -166,3 +166,141 @@ class Empty(unittest.TestCase):
                    'try:\n    open("denied")\nexcept OSError as e:\n    print(e.errno)\n')
         self.assertEqual(self.python(mode, program, place, policy=policy),
                          ['allowed', 'True', str(errno.EACCES)])
+
+
+# Watches a socket by epoll before it is connected, as nginx and netty do, and changes the watch.
+EPOLL = """
+import errno, fcntl, select, socket, sys
+s = socket.socket()
+s.setblocking(False)
+poll = select.epoll()
+poll.register(s, select.EPOLLOUT | select.EPOLLET)
+error = s.connect_ex((sys.argv[1], int(sys.argv[2])))
+assert error in (0, errno.EINPROGRESS), error
+events = poll.poll(5)
+print(len(events), events[0][0] == s.fileno(), events[0][1] == select.EPOLLOUT,
+      s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+poll.modify(s, select.EPOLLIN)
+print(poll.poll(5)[0][1] & select.EPOLLIN, s.recv(100).decode())
+poll.unregister(s)
+"""
+
+# What was set before the connection is still set behind it.
+OPTIONS = """
+import fcntl, os, socket, struct, sys
+s = socket.socket()
+keep = os.dup(s.fileno())
+fcntl.fcntl(s, fcntl.F_SETFD, int(sys.argv[3]))
+values = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+          (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77), (socket.IPPROTO_IP, socket.IP_TOS, 16),
+          (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432),
+          (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321)]
+for level, name, value in values:
+    s.setsockopt(level, name, value)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('qq', 4, 500000))
+before = [s.getsockopt(level, name) for level, name, _ in values]
+number = s.fileno()
+s.connect((sys.argv[1], int(sys.argv[2])))
+print(s.fileno() == number, before == [s.getsockopt(level, name) for level, name, _ in values],
+      struct.unpack('ii', s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)),
+      struct.unpack('qq', s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)),
+      fcntl.fcntl(s, fcntl.F_GETFD), fcntl.fcntl(s, fcntl.F_GETFL) & os.O_NONBLOCK,
+      s.getpeername() == (sys.argv[1], int(sys.argv[2])), s.recv(100).decode())
+"""
+
+# One socket after the other to the same address, from many threads, and what they leave open.
+MANY = """
+import os, socket, sys, threading
+address = (sys.argv[1], int(sys.argv[2]))
+failures = []
+def work():
+    for _ in range(100):
+        with socket.create_connection(address) as s:
+            if s.recv(100) != b'outside':
+                failures.append(s)
+threads = [threading.Thread(target=work) for _ in range(8)]
+before = len(os.listdir('/proc/self/fd'))
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(len(failures), len(os.listdir('/proc/self/fd')) - before)
+"""
+
+# A socket that has gone out (the first address) is turned to the loopback that no rule names.
+TURNED = """
+import errno, socket, sys
+out, target = (sys.argv[1], int(sys.argv[3])), (sys.argv[1], int(sys.argv[2]))
+for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+    with socket.socket(socket.AF_INET, kind) as s:
+        first = s.connect_ex(out)
+        if kind == socket.SOCK_DGRAM:
+            s.connect_ex(('', 0))
+        print(errno.errorcode.get(first, first), errno.errorcode.get(s.connect_ex(target)))
+"""
+
+BROKER = '[policy]\nnet = broker\n[network]\ndefault = deny EHOSTUNREACH\n'
+
+
+@harness.both_modes
+class Broker(unittest.TestCase):
+    python = Empty.python
+
+    def connect(self, mode, policy, *arguments, program=CONNECT):
+        with tcp_greeter('outside') as greeter:
+            port = greeter.listener.getsockname()[1]
+            rules = policy.format(port=port)
+            return self.python(mode, program, '127.0.0.1', port, *arguments,
+                               policy=harness.policy(rules))
+
+    def test_by_rule(self, mode):
+        """A rule that names the loopback leads to this machine's"""
+        self.assertEqual(self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n'),
+                         ['outside'])
+
+    def test_denied(self, mode):
+        """A rule that names the loopback and denies it is heard"""
+        self.assertEqual(self.connect(mode, BROKER + 'deny EPERM connect = tcp 127.0.0.1:{port}\n'),
+                         ['EPERM'])
+
+    def test_private(self, mode):
+        """Rules that do not name the loopback leave it to the program: nobody is there"""
+        for rules in ('', 'allow connect = any\n', 'allow connect = tcp *:{port}\n',
+                      'allow connect = tcp 0.0.0.0/0:*\n'):
+            self.assertEqual(self.connect(mode, BROKER + rules), ['ECONNREFUSED'])
+
+    def test_default(self, mode):
+        """Other addresses get the default's answer, and ENETUNREACH where there are no rules"""
+        for rules, expected in ((BROKER, 'EHOSTUNREACH'),
+                                ('[policy]\nnet = broker\n', 'ENETUNREACH')):
+            self.assertEqual(self.python(mode, CONNECT, '192.0.2.1', 9,
+                                         policy=harness.policy(rules)), [expected])
+
+    def test_inside(self, mode):
+        """The loopback inside is the program's own, whatever rules say"""
+        self.assertEqual(self.python(mode, INSIDE, policy=harness.policy(BROKER)),
+                         ['inside 127.0.0.1', 'inside ::1'])
+
+    def test_epoll(self, mode):
+        """What epoll watched before connect it watches afterwards"""
+        self.assertEqual(self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n',
+                                      program=EPOLL), ['1 True True 0', '1 outside'])
+
+    def test_options(self, mode):
+        """Options and flags of a socket stay what they were"""
+        for cloexec in (0, 1):
+            self.assertEqual(
+                self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n', cloexec,
+                             program=OPTIONS),
+                [f'True True (1, 3) (4, 500000) {cloexec} 0 True outside'])
+
+    def test_turned(self, mode):
+        """A socket that has gone out does not reach this machine's loopback where inside is meant"""
+        closed = harness.free_port()
+        rules = f'allow connect = tcp 127.0.0.1:{closed} udp 127.0.0.1:{closed}\n'
+        self.assertEqual(self.connect(mode, BROKER + rules, closed, program=TURNED),
+                         ['ECONNREFUSED ENETUNREACH', '0 ENETUNREACH'])
+
+    def test_many(self, mode):
+        """Eight threads connect a hundred times each, and nothing is left open"""
+        self.assertEqual(self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n',
+                                      program=MANY), ['0 0'])

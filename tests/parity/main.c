@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parity [-l] DIRECTORY [PATTERN...]: runs the cases whose names match one of the patterns of
- * fnmatch(3) (all without any; none of those that match one after a `!`) below DIRECTORY, which
+ * parity [-l] [-w FD] DIRECTORY [PATTERN...]: runs the cases whose names match one of the patterns
+ * of fnmatch(3) (all without any; none of those that match one after a `!`) below DIRECTORY, which
  * must be empty, and prints "NAME: TEXT" for each. -l prints names only. The directories are
  * numbered in the order of the table: two runs of the same table in the same DIRECTORY see the same
- * names.
+ * names. -w names a socket that leads to a witness (witness.h) outside of the session.
+ *
+ * parity -s FD: is that witness.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "tests/parity/tree.h"
+#include "tests/parity/witness.h"
 
 #define TEXT_SIZE    16384
 #define CASE_SECONDS 10
@@ -76,6 +79,11 @@ static bool is_wanted(const struct runner *runner, const char *name)
 	return only_exceptions ? !excepted : wanted;
 }
 
+static void name_root(const struct runner *runner, char *root, size_t size)
+{
+	snprintf(root, size, "%s/%04u", runner->directory, runner->number);
+}
+
 static _Noreturn void run_child(
 	const struct runner *runner, case_function *function, const void *data)
 {
@@ -84,11 +92,9 @@ static _Noreturn void run_child(
 		.observation = {runner->text, TEXT_SIZE, 0}, .root = root, .data = data};
 
 	setsid();
-	umask(0);
-	snprintf(root, sizeof(root), "%s/%04u", runner->directory, runner->number);
-	prepare(&scene, !mkdir(root, 0755) && !chdir(root));
-	tree_make(&scene);
 	umask(022);
+	name_root(runner, root, sizeof(root));
+	prepare(&scene, witness_make(root, false) == 0 && !chdir(root));
 	function(&scene);
 	_exit(0);
 }
@@ -97,6 +103,7 @@ static _Noreturn void run_child(
 static void await_child(struct runner *runner, pid_t pid)
 {
 	struct observation observation = {runner->text, TEXT_SIZE, 0};
+	char root[4096];
 	cleanup_fd int pidfd = (int)raw(SYS_pidfd_open, pid, 0);
 	struct pollfd poller = {.fd = pidfd, .events = POLLIN};
 	int status;
@@ -115,6 +122,8 @@ static void await_child(struct runner *runner, pid_t pid)
 		observe(&observation, " exit %d", WEXITSTATUS(status));
 	}
 	kill(-pid, SIGKILL);
+	name_root(runner, root, sizeof(root));
+	witness_remove(root);
 }
 
 void runner_case(
@@ -149,20 +158,29 @@ void runner_case(
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: parity [-l] DIRECTORY [PATTERN...]\n");
+	fprintf(stderr, "usage: parity [-l] [-w FD] DIRECTORY [PATTERN...] | parity -s FD\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	struct runner runner = {0};
-	int option;
+	int option, witness = -1;
 
-	while ((option = getopt(argc, argv, "l")) != -1) {
-		if (option != 'l') {
+	while ((option = getopt(argc, argv, "lw:s:")) != -1) {
+		switch (option) {
+		case 'l':
+			runner.list_only = true;
+			break;
+		case 'w':
+			witness = atoi(optarg);
+			break;
+		case 's':
+			witness_serve(atoi(optarg));
+			return 0;
+		default:
 			return usage();
 		}
-		runner.list_only = true;
 	}
 	if (optind == argc || argv[optind][0] != '/') {
 		return usage();
@@ -172,7 +190,7 @@ int main(int argc, char **argv)
 	runner.pattern_count = (size_t)(argc - optind - 1);
 	runner.text =
 		mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (runner.text == MAP_FAILED) {
+	if (runner.text == MAP_FAILED || witness_start(witness) < 0) {
 		return 1;
 	}
 	for (size_t i = 0; i < array_length(modules); i++) {

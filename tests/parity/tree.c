@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/parity/witness.h"
 
 struct entry {
 	const char *path;
@@ -71,18 +72,17 @@ static bool make_entry(const struct entry *entry)
 	}
 }
 
-void tree_make(struct scene *scene)
+int tree_make(const char *root)
 {
 	char target[PATH_MAX];
 
 	for (size_t i = 0; i < array_length(entries); i++) {
 		if (!make_entry(&entries[i])) {
-			scene_broken(scene, entries[i].path);
+			return -errno;
 		}
 	}
-	snprintf(target, sizeof(target), "%s/regular", scene->root);
-	prepare(scene, !symlink(target, "absolute"));
-	prepare(scene, !chmod("closed", 0));
+	snprintf(target, sizeof(target), "%s/regular", root);
+	return symlink(target, "absolute") || chmod("closed", 0) ? -errno : 0;
 }
 
 static const struct entry *find_entry(const char *path)
@@ -116,7 +116,7 @@ static int not_dots(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-static void tell_changes_in(struct scene *scene, const char *directory)
+static void observe_changes_in(struct observation *observation, const char *directory)
 {
 	struct dirent **names;
 	char path[PATH_MAX];
@@ -126,7 +126,7 @@ static void tell_changes_in(struct scene *scene, const char *directory)
 		snprintf(path, sizeof(path), "%s%s%s", directory[0] == '.' ? "" : directory,
 			directory[0] == '.' ? "" : "/", names[i]->d_name);
 		if (strcmp(path, "absolute") != 0 && !is_as_made(find_entry(path), path)) {
-			tell_path(scene, path);
+			observe_path(observation, path);
 		}
 		free(names[i]);
 	}
@@ -135,11 +135,17 @@ static void tell_changes_in(struct scene *scene, const char *directory)
 	}
 }
 
-void tree_tell_changes(struct scene *scene)
+int tree_observe_changes(struct observation *observation)
 {
 	static const char *const directories[] = {".", "dir", "sticky", "setgid"};
 
 	for (size_t i = 0; i < array_length(directories); i++) {
-		tell_changes_in(scene, directories[i]);
+		observe_changes_in(observation, directories[i]);
 	}
+	return 0;
+}
+
+void tree_tell_changes(struct scene *scene)
+{
+	prepare(scene, witness_tell_tree(scene, scene->root) == 0);
 }

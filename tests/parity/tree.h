@@ -12,8 +12,11 @@
 
 #include "tests/parity/parity.h"
 
-/* Makes the tree in the working directory. */
-void tree_make(struct scene *scene);
+/* Makes the tree in the working directory, which is `root`; the witness does. 0 or -errno. */
+int tree_make(const char *root);
 
-/* Tells what is now otherwise in the tree than tree_make left it. */
+/* What is now otherwise in the working directory than tree_make left it. */
+int tree_observe_changes(struct observation *observation);
+
+/* The same of the scene's own tree, seen by the witness and told. */
 void tree_tell_changes(struct scene *scene);

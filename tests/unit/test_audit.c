@@ -403,7 +403,7 @@ static void who_watches_sees_what_no_log_has(void **state)
 	audit(log, request, ACT_DONE);
 	audit_drain(log);
 	assert_int_equal(receive_decision(pair[1], text, sizeof(text)), -EAGAIN);
-	memory->watched = 1;
+	memory->watched = 1u << SESSION_ALLOWED;
 	for (unsigned int i = 0; i < 20000; i++) {
 		audit_expect(log);
 		audit(log, request, ACT_DONE);

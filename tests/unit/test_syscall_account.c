@@ -183,8 +183,9 @@ static void check_kind(int nr, enum account_reason reason, unsigned int saw)
 
 static void filters_do_what_it_says(void **state)
 {
-	struct filter filter =
-		filter_of(ALL NET "[sockets]\ndefault = allow\ndeny = inet/dgram\n", true);
+	struct filter filter = filter_of("[policy]\nnet = broker\n" ALL NET
+					 "[sockets]\ndefault = allow\ndeny = inet/dgram\n",
+		true);
 
 	(void)state;
 	for (int nr = 0; nr < SYSCALL_NUMBERS; nr++) {

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `usher monitor`: decisions as the daemon's brokers make them. For people on a terminal, with what
+ * was denied in red; for programs as JSON, one object a line, as it comes from the daemon.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/commands.h"
+#include "client/control.h"
+#include "client/session_table.h"
+#include "daemon/base/cleanup.h"
+
+#define CELL_SIZE 4096
+
+static const char usage[] =
+	"Usage: usher monitor [OPTION]...\n"
+	"Shows decisions as they are made, in the sessions of usherd that are your own, or as "
+	"root\n"
+	"in all. What it shows on a terminal is for people, else it is JSON, one object a line.\n"
+	"Each of the first three may be given several times; then one of them has to fit.\n"
+	"\n"
+	"  -n, --session N       only in this session\n"
+	"  -v, --verdict WORD    only allow, deny, inject or kill\n"
+	"  -o, --operation WORD  only read, write, create, connect ...\n"
+	"  -p, --policy NAME     only under this policy\n"
+	"      --path GLOB       only of names that match; * stands for slashes, too\n"
+	"  -c, --count N         end after so many decisions\n" CONTROL_USAGE;
+
+struct monitor_options {
+	struct control_options control;
+	struct json_object *request;
+	uint64_t count; /* 0: without end */
+};
+
+static void add_to_list(struct json_object *request, const char *key, struct json_object *value)
+{
+	struct json_object *list = NULL;
+
+	if (!json_object_object_get_ex(request, key, &list)) {
+		list = json_object_new_array();
+		json_object_object_add(request, key, list);
+	}
+	json_object_array_add(list, value);
+}
+
+static bool parse_number(const char *text, uint64_t *numberp)
+{
+	char *end;
+
+	errno = 0;
+	*numberp = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+/* An option of our own. False if it is none, or its value is wrong. */
+static bool take_option(struct monitor_options *options, int option)
+{
+	struct json_object *request = options->request;
+	uint64_t number = 0;
+
+	switch (option) {
+	case 'n':
+		if (!parse_number(optarg, &number)) {
+			return false;
+		}
+		add_to_list(request, "sessions", json_object_new_uint64(number));
+		return true;
+	case 'v':
+		add_to_list(request, "verdicts", json_object_new_string(optarg));
+		return true;
+	case 'o':
+		add_to_list(request, "operations", json_object_new_string(optarg));
+		return true;
+	case 'p':
+		json_object_object_add(request, "policy", json_object_new_string(optarg));
+		return true;
+	case 'g':
+		json_object_object_add(request, "path", json_object_new_string(optarg));
+		return true;
+	case 'c':
+		return parse_number(optarg, &options->count) && options->count > 0;
+	default:
+		return false;
+	}
+}
+
+static int parse_options(struct monitor_options *options, int argc, char **argv)
+{
+	static const struct option known[] = {{"session", required_argument, NULL, 'n'},
+		{"verdict", required_argument, NULL, 'v'},
+		{"operation", required_argument, NULL, 'o'},
+		{"policy", required_argument, NULL, 'p'}, {"path", required_argument, NULL, 'g'},
+		{"count", required_argument, NULL, 'c'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
+
+	for (int option; (option = getopt_long(
+				  argc, argv, "n:v:o:p:c:" CONTROL_LETTERS, known, NULL)) != -1;) {
+		if (!take_option(options, option) &&
+			!control_option(&options->control, option, usage)) {
+			return -EINVAL;
+		}
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+static const char *string_of(struct json_object *event, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(event, key, &value) ? json_object_get_string(value) : "";
+}
+
+static uint64_t number_of(struct json_object *event, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(event, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static const char *color_of(const char *verdict)
+{
+	static const struct {
+		const char *verdict, *color;
+	} colors[] = {{"deny", "\033[31m"}, {"inject", "\033[33m"}, {"kill", "\033[1;31m"},
+		{"allow", "\033[32m"}};
+
+	for (size_t i = 0; i < array_length(colors); i++) {
+		if (strcmp(colors[i].verdict, verdict) == 0) {
+			return colors[i].color;
+		}
+	}
+	return "";
+}
+
+/* A member behind something that leads to it; nothing where it is not there. */
+static void print_member(struct json_object *event, const char *before, const char *key)
+{
+	char cell[CELL_SIZE];
+	const char *text = string_of(event, key);
+
+	if (text[0]) {
+		session_table_text(cell, sizeof(cell), text);
+		printf("%s%s", before, cell);
+	}
+}
+
+static void print_decision(struct json_object *event, bool color)
+{
+	const char *verdict = string_of(event, "verdict");
+	const char *time = strchr(string_of(event, "time"), 'T');
+
+	printf("%.12s %" PRIu64 " %s%s%s", time ? time + 1 : "?", number_of(event, "session"),
+		color ? color_of(verdict) : "", verdict, color ? "\033[0m" : "");
+	print_member(event, " ", "call");
+	print_member(event, " ", "operation");
+	print_member(event, " ", "asked");
+	print_member(event, " = ", "resolved");
+	print_member(event, ": ", "errno");
+	print_member(event, " [", "program");
+	printf(" %" PRIu64 "]", number_of(event, "pid"));
+	print_member(event, " ", "rule");
+	printf(" %" PRIu64 " us\n", number_of(event, "microseconds"));
+}
+
+static void print_event(struct json_object *event, bool color)
+{
+	const char *name = string_of(event, "event");
+
+	if (strcmp(name, "decision") == 0) {
+		print_decision(event, color);
+		return;
+	}
+	printf("session %" PRIu64 ": %s", number_of(event, "session"), name);
+	print_member(event, ": ", "policy");
+	if (strcmp(name, "left-out") == 0) {
+		printf(": %" PRIu64 " decisions", number_of(event, "count"));
+	}
+	print_member(event, ": ", "command");
+	(void)putchar('\n');
+}
+
+static int show(struct control *control, const struct monitor_options *options)
+{
+	bool for_people = !options->control.json && isatty(STDOUT_FILENO);
+	bool color = for_people && !getenv("NO_COLOR");
+	struct json_object *event = NULL, *error = NULL;
+	uint64_t shown = 0;
+
+	while (control_next(control, true, &event) == 0) {
+		if (json_object_object_get_ex(event, "error", &error)) {
+			control_complain_of(error);
+			json_object_put(event);
+			return EXIT_FAILURE;
+		}
+		if (for_people) {
+			print_event(event, color);
+		} else {
+			control_print(event);
+		}
+		bool gone = fflush(stdout) != 0;
+		shown += strcmp(string_of(event, "event"), "decision") == 0;
+		json_object_put(event);
+		if (gone || (options->count > 0 && shown >= options->count)) {
+			return gone ? EXIT_FAILURE : EXIT_SUCCESS;
+		}
+	}
+	(void)fprintf(stderr, "usher: usherd has ended the connection\n");
+	return EXIT_FAILURE;
+}
+
+int command_monitor(int argc, char **argv)
+{
+	struct monitor_options options = {.request = control_request("monitor")};
+	struct json_object *answer = NULL;
+	struct control control;
+
+	if (parse_options(&options, argc, argv) < 0) {
+		json_object_put(options.request);
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (control_open(&control, &options.control) < 0) {
+		json_object_put(options.request);
+		return EXIT_FAILURE;
+	}
+	int status = EXIT_FAILURE;
+	if (control_ask(&control, options.request, &answer) == 0) {
+		json_object_put(answer);
+		status = show(&control, &options);
+	}
+	control_close(&control);
+	return status;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of an internet socket that another is to take over: those that a program can have set
+ * and that can be read again. What a new socket has anyway is known beforehand and left alone.
+ */
+#pragma once
+
+struct socket_defaults;
+
+/* Looks at new sockets of each kind. 0 or a negative errno. */
+int socket_defaults_new(struct socket_defaults **defaultsp);
+
+/*
+ * Gives `to`, a new socket, the options of `from`, both of `domain` and `type`. What cannot be set,
+ * for want of rights, stays as it is.
+ */
+void socket_options_copy(
+	const struct socket_defaults *defaults, int domain, int type, int from, int to);
