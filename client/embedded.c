@@ -38,6 +38,9 @@
 
 #define BROKER_CONTROL_FD 3
 
+/* As many brokers may die before the program has started. */
+#define HANDOVER_DEATHS_MAX 8
+
 static int socket_pair(int pair[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
@@ -234,12 +237,29 @@ static int send_filter(int socket, const struct enforcement *enforcement)
 		      : -ENOMEM;
 }
 
-/* Passes on what the broker says: READY or REFUSED. `packet` has room for any. */
-static int relay_answer(const struct embedded *session, int socket, void *packet)
+/* What the broker says: READY or REFUSED. One that dies meanwhile is replaced, not for ever. */
+static int hear_broker(struct embedded *session, void *packet)
 {
 	int fds[FDPASS_MAX];
 	size_t fd_count;
-	int error = receive(session->control, WIRE_PHASE_READY, packet, fds, &fd_count);
+	int error = embedded_send_start(session, false);
+
+	for (unsigned int deaths = 0;; deaths++) {
+		if (error == 0) {
+			error = receive(session->control, WIRE_PHASE_READY, packet, fds, &fd_count);
+		}
+		if ((error != -ECONNRESET && error != -EPIPE) || deaths == HANDOVER_DEATHS_MAX) {
+			return error;
+		}
+		waitpid(session->broker, NULL, 0);
+		error = embedded_start_successor(session);
+	}
+}
+
+/* Starts the session and passes on what comes of it. `packet` has room for any. */
+static int relay_answer(struct embedded *session, int socket, void *packet)
+{
+	int error = hear_broker(session, packet);
 
 	if (error < 0) {
 		size_t size = wire_refused_make(packet, error,
@@ -276,8 +296,7 @@ static int serve_handover(
 		return error;
 	}
 	session->listener = fds[0];
-	error = embedded_send_start(session, false);
-	return error < 0 ? error : relay_answer(session, socket, packet);
+	return relay_answer(session, socket, packet);
 }
 
 static int make_enforcement(struct enforcement *enforcement, const struct policy *policy)

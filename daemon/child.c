@@ -2,11 +2,13 @@
 #include "daemon/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -19,9 +21,13 @@
 #define PACKETS_AT_ONCE 64u
 
 struct child {
-	uv_process_t process;
+	uv_process_t process; /* if it is ours, */
+	uv_poll_t end_poll;   /* and if it is adopted: its pidfd tells its end */
 	uv_poll_t control_poll;
+	pid_t pid;
+	int pidfd; /* -1: it is not adopted */
 	int control;
+	int words; /* a copy of the reader's end of its standard error */
 	enum wire_phase phase;
 	bool is_polling;
 	bool has_ended; /* its number may be another's by now */
@@ -33,6 +39,7 @@ struct child {
 static void on_handle_closed(struct child *child)
 {
 	if (--child->open_handles == 0) {
+		close_fd(&child->words);
 		free(child);
 	}
 }
@@ -47,6 +54,21 @@ static void on_poll_closed(uv_handle_t *handle)
 	on_handle_closed(container_of((uv_poll_t *)handle, struct child, control_poll));
 }
 
+static void on_end_poll_closed(uv_handle_t *handle)
+{
+	on_handle_closed(container_of((uv_poll_t *)handle, struct child, end_poll));
+}
+
+static void stop_watching(struct child *child)
+{
+	if (child->pidfd < 0) {
+		uv_close((uv_handle_t *)&child->process, on_process_closed);
+	} else {
+		uv_close((uv_handle_t *)&child->end_poll, on_end_poll_closed);
+		close_fd(&child->pidfd);
+	}
+}
+
 static void stop_listening(struct child *child)
 {
 	if (child->is_polling) {
@@ -58,8 +80,13 @@ static void stop_listening(struct child *child)
 
 static void kill_if_running(struct child *child)
 {
-	if (!child->has_ended) {
+	if (child->has_ended) {
+		return;
+	}
+	if (child->pidfd < 0) {
 		uv_process_kill(&child->process, SIGKILL);
+	} else {
+		(void)syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 	}
 }
 
@@ -102,21 +129,32 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static void on_process_end(uv_process_t *process, int64_t status, int signal)
+static void end(struct child *child, int64_t status, int signal)
 {
-	struct child *child = container_of(process, struct child, process);
-
 	child->has_ended = true;
 	/* Its last words may be noticed after its end. */
 	while (child->is_polling && child->owner && take_packet(child)) {
 	}
 	stop_listening(child);
-	uv_close((uv_handle_t *)process, on_process_closed);
+	stop_watching(child);
 	if (child->owner) {
 		void *owner = child->owner;
 		child->owner = NULL;
 		child->events->ended(owner, status, signal);
 	}
+}
+
+static void on_process_end(uv_process_t *process, int64_t status, int signal)
+{
+	end(container_of(process, struct child, process), status, signal);
+}
+
+/* How it ended only its parent gets to know. */
+static void on_adopted_end(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	end(container_of(poll, struct child, end_poll), 0, CHILD_SIGNAL_UNKNOWN);
 }
 
 static int spawn(struct child *child, uv_loop_t *loop, const struct child_options *options,
@@ -152,10 +190,10 @@ static int abandon(struct child *child, int error)
 {
 	child->owner = NULL;
 	stop_listening(child);
-	if (uv_is_active((uv_handle_t *)&child->process)) {
+	if (child->pidfd < 0 && uv_is_active((uv_handle_t *)&child->process)) {
 		uv_process_kill(&child->process, SIGKILL); /* closed when it has ended */
 	} else {
-		uv_close((uv_handle_t *)&child->process, on_process_closed);
+		stop_watching(child);
 	}
 	return error;
 }
@@ -173,31 +211,93 @@ static int listen_to(struct child *child, uv_loop_t *loop, int *control)
 	return uv_poll_start(&child->control_poll, UV_READABLE | UV_DISCONNECT, on_readable);
 }
 
+static struct child *make(const struct child_options *options, int *words)
+{
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (child) {
+		child->control = -1;
+		child->pidfd = -1;
+		child->words = steal_fd(words);
+		child->phase = WIRE_PHASE_READY;
+		child->events = options->events;
+		child->owner = options->owner;
+	}
+	return child;
+}
+
 int child_start(struct child **childp, uv_loop_t *loop, const struct child_options *options)
 {
 	int pair[2] = {-1, -1};
 	cleanup_fd int log = -1;
+	cleanup_fd int words = -1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		return -errno;
 	}
 	cleanup_fd int ours = pair[0];
 	cleanup_fd int theirs = pair[1];
-	int result = relay_start(&log, loop, options->label, RELAY_WORDS);
+	int result = relay_start(&log, &words, loop, options->label, RELAY_WORDS);
 	if (result < 0) {
 		return result;
 	}
-	struct child *child = calloc(1, sizeof(*child));
+	struct child *child = make(options, &words);
 	if (!child) {
 		return -ENOMEM;
 	}
-	child->control = -1;
-	child->phase = WIRE_PHASE_READY;
-	child->events = options->events;
-	child->owner = options->owner;
 	result = spawn(child, loop, options, theirs, log);
+	child->pid = child->process.pid;
 	if (result == 0) {
 		result = listen_to(child, loop, &ours);
+	}
+	if (result < 0) {
+		return abandon(child, result);
+	}
+	*childp = child;
+	return 0;
+}
+
+static int watch_end(struct child *child, uv_loop_t *loop, int *pidfd)
+{
+	int result = uv_poll_init(loop, &child->end_poll, *pidfd);
+
+	if (result < 0) {
+		return result;
+	}
+	child->pidfd = steal_fd(pidfd);
+	child->open_handles++;
+	return uv_poll_start(&child->end_poll, UV_READABLE, on_adopted_end);
+}
+
+int child_adopt(struct child **childp, uv_loop_t *loop, const struct child_options *options,
+	const struct child_estate *estate)
+{
+	cleanup_fd int pidfd = fcntl(estate->pidfd, F_DUPFD_CLOEXEC, 0);
+	cleanup_fd int control = -1;
+	cleanup_fd int words = -1;
+
+	if (pidfd < 0) {
+		return -errno;
+	}
+	if (estate->control >= 0) {
+		control = fcntl(estate->control, F_DUPFD_CLOEXEC, 0);
+		words = fcntl(estate->words, F_DUPFD_CLOEXEC, 0);
+		(void)relay_resume(estate->words, loop, options->label, RELAY_WORDS);
+	}
+	struct child *child = make(options, &words);
+	if (!child) {
+		return -ENOMEM;
+	}
+	child->pid = estate->pid;
+	child->phase = estate->serves ? WIRE_PHASE_SERVING : WIRE_PHASE_READY;
+	int result = watch_end(child, loop, &pidfd);
+	if (result < 0) {
+		close_fd(&child->words);
+		free(child);
+		return result;
+	}
+	if (control >= 0) {
+		result = listen_to(child, loop, &control);
 	}
 	if (result < 0) {
 		return abandon(child, result);
@@ -215,7 +315,18 @@ int child_send_start(
 
 pid_t child_pid(const struct child *child)
 {
-	return child->process.pid;
+	return child->pid;
+}
+
+void child_descriptors(const struct child *child, int *control, int *words)
+{
+	*control = child->control;
+	*words = child->words;
+}
+
+void child_replace(struct child *child)
+{
+	kill_if_running(child);
 }
 
 void child_kill(struct child *child)
@@ -232,6 +343,6 @@ void child_release(struct child *child)
 	if (child && !child->has_ended) {
 		child->owner = NULL;
 		stop_listening(child);
-		uv_close((uv_handle_t *)&child->process, on_process_closed);
+		stop_watching(child);
 	}
 }

@@ -20,6 +20,7 @@
 #include "daemon/journal.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
+#include "daemon/session_keep.h"
 
 /* Of a command line that is shown to people. */
 #define COMMAND_LENGTH_MAX 512u
@@ -232,11 +233,31 @@ static bool take_logs(struct client *client, const struct wire_hello *hello, int
 	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
 }
 
+/* More sessions than the store keeps would be lost with us. */
+static bool fits_into_store(struct client *client)
+{
+	const struct context *context = client->context;
+	unsigned int sessions = session_keep_capacity(&context->store);
+
+	if (context->sessions_tally.total < sessions) {
+		return true;
+	}
+	refuse(client, -ENOSPC,
+		"usherd serves %u sessions, which is all that its store of descriptors keeps "
+		"alive beyond its own end; wait for one to end, or raise FileDescriptorStoreMax= "
+		"and FDSTORE= in usherd.service",
+		sessions);
+	return false;
+}
+
 static bool enter_sessions(struct client *client)
 {
 	const struct tally_limits limits = client->config->sessions;
-	int result = tally_enter(&client->context->sessions_tally, client->uid, limits);
 
+	if (!fits_into_store(client)) {
+		return false;
+	}
+	int result = tally_enter(&client->context->sessions_tally, client->uid, limits);
 	client->has_place = result == 0;
 	if (result == -EUSERS) {
 		refuse(client, result,
@@ -295,6 +316,7 @@ static void on_hello(struct client *client, struct packet *packet)
 	client->phase = CLIENT_PREPARING;
 }
 
+/* A client that went away before it was told is noticed by its listener, like its end later. */
 static void on_session_ready(void *owner)
 {
 	struct client *client = owner;
@@ -321,6 +343,22 @@ static void on_session_failed(void *owner, int error, const char *text)
 static const struct session_events session_events = {
 	.ready = on_session_ready, .failed = on_session_failed};
 
+/* It comes again: the daemon to which it came first has died, and has left its session to us. */
+static void attach(struct client *client, struct session *session)
+{
+	int result = session_attach(session, &session_events, client);
+
+	if (result < 0) {
+		refuse(client, result, "your hand-over is under way already");
+		return;
+	}
+	client->session = session;
+	client->phase = CLIENT_STARTING;
+	if (result == 1) {
+		on_session_ready(client);
+	}
+}
+
 static void on_listener(struct client *client, struct packet *packet)
 {
 	const struct wire_listener *message = packet->data;
@@ -333,6 +371,11 @@ static void on_listener(struct client *client, struct packet *packet)
 	pid_t tid = peer_thread(&client->peer, message->tid);
 	if (tid < 0) {
 		refuse(client, tid, "thread %d is not one of the client's", message->tid);
+		return;
+	}
+	struct session *known = session_of(client->context, &client->peer);
+	if (known) {
+		attach(client, known);
 		return;
 	}
 	struct session_parts parts = {.peer = &client->peer,
@@ -490,6 +533,17 @@ void client_start(struct context *context, int socket)
 	steal_fd(&connection);
 	LIST_INSERT_HEAD(&context->clients, client, entry);
 	steal_pointer(&client);
+}
+
+void client_leave_all(struct context *context)
+{
+	while (!LIST_EMPTY(&context->clients)) {
+		struct client *client = LIST_FIRST(&context->clients);
+		if (client->session) {
+			session_detach(steal_pointer(&client->session));
+		}
+		drop(client);
+	}
 }
 
 void client_refuse_all(struct context *context, const char *text)

@@ -18,5 +18,8 @@ struct context;
 /* Serves a connection; consumes `socket`. What goes wrong is told to the client and the log. */
 void client_start(struct context *context, int socket);
 
+/* Hangs up on all: the daemon ends, and they will come again to the next one. */
+void client_leave_all(struct context *context);
+
 /* Ends all connections in their hand-over: the daemon ends. */
 void client_refuse_all(struct context *context, const char *text);

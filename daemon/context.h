@@ -10,6 +10,7 @@
 
 #include "daemon/metrics.h"
 #include "daemon/peer.h"
+#include "daemon/store.h"
 #include "daemon/tally.h"
 
 struct client;
@@ -36,5 +37,6 @@ struct context {
 	struct watcher_list watchers; /* who looks at decisions */
 	struct tally clients_tally, sessions_tally;
 	struct metrics metrics;
-	int64_t started; /* seconds since the epoch */
+	int64_t started;    /* seconds since the epoch */
+	struct store store; /* what the next daemon finds of ours */
 };

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "daemon/adopt.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/control_path.h"
 #include "daemon/base/install.h"
@@ -23,12 +24,14 @@
 #include "daemon/context.h"
 #include "daemon/control.h"
 #include "daemon/ending.h"
+#include "daemon/inheritance.h"
 #include "daemon/journal.h"
 #include "daemon/listen.h"
 #include "daemon/relay.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
+#include "daemon/store.h"
 #include "paths.h"
 
 #define EXIT_CONFIG 2
@@ -44,9 +47,16 @@ struct daemon {
 	struct server server;
 	struct control control;
 	uv_signal_t on_hangup, on_terminate, on_interrupt;
+	bool is_ending;
+	struct inheritance *inheritance;
 	char *socket_path, *control_path; /* NULL: not ours to remove */
 	int lock;
 };
+
+/* Under which names the next usherd finds our sockets, where systemd does not open them. */
+#define KEPT_SOCKET  "socket"
+#define KEPT_CONTROL "control"
+#define KEPT_LOCK    "lock"
 
 static int load_config(struct config **configp, const struct daemon_options *options)
 {
@@ -156,6 +166,12 @@ static void reload(uv_signal_t *handle, int number)
 	service_ready(daemon->context.sessions_tally.total);
 }
 
+/* Does somebody come after us who takes over what we leave? */
+static bool has_successor(const struct context *context)
+{
+	return service_kind() == SERVICE_SYSTEMD && context->store.is_there;
+}
+
 static void release_sessions(struct context *context)
 {
 	unsigned int count = 0;
@@ -164,11 +180,28 @@ static void release_sessions(struct context *context)
 		session_release(LIST_FIRST(&context->sessions));
 		count++;
 	}
-	if (count > 0) {
+	if (count > 0 && has_successor(context)) {
+		journal_notice(
+			"%u sessions wait for the next usherd; their brokers keep serving", count);
+	} else if (count > 0) {
 		journal_notice("%u sessions go on without usherd: their brokers keep serving, and "
 			       "are not started again if they die",
 			count);
 	}
+}
+
+/* Sockets that the next usherd gets stay where they are, and who connects meanwhile waits. */
+static void remove_sockets(struct daemon *daemon)
+{
+	if (has_successor(&daemon->context)) {
+		client_leave_all(&daemon->context);
+		return;
+	}
+	if (daemon->socket_path) {
+		unlink(daemon->socket_path);
+	}
+	unlink(daemon->control_path);
+	client_refuse_all(&daemon->context, "usherd ends; try again, or use --embedded");
 }
 
 /* Closes all that keeps the loop alive; it ends when what was under way is over. */
@@ -176,15 +209,16 @@ static void shut_down(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = handle->data;
 
+	if (daemon->is_ending) {
+		return;
+	}
+	daemon->is_ending = true;
 	journal_notice("ends by signal %d", number);
 	service_stopping();
+	service_unwatch();
 	server_finish(&daemon->server);
 	control_finish(&daemon->control);
-	if (daemon->socket_path) {
-		unlink(daemon->socket_path);
-	}
-	unlink(daemon->control_path);
-	client_refuse_all(&daemon->context, "usherd ends; try again, or use --embedded");
+	remove_sockets(daemon);
 	ending_finish(&daemon->context);
 	release_sessions(&daemon->context);
 	uv_close((uv_handle_t *)&daemon->on_hangup, NULL);
@@ -236,15 +270,67 @@ static int listen_at(const struct config *config, const char *path, int type)
 	return fd < 0 ? complain_about_socket(path, fd) : fd;
 }
 
-/* The hand-over socket: the service manager's if it gave one, else our own. */
-static int open_socket(struct daemon *daemon, int given, const char *path)
+/* Those of an earlier usherd, whose place and lock are ours now. */
+static int find_kept_socket(struct daemon *daemon, const char *path)
 {
-	if (given >= 0) {
-		return given;
+	int fd = inheritance_claim(daemon->inheritance, KEPT_SOCKET);
+
+	if (fd >= 0) {
+		daemon->lock = inheritance_claim(daemon->inheritance, KEPT_LOCK);
+		daemon->socket_path = strdup(path);
+		store_inherit(&daemon->context.store);
+		store_inherit(&daemon->context.store);
 	}
+	return fd;
+}
+
+/* The one that the service manager has opened: -ENOENT, -EINVAL if it is something else. */
+static int find_given_socket(struct daemon *daemon)
+{
+	struct inherited *given = NULL;
+
+	for (size_t i = 0; i < daemon->inheritance->count; i++) {
+		struct inherited *one = &daemon->inheritance->all[i];
+		if (one->fd >= 0 && strcmp(one->name, KEPT_CONTROL) != 0) {
+			if (given) {
+				return -EINVAL;
+			}
+			given = one;
+		}
+	}
+	if (!given) {
+		return -ENOENT;
+	}
+	return listen_check(given->fd, SOCK_SEQPACKET) < 0 ? -EINVAL : steal_fd(&given->fd);
+}
+
+/* The socket that is there already, or -ENOENT: then its lock is ours. */
+static int find_socket(struct daemon *daemon, const char *path)
+{
+	int fd = find_kept_socket(daemon, path);
+
+	if (fd < 0) {
+		fd = find_given_socket(daemon);
+	}
+	if (fd == -EINVAL) {
+		journal_error("the socket of the service manager is not one: usherd wants one "
+			      "ListenSequentialPacket=");
+	}
+	if (fd != -ENOENT) {
+		return fd;
+	}
+	daemon->lock = listen_lock(path);
+	return daemon->lock < 0 ? complain_about_socket(path, daemon->lock) : -ENOENT;
+}
+
+static int make_socket(struct daemon *daemon, const char *path)
+{
 	int fd = listen_at(daemon->context.config, path, SOCK_SEQPACKET);
+
 	if (fd >= 0) {
 		daemon->socket_path = strdup(path);
+		(void)store_put(&daemon->context.store, KEPT_LOCK, daemon->lock);
+		(void)store_put(&daemon->context.store, KEPT_SOCKET, fd);
 	}
 	return fd;
 }
@@ -255,27 +341,16 @@ static int open_control(struct daemon *daemon, const char *path)
 	if (!daemon->control_path) {
 		return -ENOMEM;
 	}
-	int fd = listen_at(daemon->context.config, daemon->control_path, SOCK_STREAM);
-	return fd < 0 ? fd : control_init(&daemon->control, &daemon->context, fd);
-}
-
-/* What the service manager gave, -ENOENT if nothing; then the lock is ours. */
-static int find_given_socket(struct daemon *daemon, const char *path)
-{
-	int given = service_listen_fd();
-
-	if (given < 0 && given != -ENOENT) {
-		journal_error("the socket of the service manager is not one: usherd wants one "
-			      "ListenSequentialPacket=");
-		return given;
-	}
-	if (given < 0) {
-		daemon->lock = listen_lock(path);
-		if (daemon->lock < 0) {
-			return complain_about_socket(path, daemon->lock);
+	int fd = inheritance_claim(daemon->inheritance, KEPT_CONTROL);
+	if (fd >= 0) {
+		store_inherit(&daemon->context.store);
+	} else {
+		fd = listen_at(daemon->context.config, daemon->control_path, SOCK_STREAM);
+		if (fd >= 0) {
+			(void)store_put(&daemon->context.store, KEPT_CONTROL, fd);
 		}
 	}
-	return given;
+	return fd < 0 ? fd : control_init(&daemon->control, &daemon->context, fd);
 }
 
 static const char *describe_users(const struct config *config)
@@ -291,21 +366,31 @@ static const char *describe_users(const struct config *config)
 /* Who sees the hand-over socket can rely on the control socket beside it. */
 static int open_doors(struct daemon *daemon, const char *path)
 {
-	int given = find_given_socket(daemon, path);
+	int fd = find_socket(daemon, path);
 
-	if (given < 0 && daemon->lock < 0) {
-		return given;
+	if (fd < 0 && daemon->lock < 0) {
+		return fd;
 	}
 	int result = open_control(daemon, path);
-	if (result < 0) {
-		return result;
+	if (result == 0 && fd < 0) {
+		fd = make_socket(daemon, path);
 	}
-	int fd = open_socket(daemon, given, path);
-	if (fd < 0) {
-		return fd;
+	if (result < 0 || fd < 0) {
+		int error = result < 0 ? result : fd;
+		close_fd(&fd);
+		return error;
 	}
 	journal_notice("serves %s for %s", path, describe_users(daemon->context.config));
 	return server_init(&daemon->server, &daemon->context, fd);
+}
+
+static void on_holder_lost(void *owner)
+{
+	struct daemon *daemon = owner;
+
+	daemon->context.store.is_there = false;
+	journal_warning("the holder was killed: usherd serves on, but nobody starts it again if it "
+			"dies too; start usherd again when no session needs it");
 }
 
 static int start(struct daemon *daemon)
@@ -329,14 +414,20 @@ static int start(struct daemon *daemon)
 	}
 	/* Who sees our socket may send us signals. */
 	result = watch_signals(daemon);
-	return result == 0 ? open_doors(daemon, path) : result;
+	if (result == 0) {
+		adopt_all(&daemon->context, daemon->inheritance);
+		result = open_doors(daemon, path);
+	}
+	return result == 0 ? service_watch(&daemon->loop, on_holder_lost, daemon) : result;
 }
 
-int daemon_run(const struct daemon_options *options)
+int daemon_run(const struct daemon_options *options, struct inheritance *inheritance)
 {
-	struct daemon daemon = {.options = options, .lock = -1};
+	struct daemon daemon = {.options = options, .inheritance = inheritance, .lock = -1};
 
 	journal_open();
+	service_init(options->holder);
+	store_init(&daemon.context.store);
 	if (load_config(&daemon.context.config, options) < 0) {
 		journal_error("not started: the configuration is wrong");
 		return EXIT_CONFIG;
@@ -346,13 +437,14 @@ int daemon_run(const struct daemon_options *options)
 		result = start(&daemon);
 	}
 	if (result == 0) {
-		service_ready(0);
+		service_ready(daemon.context.sessions_tally.total);
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 		relay_end_all();
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 		(void)uv_loop_close(&daemon.loop);
 	}
 	finish_context(&daemon.context);
+	service_finish();
 	close_fd(&daemon.lock);
 	free(daemon.socket_path);
 	free(daemon.control_path);

@@ -10,8 +10,12 @@
 struct daemon_options {
 	const char *config; /* NULL: the usual place */
 	const char *socket; /* NULL: as the configuration says */
+	bool has_holder;    /* unless systemd is there */
+	int holder;         /* its socket, consumed; -1: it is not there */
 };
+
+struct inheritance;
 
 /* Both return an exit status, and say on standard error what is wrong. */
 int daemon_check(const struct daemon_options *options);
-int daemon_run(const struct daemon_options *options);
+int daemon_run(const struct daemon_options *options, struct inheritance *inheritance);

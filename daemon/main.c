@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "daemon/holder.h"
+#include "daemon/inheritance.h"
+#include "daemon/service.h"
 #include "paths.h"
 
 static const char usage[] =
@@ -15,19 +18,29 @@ static const char usage[] =
 	"  -s, --socket PATH  listen there, whatever the configuration says\n"
 	"      --check        only check the configuration\n"
 	"      --foreground   stay in the foreground, as usherd always does\n"
+	"      --no-holder    one process: where usherd dies, nobody starts it again\n"
 	"      --version      print the version\n"
 	"      --help         print this\n"
 	"\n"
-	"SIGHUP reads configuration and policies again, for new sessions; SIGTERM ends usherd\n"
-	"and leaves its sessions to their brokers.\n";
+	"Without systemd usherd is two processes: one serves, the other holds what it needs and\n"
+	"starts it again if it is killed. SIGHUP reads configuration and policies again, for new\n"
+	"sessions; SIGTERM ends usherd and leaves its sessions to their brokers, and to the next\n"
+	"usherd where systemd starts it again.\n";
 
-enum option_value { OPTION_CHECK = 256, OPTION_FOREGROUND, OPTION_VERSION, OPTION_HELP };
+enum option_value {
+	OPTION_CHECK = 256,
+	OPTION_FOREGROUND,
+	OPTION_NO_HOLDER,
+	OPTION_VERSION,
+	OPTION_HELP
+};
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"socket", required_argument, NULL, 's'},
 	{"check", no_argument, NULL, OPTION_CHECK},
 	{"foreground", no_argument, NULL, OPTION_FOREGROUND},
+	{"no-holder", no_argument, NULL, OPTION_NO_HOLDER},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
@@ -45,9 +58,28 @@ static int print_usage(FILE *out, int status)
 	return status;
 }
 
+/* Somebody has to survive us: systemd does, and otherwise this process, which runs us as a child.
+ */
+static int run(char **argv, struct daemon_options *daemon_options)
+{
+	struct inheritance inheritance;
+
+	if (inheritance_take(&inheritance) < 0) {
+		fputs("usherd: out of memory\n", stderr);
+		return EXIT_FAILURE;
+	}
+	daemon_options->holder = inheritance_claim(&inheritance, HOLDER_NAME);
+	int status =
+		daemon_options->has_holder && daemon_options->holder < 0 && !service_is_systemd()
+			? holder_run(argv, &inheritance)
+			: daemon_run(daemon_options, &inheritance);
+	inheritance_finish(&inheritance);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
-	struct daemon_options daemon_options = {0};
+	struct daemon_options daemon_options = {.has_holder = true};
 	bool only_check = false;
 
 	for (int option; (option = getopt_long(argc, argv, "c:s:", options, NULL)) != -1;) {
@@ -63,6 +95,9 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_FOREGROUND:
 			break;
+		case OPTION_NO_HOLDER:
+			daemon_options.has_holder = false;
+			break;
 		case OPTION_VERSION:
 			return print_version();
 		case OPTION_HELP:
@@ -74,5 +109,5 @@ int main(int argc, char **argv)
 	if (optind != argc) {
 		return print_usage(stderr, 2);
 	}
-	return only_check ? daemon_check(&daemon_options) : daemon_run(&daemon_options);
+	return only_check ? daemon_check(&daemon_options) : run(argv, &daemon_options);
 }

@@ -46,7 +46,36 @@ bool peer_is_running(const struct peer *peer)
 {
 	struct pollfd pollfd = {.fd = peer->pidfd, .events = POLLIN};
 
-	return poll(&pollfd, 1, 0) == 0;
+	return peer->pidfd >= 0 && poll(&pollfd, 1, 0) == 0;
+}
+
+/* When the process of this number started, in ticks since the machine did; 0: there is none. */
+static uint64_t start_time(const struct peer *peer)
+{
+	cleanup_file FILE *file = open_proc(peer, "stat");
+	char line[1024];
+	uint64_t ticks = 0;
+
+	/* The name may hold anything, blanks and brackets too, but it ends at the last bracket. */
+	const char *rest = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	for (int field = 2; rest && field < 22; field++) {
+		rest = strchr(rest + 1, ' ');
+	}
+	return rest && sscanf(rest, "%" SCNu64, &ticks) == 1 ? ticks : 0;
+}
+
+void peer_find_again(struct peer *peer)
+{
+	peer->pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
+	if (peer->pidfd >= 0 && (start_time(peer) != peer->started || !peer_is_running(peer))) {
+		close_fd(&peer->pidfd);
+	}
+}
+
+bool peer_is_same(const struct peer *a, const struct peer *b)
+{
+	return a->pid == b->pid && a->started == b->started && a->uid == b->uid &&
+	       peer_is_running(a) && peer_is_running(b);
 }
 
 static int take_pidfd(struct peer *peer, int socket)
@@ -137,6 +166,7 @@ static int take_status(struct peer *peer)
 				 &gids.id[3]) == 4;
 		found += sscanf(line, "CapPrm: %" SCNx64, &peer->capabilities) == 1;
 	}
+	peer->started = start_time(peer);
 	if (found != 3 || !peer_is_running(peer)) {
 		return -ESRCH;
 	}

@@ -14,12 +14,13 @@
 
 struct peer {
 	pid_t pid;
-	int pidfd;
+	int pidfd; /* -1: it has ended */
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups; /* the supplementary ones */
 	size_t group_count;
 	uint64_t capabilities; /* permitted ones; 0 in a user namespace that is not ours */
+	uint64_t started;      /* in ticks: with the number it names a process for good */
 	bool ids_can_vary;     /* it is privileged, or its ids are not all the same */
 };
 
@@ -36,6 +37,12 @@ int peer_init_ids(struct peer *peer, int socket);
 /* Ourselves as a peer. */
 int peer_init_self(struct peer *peer);
 void peer_finish(struct peer *peer);
+
+/* Opens the pidfd of a peer of which an earlier usherd has told us, if it is still running. */
+void peer_find_again(struct peer *peer);
+
+/* True if both are the same process, and it is running. */
+bool peer_is_same(const struct peer *a, const struct peer *b);
 
 /*
  * True if the peer has not ended. What was read from /proc by its number is its own if it is still

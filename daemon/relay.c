@@ -159,27 +159,34 @@ static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
 	return result;
 }
 
-int relay_start(int *writer, uv_loop_t *loop, const char *label, enum relay_kind kind)
+int relay_resume(int reader, uv_loop_t *loop, const char *label, enum relay_kind kind)
+{
+	cleanup_fd int ours = fcntl(reader, F_DUPFD_CLOEXEC, 0);
+	cleanup_free char *copy = strdup(label);
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (ours < 0 || !relay || !copy) {
+		free(relay);
+		return ours < 0 ? -errno : -ENOMEM;
+	}
+	relay->label = steal_pointer(&copy);
+	relay->kind = &kinds[kind];
+	return open_pipe(relay, loop, &ours);
+}
+
+int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, enum relay_kind kind)
 {
 	int pair[2] = {-1, -1};
 
 	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0) {
 		return -errno;
 	}
-	cleanup_fd int reader = pair[0];
+	cleanup_fd int ours = pair[0];
 	cleanup_fd int theirs = pair[1];
-	struct relay *relay = calloc(1, sizeof(*relay));
-	char *copy = strdup(label);
-	if (!relay || !copy) {
-		free(relay);
-		free(copy);
-		return -ENOMEM;
-	}
-	relay->label = copy;
-	relay->kind = &kinds[kind];
-	int result = open_pipe(relay, loop, &reader);
+	int result = relay_resume(ours, loop, label, kind);
 	if (result == 0) {
 		*writer = steal_fd(&theirs);
+		*reader = steal_fd(&ours);
 	}
 	return result;
 }

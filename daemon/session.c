@@ -4,10 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,13 +22,9 @@
 #include "daemon/journal.h"
 #include "daemon/monitor.h"
 #include "daemon/relay.h"
-
-/* A broker that lived shorter than this died quickly. */
-#define QUICK_DEATH_MS 10000u
-/* The longest delay for one that died before it had answered anything, and for others. */
-#define DELAY_USELESS_MS 5000u
-#define DELAY_USEFUL_MS  100u
-#define DELAY_FIRST_MS   5u
+#include "daemon/session_broker.h"
+#include "daemon/session_keep.h"
+#include "daemon/store.h"
 
 static const char *const state_names[] = {
 	[SESSION_STARTING] = "starting",
@@ -40,11 +38,15 @@ const char *session_state_name(enum session_state state)
 	return state_names[state];
 }
 
-static void on_retry_closed(uv_handle_t *handle)
+void session_discard(struct session *session)
 {
-	struct session *session = container_of((uv_timer_t *)handle, struct session, retry);
-
 	session_memory_unmap(session->memory);
+	close_fd(&session->listener);
+	close_fd(&session->memory_fd);
+	close_fd(&session->snapshot);
+	close_fd(&session->log);
+	close_fd(&session->verbose);
+	close_fd(&session->audit);
 	peer_finish(&session->peer);
 	free(session->policy);
 	free(session->command);
@@ -52,6 +54,11 @@ static void on_retry_closed(uv_handle_t *handle)
 	free(session->become);
 	free(session->label);
 	free(session);
+}
+
+static void on_retry_closed(uv_handle_t *handle)
+{
+	session_discard(container_of((uv_timer_t *)handle, struct session, retry));
 }
 
 /* Takes the session out of the world; its memory goes when its timer is closed. */
@@ -63,18 +70,16 @@ static void drop(struct session *session)
 	}
 	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
+	store_sync_forget(steal_pointer(&session->sync));
 	session->events = NULL;
 	close_fd(&session->listener);
-	close_fd(&session->memory_fd);
-	close_fd(&session->snapshot);
-	close_fd(&session->log);
-	close_fd(&session->verbose);
 	uv_close((uv_handle_t *)&session->retry, on_retry_closed);
 }
 
 void session_abort(struct session *session)
 {
 	child_kill(steal_pointer(&session->child));
+	session_unkeep(session);
 	drop(session);
 }
 
@@ -84,7 +89,7 @@ void session_release(struct session *session)
 	drop(session);
 }
 
-static void fail(struct session *session, int error, const char *text)
+void session_fail(struct session *session, int error, const char *text)
 {
 	const struct session_events *events = session->events;
 	void *owner = session->owner;
@@ -95,15 +100,14 @@ static void fail(struct session *session, int error, const char *text)
 	}
 }
 
-/* True when no process is left that the filter could notify for. */
-static bool is_over(const struct session *session)
+bool session_is_over(const struct session *session)
 {
 	struct pollfd pollfd = {.fd = session->listener};
 
 	return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & POLLHUP);
 }
 
-static void end(struct session *session)
+void session_end(struct session *session)
 {
 	const struct session_counters *counters = &session->memory->counters;
 
@@ -112,7 +116,7 @@ static void end(struct session *session)
 	session_abort(session);
 }
 
-static uint64_t answers(const struct session *session)
+uint64_t session_answers(const struct session *session)
 {
 	const struct session_counters *counters = &session->memory->counters;
 
@@ -135,7 +139,7 @@ struct session *session_find(const struct context *context, uint64_t id)
 double session_rate(struct session *session)
 {
 	uint64_t now = uv_now(session->context->loop);
-	uint64_t count = answers(session);
+	uint64_t count = session_answers(session);
 	uint64_t elapsed = now - session->sampled_ms;
 
 	if (elapsed >= 1000) {
@@ -146,213 +150,49 @@ double session_rate(struct session *session)
 	return session->rate;
 }
 
-/* The flags of START and the descriptors that they stand for, in their order. */
-static size_t collect_descriptors(const struct session *session, uint32_t *flags, int *fds)
+static int make_label(struct session *session)
 {
-	size_t count = 0;
-
-	fds[count++] = session->listener;
-	fds[count++] = session->memory_fd;
-	fds[count++] = session->snapshot;
-	if (session->log >= 0) {
-		*flags |= WIRE_START_LOG;
-		fds[count++] = session->log;
-	}
-	if (session->verbose >= 0) {
-		*flags |= WIRE_START_VERBOSE;
-		fds[count++] = session->verbose;
-	}
-	return count;
-}
-
-static const struct child_events child_events;
-
-/*
- * By which thread a broker gets to know the targets. After the first exec the filtered thread has
- * the number of its process; 0 if the client has ended and only its descendants are left.
- */
-static pid_t thread_to_name(const struct session *session)
-{
-	if (session->state == SESSION_STARTING) {
-		return session->tid;
-	}
-	return peer_is_running(&session->peer) ? session->peer.pid : 0;
-}
-
-static int start_child(struct session *session)
-{
-	struct context *context = session->context;
-	struct child_options options = {.program = context->broker_program,
-		.become = session->become,
-		.label = session->label,
-		.events = &child_events,
-		.owner = session};
-	struct wire_start start = {.header = wire_header_make(WIRE_START, sizeof(start)),
-		.session = session->id,
-		.flags = session->state == SESSION_STARTING ? 0 : WIRE_START_RESUME,
-		.tid = thread_to_name(session)};
-	int fds[WIRE_FDS_MAX];
-
-	int result = child_start(&session->child, context->loop, &options);
-	if (result < 0) {
-		return result;
-	}
-	size_t count = collect_descriptors(session, &start.flags, fds);
-	result = child_send_start(session->child, &start, fds, count);
-	if (result < 0) {
-		child_kill(steal_pointer(&session->child));
-		return result;
-	}
-	session->child_started_ms = uv_now(context->loop);
-	session->child_started_answers = answers(session);
-	return 0;
-}
-
-static void retry_later(struct session *session);
-
-static void on_retry(uv_timer_t *timer)
-{
-	struct session *session = container_of(timer, struct session, retry);
-
-	if (is_over(session)) {
-		end(session);
-		return;
-	}
-	int result = start_child(session);
-	if (result < 0) {
-		journal_error("%s: its broker cannot be started again: %s", session->label,
-			strerror(-result));
-		session->quick_deaths++;
-		retry_later(session);
-		return;
-	}
-	journal_notice(
-		"%s: broker started again, pid %d", session->label, child_pid(session->child));
-}
-
-/*
- * At once after a first death. What follows waits longer each time, so that a broker that cannot
- * live does not take the machine with it; one that has served meanwhile waits but shortly.
- */
-static void retry_later(struct session *session)
-{
-	bool was_useful = answers(session) != session->child_started_answers;
-	uint64_t longest = was_useful ? DELAY_USEFUL_MS : DELAY_USELESS_MS;
-	uint64_t delay = 0;
-
-	if (session->quick_deaths > 1) {
-		unsigned int doublings = session->quick_deaths - 2;
-		delay = doublings < 16 ? (uint64_t)DELAY_FIRST_MS << doublings : longest;
-		delay = delay < longest ? delay : longest;
-	}
-	session->state = SESSION_RESTARTING;
-	uv_timer_start(&session->retry, on_retry, delay, 0);
-}
-
-static void describe_end(char *text, size_t size, int64_t status, int signal)
-{
-	if (signal != 0) {
-		snprintf(text, size, "was killed by signal %d (%s)", signal, strsignal(signal));
-	} else {
-		snprintf(text, size, "ended with status %" PRId64, status);
-	}
-}
-
-static void on_ended(void *owner, int64_t status, int signal)
-{
-	struct session *session = owner;
-	char what[96], text[192];
-
-	session->child = NULL;
-	describe_end(what, sizeof(what), status, signal);
-	if (session->state == SESSION_STARTING) {
-		snprintf(text, sizeof(text), "the broker %s before it was ready; see usherd's log",
-			what);
-		fail(session, -EIO, text);
-		return;
-	}
-	if (is_over(session)) {
-		end(session);
-		return;
-	}
-	if (signal == SIGKILL || signal == SIGTERM) {
-		session_memory_forgive(session->memory);
-	}
-	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
-	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;
-	session->context->metrics.broker_deaths++;
-	journal_warning("%s: its broker %s; another takes over", session->label, what);
-	retry_later(session);
-}
-
-static void on_ready(struct session *session)
-{
-	const struct session_events *events = session->events;
-
-	if (session->state == SESSION_STARTING) {
-		monitor_began(session);
-	}
-	session->state = SESSION_RUNNING;
-	session->events = NULL;
-	if (events) {
-		events->ready(session->owner);
-	}
-}
-
-static void on_message(void *owner, const void *packet, size_t size)
-{
-	struct session *session = owner;
-
-	(void)size;
-	if (wire_type_of(packet) == WIRE_READY) {
-		on_ready(session);
-		return;
-	}
-	if (wire_type_of(packet) == WIRE_DECISION) {
-		monitor_decision(session, (const char *)packet + sizeof(struct wire_decision));
-		return;
-	}
-	if (wire_type_of(packet) != WIRE_REFUSED) {
-		return; /* CHILD is for the embedded mode */
-	}
-	const struct wire_refused *refused = packet;
-	const char *text = (const char *)(refused + 1);
-	if (session->state == SESSION_STARTING) {
-		fail(session, refused->error, text);
-	} else {
-		journal_warning("%s: its broker says: %s", session->label, text);
-	}
-}
-
-static const struct child_events child_events = {.message = on_message, .ended = on_ended};
-
-/* What of a session can fail to be made; the parts are not touched. */
-static int prepare(struct session *session, const struct session_parts *parts)
-{
-	struct context *context = session->context;
-
 	if (asprintf(&session->label, "session %" PRIu64, session->id) < 0) {
 		session->label = NULL;
 		return -ENOMEM;
 	}
-	if (context->self.uid == 0) {
-		session->become = peer_become(parts->peer);
-		if (!session->become) {
-			return -ENOMEM;
-		}
+	if (session->context->self.uid == 0) {
+		session->become = peer_become(&session->peer);
+		return session->become ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+/* What of a session can fail to be made, before it takes its place in the world. */
+static int prepare(struct session *session)
+{
+	struct context *context = session->context;
+	int result = make_label(session);
+
+	if (result < 0) {
+		return result;
 	}
 	session->memory_fd = session_memory_create(session->id, &session->memory);
 	if (session->memory_fd < 0) {
 		return session->memory_fd;
 	}
-	if (*parts->log < 0 && context->config->audit) {
-		return relay_start(parts->log, context->loop, session->label, RELAY_AUDIT);
+	if (session->log < 0 && context->config->audit) {
+		return relay_start(
+			&session->log, &session->audit, context->loop, session->label, RELAY_AUDIT);
 	}
 	return 0;
 }
 
-static void take_parts(struct session *session, struct session_parts *parts)
+static struct session *make(struct context *context, struct session_parts *parts)
 {
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session) {
+		return NULL;
+	}
+	session->context = context;
+	session->id = context->last_session + 1;
+	session->memory_fd = session->audit = -1;
 	session->peer = *parts->peer;
 	*parts->peer = (struct peer){.pidfd = -1};
 	session->policy = steal_pointer(parts->policy);
@@ -365,58 +205,125 @@ static void take_parts(struct session *session, struct session_parts *parts)
 	session->tid = parts->tid;
 	session->events = parts->events;
 	session->owner = parts->owner;
-}
-
-static void discard(struct session *session)
-{
-	session_memory_unmap(session->memory);
-	close_fd(&session->memory_fd);
-	free(session->label);
-	free(session->become);
-	free(session);
-}
-
-static struct session *make(struct context *context, struct session_parts *parts, int *result)
-{
-	struct session *session = calloc(1, sizeof(*session));
-
-	*result = -ENOMEM;
-	if (!session) {
-		return NULL;
-	}
-	session->context = context;
-	session->id = context->last_session + 1;
-	session->memory_fd = -1;
-	*result = prepare(session, parts);
-	if (*result < 0) {
-		discard(session);
-		return NULL;
-	}
+	session->started = (int64_t)time(NULL);
 	return session;
+}
+
+/* It is in the store: from now on whatever dies, somebody will go on with it. */
+static void on_kept(void *owner)
+{
+	struct session *session = owner;
+
+	session->sync = NULL;
+	int result = session_start_broker(session);
+	if (result < 0) {
+		session_fail(session, result, "the broker cannot be started");
+	}
+}
+
+static int keep_and_start(struct session *session)
+{
+	struct context *context = session->context;
+	int result = session_keep(session);
+
+	if (result == 0) {
+		result = store_sync(
+			&context->store, &session->sync, context->loop, on_kept, session);
+	}
+	return result == 1 ? session_start_broker(session) : result;
+}
+
+static void enter_world(struct session *session)
+{
+	struct context *context = session->context;
+
+	if (session->id > context->last_session) {
+		context->last_session = session->id;
+	}
+	uv_timer_init(context->loop, &session->retry);
+	LIST_INSERT_HEAD(&context->sessions, session, entry);
 }
 
 int session_start(struct session **sessionp, struct context *context, struct session_parts *parts)
 {
 	uid_t uid = parts->peer->uid;
-	int result;
-	struct session *session = make(context, parts, &result);
+	struct session *session = make(context, parts);
+	int result = session ? prepare(session) : -ENOMEM;
 
-	if (!session) {
+	if (result < 0) {
 		tally_leave(&context->sessions_tally, uid);
+		if (session) {
+			session_discard(session);
+		}
 		return result;
 	}
-	context->last_session = session->id;
-	session->started = (int64_t)time(NULL);
 	session->started_ms = session->sampled_ms = uv_now(context->loop);
 	context->metrics.sessions_started++;
-	uv_timer_init(context->loop, &session->retry);
-	take_parts(session, parts);
-	LIST_INSERT_HEAD(&context->sessions, session, entry);
-	result = start_child(session);
+	enter_world(session);
+	result = keep_and_start(session);
 	if (result < 0) {
 		session_abort(session);
 		return result;
 	}
 	*sessionp = session;
+	return 0;
+}
+
+struct session *session_of(struct context *context, const struct peer *peer)
+{
+	struct session *session;
+
+	LIST_FOREACH(session, &context->sessions, entry)
+	{
+		if (peer_is_same(&session->peer, peer)) {
+			return session;
+		}
+	}
+	return NULL;
+}
+
+int session_attach(struct session *session, const struct session_events *events, void *owner)
+{
+	if (session->events) {
+		return -EBUSY;
+	}
+	if (session->state != SESSION_STARTING) {
+		return 1;
+	}
+	session->events = events;
+	session->owner = owner;
+	return 0;
+}
+
+void session_detach(struct session *session)
+{
+	session->events = NULL;
+}
+
+int session_join(struct session *session)
+{
+	static const struct tally_limits unlimited = {UINT_MAX, UINT_MAX};
+	struct context *context = session->context;
+	int64_t age = (int64_t)time(NULL) - session->started;
+
+	int result = make_label(session);
+	if (result == 0) {
+		result = tally_enter(&context->sessions_tally, session->peer.uid, unlimited);
+	}
+	if (result < 0) {
+		return result;
+	}
+	if (session->audit >= 0) {
+		(void)relay_resume(session->audit, context->loop, session->label, RELAY_AUDIT);
+	}
+	/* Who watched has lost its connection with the daemon before us. */
+	atomic_store(&session->memory->watched, 0);
+	session->resumes = true;
+	session->state = atomic_load(&session->memory->facts) & SESSION_READY ? SESSION_RUNNING
+									      : SESSION_STARTING;
+	session->sampled_ms = uv_now(context->loop);
+	session->sampled_answers = session_answers(session);
+	session->started_ms = session->sampled_ms - (uint64_t)(age > 0 ? age : 0) * 1000;
+	enter_world(session);
 	return 0;
 }

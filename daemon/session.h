@@ -3,16 +3,19 @@
  * One session: a listener, its memory, the snapshot of its policy, and the broker that serves it
  * now. The first three live as long as the session; brokers come and go:
  *
- *   STARTING    the first broker proves that it can serve; the client waits
+ *   STARTING    it is being kept (session_keep.h), then a broker proves that it can serve; the
+ *               client waits. Brokers that die meanwhile are replaced, but not for ever
  *   RUNNING     a broker serves
  *   RESTARTING  the broker died; a successor is started on the same descriptors, later and later
  *               if they keep dying
  *
  * A session ends when no process uses its filter any more (the listener hangs up) and its broker
- * is gone. As long as the daemon lives the listener is held here: targets wait, none sees ENOSYS.
+ * is gone. The listener is held here, and where there is a store (store.h) also beyond our own end:
+ * targets wait, none sees ENOSYS.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -21,6 +24,7 @@
 
 struct child;
 struct context;
+struct store_sync;
 
 enum session_state { SESSION_STARTING, SESSION_RUNNING, SESSION_RESTARTING, SESSION_STATES };
 
@@ -42,13 +46,19 @@ struct session {
 	uint64_t started_ms;           /* of the loop's clock */
 
 	int listener, memory_fd, snapshot, log, verbose;
+	int audit; /* where `log` is read, if that is our own; -1 */
 	pid_t tid;
 	struct session_memory *memory;
 
+	unsigned int kept, broker_kept; /* under which N (session_keep.h); 0: not */
+	struct store_sync *sync;        /* while it is being kept */
+
 	struct child *child; /* NULL while RESTARTING */
+	bool resumes;        /* the next broker is not the first */
+	bool cannot_go_on;   /* no broker of this build can serve it */
 	char *become, *label;
 	uint64_t child_started_ms, child_started_answers;
-	unsigned int quick_deaths;
+	unsigned int quick_deaths, start_deaths;
 	uv_timer_t retry;
 
 	/* Of the last look at its rate. */
@@ -76,10 +86,23 @@ struct session_parts {
  */
 int session_start(struct session **sessionp, struct context *context, struct session_parts *parts);
 
+/*
+ * The session of this very process, or NULL. A client whose hand-over was interrupted by the death
+ * of an earlier daemon comes again, and finds its session there.
+ */
+struct session *session_of(struct context *context, const struct peer *peer);
+/*
+ * Its client waits (again). 1: it is ready, nobody is called; 0; -EBUSY: another waits already.
+ */
+int session_attach(struct session *session, const struct session_events *events, void *owner);
+
+/* Forgets who waits: the daemon ends, and the client will come again. */
+void session_detach(struct session *session);
+
 /* The client has gone before it was ready: kills the broker and drops everything. */
 void session_abort(struct session *session);
 
-/* The daemon ends: the broker goes on by itself. */
+/* The daemon ends: the broker goes on by itself, and what is kept stays kept. */
 void session_release(struct session *session);
 
 /* The session of this number, or NULL. */
@@ -90,5 +113,20 @@ struct session *session_find(const struct context *context, uint64_t id);
  * began.
  */
 double session_rate(struct session *session);
+
+uint64_t session_answers(const struct session *session);
+
+/* Could not be started: tells who waits, and drops everything. */
+void session_fail(struct session *session, int error, const char *text);
+/* True when no process is left that the filter could notify for. */
+bool session_is_over(const struct session *session);
+/* It is over: counts are told, and all is dropped. */
+void session_end(struct session *session);
+
+/* For adopt.c: a session that is made of a record enters the world. 0 or a negative errno, after
+ * which it is still the caller's. */
+int session_join(struct session *session);
+/* Ends one that has not joined. */
+void session_discard(struct session *session);
 
 const char *session_state_name(enum session_state state);

@@ -74,7 +74,8 @@ static bool take_descriptors(struct msghdr *message, int *fds, size_t *fd_count)
 	return fitted;
 }
 
-ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)
+static ssize_t receive(
+	int socket, void *data, size_t capacity, int *fds, size_t *fd_count, int flags)
 {
 	struct iovec iov = {.iov_base = data, .iov_len = capacity};
 	union control control;
@@ -89,7 +90,7 @@ ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t
 		fds[i] = -1;
 	}
 	do {
-		size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
 	} while (size < 0 && errno == EINTR);
 	if (size < 0) {
 		return -errno;
@@ -101,4 +102,14 @@ ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t
 		return -EBADMSG;
 	}
 	return size;
+}
+
+ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)
+{
+	return receive(socket, data, capacity, fds, fd_count, 0);
+}
+
+ssize_t fdpass_peek(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)
+{
+	return receive(socket, data, capacity, fds, fd_count, MSG_PEEK | MSG_DONTWAIT);
 }

@@ -71,6 +71,26 @@ int session_memory_map(int fd, struct session_memory **mapped)
 	return 0;
 }
 
+int session_memory_lock(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_SETLK, &lock) == 0) {
+		return 0;
+	}
+	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+}
+
+pid_t session_memory_server(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_GETLK, &lock) < 0) {
+		return -errno;
+	}
+	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
 void session_memory_unmap(struct session_memory *memory)
 {
 	if (memory) {

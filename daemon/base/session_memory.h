@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "usher/session.h"
 
@@ -27,6 +28,17 @@ int session_memory_map(int fd, struct session_memory **mapped);
  * the notifications that it had, and its successor does them again.
  */
 void session_memory_forgive(struct session_memory *memory);
+
+/*
+ * Who serves a session holds the lock of its memory, from before its first look at a slot until it
+ * is dead; nobody else can. It is a lock of fcntl(2): the kernel takes it away with the process, it
+ * is not inherited, and it is lost with the first descriptor of the memory that its holder closes.
+ * 0 or a negative errno: -EBUSY if another process serves.
+ */
+int session_memory_lock(int fd);
+
+/* The process that serves, as the kernel knows it; 0: none; or a negative errno. */
+pid_t session_memory_server(int fd);
 
 /* NULL is nothing. */
 void session_memory_unmap(struct session_memory *memory);

@@ -26,7 +26,9 @@ static const struct wire_rule {
 	[WIRE_HELLO] = {PHASE(HELLO), sizeof(struct wire_hello), TAIL_STRINGS, 0, true},
 	[WIRE_FILTER] = {PHASE(FILTER), sizeof(struct wire_filter), TAIL_BPF, 0, false},
 	[WIRE_LISTENER] = {PHASE(LISTENER), sizeof(struct wire_listener), TAIL_NONE, 1, false},
-	[WIRE_READY] = {PHASE(READY), sizeof(struct wire_ready), TAIL_NONE, 0, false},
+	/* Who adopts a broker cannot know whether its READY was read before. */
+	[WIRE_READY] = {PHASE(READY) | PHASE(SERVING), sizeof(struct wire_ready), TAIL_NONE, 0,
+		false},
 	[WIRE_REFUSED] = {PHASE(FILTER) | PHASE(READY) | PHASE(LISTENER) | PHASE(SERVING),
 		sizeof(struct wire_refused), TAIL_TEXT, 0, false},
 	[WIRE_START] = {PHASE(START), sizeof(struct wire_start), TAIL_NONE, 3, true},

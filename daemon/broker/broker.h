@@ -21,6 +21,7 @@ struct broker {
 	uint64_t session;
 	int listener;
 	struct session_memory *memory;
+	int memory_fd; /* stays open: our lock hangs on it (session_memory_lock) */
 	struct policy *policy;
 	struct audit *audit;
 	struct workers *workers;

@@ -193,7 +193,7 @@ static int begin(struct session *session)
 	if (error == 0) {
 		notify_prefer_sync_wake_up(session->broker.listener);
 	}
-	if (error == 0 && !resumes) {
+	if (error == 0 && !broker_knows(&session->broker, SESSION_READY)) {
 		error = start_probe(&session->broker, SUPERVISOR_FD, &failure);
 	}
 	if (error < 0) {

@@ -116,6 +116,13 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 	int error = session_memory_map(fds[START_FD_MEMORY], &broker->memory);
 
 	if (error == 0) {
+		broker->memory_fd = steal_fd(&fds[START_FD_MEMORY]);
+		error = session_memory_lock(broker->memory_fd);
+	}
+	if (error == -EBUSY) {
+		return fail(failure, error, "another broker serves this session");
+	}
+	if (error == 0) {
 		error = audit_new(&broker->audit, broker->memory, &outputs);
 	}
 	if (error < 0) {
@@ -249,51 +256,77 @@ static int check_memory(const struct seccomp_notif *notification, struct start_f
 				    strerror(-error));
 }
 
-static int check_injection(const struct broker *broker, const struct seccomp_notif *notification,
-	struct start_failure *failure)
+/* Installs /dev/null in the program, unless a dead predecessor has, and notes its number. */
+static int check_injection(
+	const struct broker *broker, struct session_slot *slot, struct start_failure *failure)
 {
+	if (atomic_load(&slot->state) == SLOT_INSTALLED) {
+		return 0;
+	}
 	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int number =
-		null < 0 ? -errno
-			 : notify_install_fd(broker->listener, notification->id, null, true, -1);
-
+	int number = null < 0 ? -errno
+			      : notify_install_fd(
+					broker->listener, slot->notification.id, null, true, -1);
 	if (number < 0) {
 		return fail(failure, number,
 			"this kernel does not let the broker inject a descriptor: %s (Linux 5.9 is "
 			"needed)",
 			strerror(-number));
 	}
-	int error = notify_answer(broker->listener, notification->id, number, 0);
+	slot->result = number;
+	atomic_store(&slot->state, SLOT_INSTALLED);
+	return 0;
+}
+
+/* The probe call in its slot: what a dead predecessor has received is never offered again. */
+static int take_probe(const struct broker *broker, struct session_slot *slot, int control,
+	struct start_failure *failure)
+{
+	if (slot->notification.id != 0 &&
+		notify_is_pending(broker->listener, slot->notification.id)) {
+		return 0;
+	}
+	int error = wait_for_probe(broker, control, failure);
+	if (error < 0) {
+		return error;
+	}
+	memset(&slot->notification, 0, sizeof(slot->notification));
+	atomic_store(&slot->state, SLOT_RECEIVED);
+	error = notify_receive(broker->listener, &slot->notification);
 	return error == 0 ? 0
-			  : fail(failure, error, "answering the probe call failed: %s",
+			  : fail(failure, error, "receiving the probe call failed: %s",
 				    strerror(-error));
 }
 
+static int prove(
+	const struct broker *broker, struct session_slot *slot, struct start_failure *failure)
+{
+	if (slot->notification.pid == 0) {
+		return fail(failure, -ESRCH,
+			"the program lives in a process namespace that the broker cannot see");
+	}
+	int error = check_memory(&slot->notification, failure);
+	return error == 0 ? check_injection(broker, slot, failure) : error;
+}
+
+/* What is noted as READY before the answer is sent is never proved a second time. */
 int start_probe(struct broker *broker, int control, struct start_failure *failure)
 {
-	struct seccomp_notif notification = {0};
-	int error = wait_for_probe(broker, control, failure);
+	struct session_slot *slot = &broker->memory->slots[0];
+	int error = take_probe(broker, slot, control, failure);
 
 	if (error < 0) {
 		return error;
 	}
-	error = notify_receive(broker->listener, &notification);
+	error = prove(broker, slot, failure);
 	if (error < 0) {
-		return fail(
-			failure, error, "receiving the probe call failed: %s", strerror(-error));
-	}
-	if (notification.pid == 0) {
-		return fail(failure, -ESRCH,
-			"the program lives in a process namespace that the broker cannot see");
-	}
-	error = check_memory(&notification, failure);
-	if (error == 0) {
-		error = check_injection(broker, &notification, failure);
-	}
-	if (error < 0) {
-		(void)notify_answer(broker->listener, notification.id, 0, EPERM);
+		(void)notify_answer(broker->listener, slot->notification.id, 0, EPERM);
 		return error;
 	}
 	atomic_fetch_or(&broker->memory->facts, SESSION_READY);
-	return 0;
+	error = notify_answer(broker->listener, slot->notification.id, slot->result, 0);
+	atomic_store(&slot->state, SLOT_ANSWERED);
+	return error == 0 ? 0
+			  : fail(failure, error, "answering the probe call failed: %s",
+				    strerror(-error));
 }

@@ -18,5 +18,8 @@ struct start_failure {
  */
 int start_receive(struct broker *broker, int control, bool *resumes, struct start_failure *failure);
 
-/* Waits for the probe call (wire.h) and answers it. As start_receive(). */
+/*
+ * Waits for the probe call (wire.h), or takes it over from a broker that died with it in slot 0,
+ * and answers it. As start_receive().
+ */
 int start_probe(struct broker *broker, int control, struct start_failure *failure);

@@ -17,7 +17,9 @@
  *     READY                <-------   READY                <-------
  *     (execs the program)
  *
- * REFUSED ends the dance at any point; its text is for people and says what to do.
+ * REFUSED ends the dance at any point; its text is for people and says what to do. A connection
+ * that ends without it is that of a supervisor that died: the client dances again with the next
+ * one, which knows the session if the first had come to START.
  */
 #pragma once
 
@@ -37,7 +39,8 @@
 /*
  * The probe: after loading the filter the client calls seccomp(WIRE_PROBE_OPERATION, 0,
  * &probe_text) once. Every filter notifies this operation, which no kernel knows (EINVAL). Before
- * READY the broker answers it with the number of an injected descriptor; ever after with EINVAL.
+ * READY a broker answers it with the number of an injected descriptor; ever after with EINVAL. A
+ * broker that dies meanwhile is succeeded by one that finds what was received of it in slot 0.
  */
 #define WIRE_PROBE_OPERATION 0x72687375u
 #define WIRE_PROBE_TEXT      "usher-probe-v1"
@@ -143,7 +146,7 @@ static_assert(sizeof(struct wire_refused) == 24, "wire layout");
 enum wire_start_flags {
 	WIRE_START_LOG = 1u << 0,
 	WIRE_START_VERBOSE = 1u << 1,
-	WIRE_START_RESUME = 1u << 2, /* a successor: no probe, begin with what the slots hold */
+	WIRE_START_RESUME = 1u << 2, /* a successor: begin with what the slots hold */
 };
 
 struct wire_start {

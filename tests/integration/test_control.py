@@ -80,7 +80,7 @@ class Requests(unittest.TestCase):
                                'a call is counted')
             answer = self.daemon.ask()
             self.assertEqual(answer['reply'], 'status')
-            self.assertEqual(answer['daemon']['pid'], self.daemon.process.pid)
+            self.assertEqual(answer['daemon']['pid'], self.daemon.pid())
             self.assertEqual(answer['daemon']['sessions'], 1)
             session, = answer['sessions']
             self.assertEqual(session['policy'], 'everything')

@@ -115,6 +115,10 @@ class Daemon:
     def wait_for_log(self, text):
         harness.wait_until(lambda: text in self.log(), f'the log says {text!r}')
 
+    def pid(self):
+        """The process that serves: the one that was started is its holder."""
+        return self.ask()['daemon']['pid']
+
     def client(self):
         return Client(self.socket)
 
@@ -269,6 +273,7 @@ class Refusals(Case):
     def setUpClass(cls):
         cls.daemon = Daemon(limits='handshake-timeout = 2')
         cls.daemon.start()
+        cls.pid = cls.daemon.pid()
 
     @classmethod
     def tearDownClass(cls):
@@ -341,7 +346,8 @@ class Refusals(Case):
 
     def test_descriptors(self):
         """descriptors that were not announced are refused, and closed"""
-        before = len(os.listdir(f'/proc/{self.daemon.process.pid}/fd')) if IS_ROOT else None
+        pid = self.pid
+        before = len(os.listdir(f'/proc/{pid}/fd')) if IS_ROOT else None
         with open('/dev/null', 'wb') as null:
             for count in (1, 2, 8):
                 self.refuses_packet('malformed', handover.hello('plain'), [null.fileno()] * count)
@@ -349,7 +355,7 @@ class Refusals(Case):
                 self.refuses_packet('malformed', handover.hello('plain', flags=flags))
         if IS_ROOT:
             harness.wait_until(lambda: len(os.listdir(
-                f'/proc/{self.daemon.process.pid}/fd')) == before, 'usherd has closed them')
+                f'/proc/{pid}/fd')) == before, 'usherd has closed them')
 
     def test_not_a_listener(self):
         """a descriptor that is no listener is refused: file, pipe, socket, pidfd"""
@@ -396,7 +402,7 @@ class Refusals(Case):
 
     def test_foreign_thread(self):
         """a thread that is not the client's is refused"""
-        for tid in (1, -1, 0, self.daemon.process.pid, 2**31 - 1):
+        for tid in (1, -1, 0, self.daemon.pid(), 2**31 - 1):
             with self.subTest(tid):
                 done = self.listener_of_child(lambda _tid, tid=tid: tid)
                 self.assertIn('is not one of the client', done)
@@ -567,8 +573,11 @@ class Life(Case):
         self.assertEqual(again.returncode, 1)
         self.assertIn('is served by another usherd', again.stderr)
         self.answers(first)
+        serving = first.pid()
         first.process.kill()
         first.process.wait()
+        first.wait_for_log('holder was killed')
+        os.kill(serving, signal.SIGKILL)
         self.assertTrue(first.socket.exists())
         with first:
             harness.wait_until(lambda: first.log().count('serves ') == 2, 'the second serves')

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/record.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/session.h"
+
+/* Under which names descriptors stand in a record. */
+static const struct descriptor {
+	const char *name;
+	size_t offset;
+	bool is_required;
+} descriptors[] = {
+	{"listener", offsetof(struct session, listener), true},
+	{"memory", offsetof(struct session, memory_fd), true},
+	{"snapshot", offsetof(struct session, snapshot), true},
+	{"log", offsetof(struct session, log), false},
+	{"verbose", offsetof(struct session, verbose), false},
+	{"audit", offsetof(struct session, audit), false},
+};
+
+/* The numbers and strings of a record. */
+static const struct number {
+	const char *name;
+	size_t offset, size;
+} numbers[] = {
+#define NUMBER(name, member)                                                                     \
+	{                                                                                        \
+		name, offsetof(struct session, member), sizeof(((struct session *)NULL)->member) \
+	}
+	NUMBER("id", id),
+	NUMBER("tid", tid),
+	NUMBER("started", started),
+	NUMBER("pid", peer.pid),
+	NUMBER("uid", peer.uid),
+	NUMBER("gid", peer.gid),
+	NUMBER("capabilities", peer.capabilities),
+	NUMBER("process_started", peer.started),
+#undef NUMBER
+};
+
+static const struct string {
+	const char *name;
+	size_t offset;
+	bool is_required;
+} strings[] = {
+	{"policy", offsetof(struct session, policy), true},
+	{"command", offsetof(struct session, command), true},
+	{"user", offsetof(struct session, user), false},
+};
+
+static void *member(const struct session *session, size_t offset)
+{
+	return (char *)session + offset;
+}
+
+size_t record_descriptors(const struct session *session, int *fds)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < array_length(descriptors); i++) {
+		int fd = *(int *)member(session, descriptors[i].offset);
+		if (fd >= 0) {
+			fds[count++] = fd;
+		}
+	}
+	return count;
+}
+
+/* ---- writing ---- */
+
+static uint64_t get_number(const struct session *session, const struct number *number)
+{
+	const void *value = member(session, number->offset);
+
+	return number->size == sizeof(uint64_t) ? *(const uint64_t *)value
+						: *(const uint32_t *)value;
+}
+
+static struct json_object *list_groups(const struct peer *peer)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < peer->group_count; i++) {
+		json_object_array_add(list, json_object_new_uint64(peer->groups[i]));
+	}
+	return list;
+}
+
+static struct json_object *list_descriptors(const struct session *session)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < array_length(descriptors); i++) {
+		if (*(int *)member(session, descriptors[i].offset) >= 0) {
+			json_object_array_add(list, json_object_new_string(descriptors[i].name));
+		}
+	}
+	return list;
+}
+
+static char *to_text(struct json_object *record)
+{
+	char *text = strdup(json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN));
+
+	json_object_put(record);
+	return text;
+}
+
+char *record_write(const struct session *session)
+{
+	struct json_object *record = json_object_new_object();
+
+	json_object_object_add(record, "version", json_object_new_int(RECORD_VERSION));
+	for (size_t i = 0; i < array_length(numbers); i++) {
+		json_object_object_add(record, numbers[i].name,
+			json_object_new_uint64(get_number(session, &numbers[i])));
+	}
+	for (size_t i = 0; i < array_length(strings); i++) {
+		const char *value = *(char **)member(session, strings[i].offset);
+		if (value) {
+			json_object_object_add(
+				record, strings[i].name, json_object_new_string(value));
+		}
+	}
+	json_object_object_add(record, "groups", list_groups(&session->peer));
+	json_object_object_add(record, "descriptors", list_descriptors(session));
+	return to_text(record);
+}
+
+char *record_write_broker(pid_t pid)
+{
+	struct json_object *record = json_object_new_object();
+
+	json_object_object_add(record, "version", json_object_new_int(RECORD_VERSION));
+	json_object_object_add(record, "pid", json_object_new_int(pid));
+	return to_text(record);
+}
+
+/* ---- reading ---- */
+
+static int parse(const char *text, struct json_object **recordp)
+{
+	struct json_object *version, *record = json_tokener_parse(text);
+
+	if (!record || !json_object_object_get_ex(record, "version", &version)) {
+		json_object_put(record);
+		return -EBADMSG;
+	}
+	if (json_object_get_int(version) != RECORD_VERSION) {
+		json_object_put(record);
+		return -EPROTONOSUPPORT;
+	}
+	*recordp = record;
+	return 0;
+}
+
+static int read_number(
+	struct session *session, const struct number *number, struct json_object *record)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(record, number->name, &value) ||
+		!json_object_is_type(value, json_type_int)) {
+		return -EBADMSG;
+	}
+	if (number->size == sizeof(uint64_t)) {
+		*(uint64_t *)member(session, number->offset) = json_object_get_uint64(value);
+	} else {
+		*(uint32_t *)member(session, number->offset) =
+			(uint32_t)json_object_get_uint64(value);
+	}
+	return 0;
+}
+
+static int read_string(
+	struct session *session, const struct string *string, struct json_object *record)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(record, string->name, &value)) {
+		return string->is_required ? -EBADMSG : 0;
+	}
+	char *copy = strdup(json_object_get_string(value));
+	*(char **)member(session, string->offset) = copy;
+	return copy ? 0 : -ENOMEM;
+}
+
+static int read_groups(struct peer *peer, struct json_object *record)
+{
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(record, "groups", &list) ||
+		!json_object_is_type(list, json_type_array)) {
+		return -EBADMSG;
+	}
+	size_t count = json_object_array_length(list);
+	peer->groups = calloc(count + 1, sizeof(*peer->groups));
+	if (!peer->groups) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *group = json_object_array_get_idx(list, i);
+		peer->groups[peer->group_count++] = (gid_t)json_object_get_uint64(group);
+	}
+	return 0;
+}
+
+/* One that we do not know is of a later build, and closed by the caller. */
+static void take_descriptor(struct session *session, const char *name, int *fd)
+{
+	for (size_t i = 0; name && i < array_length(descriptors); i++) {
+		if (strcmp(descriptors[i].name, name) == 0) {
+			*(int *)member(session, descriptors[i].offset) = steal_fd(fd);
+		}
+	}
+}
+
+static int read_descriptors(
+	struct session *session, struct json_object *record, int *fds, size_t fd_count)
+{
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(record, "descriptors", &list) ||
+		!json_object_is_type(list, json_type_array) ||
+		json_object_array_length(list) != fd_count) {
+		return -EBADMSG;
+	}
+	for (size_t i = 0; i < fd_count; i++) {
+		take_descriptor(session, json_object_get_string(json_object_array_get_idx(list, i)),
+			&fds[i]);
+	}
+	for (size_t i = 0; i < array_length(descriptors); i++) {
+		if (descriptors[i].is_required &&
+			*(int *)member(session, descriptors[i].offset) < 0) {
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+static int read_members(
+	struct session *session, struct json_object *record, int *fds, size_t fd_count)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < array_length(numbers) && result == 0; i++) {
+		result = read_number(session, &numbers[i], record);
+	}
+	for (size_t i = 0; i < array_length(strings) && result == 0; i++) {
+		result = read_string(session, &strings[i], record);
+	}
+	if (result == 0) {
+		result = read_groups(&session->peer, record);
+	}
+	return result == 0 ? read_descriptors(session, record, fds, fd_count) : result;
+}
+
+int record_read(struct session *session, const char *text, int *fds, size_t fd_count)
+{
+	struct json_object *record = NULL;
+	int result = parse(text, &record);
+
+	for (size_t i = 0; i < array_length(descriptors); i++) {
+		*(int *)member(session, descriptors[i].offset) = -1;
+	}
+	session->peer.pidfd = -1;
+	if (result == 0) {
+		result = read_members(session, record, fds, fd_count);
+		json_object_put(record);
+	}
+	return result;
+}
+
+int record_read_broker(const char *text, pid_t *pid)
+{
+	struct json_object *value, *record = NULL;
+	int result = parse(text, &record);
+
+	if (result < 0) {
+		return result;
+	}
+	*pid = json_object_object_get_ex(record, "pid", &value) ? json_object_get_int(value) : 0;
+	json_object_put(record);
+	return *pid > 0 ? 0 : -EBADMSG;
+}
