@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/rendezvous.h"
 #include "client/run.h"
 #include "client/variables.h"
 #include "daemon/base/cleanup.h"
@@ -167,8 +168,9 @@ _Noreturn static void become_program(
 	int socket, const struct run_options *options, const struct handover_hello *hello)
 {
 	struct handover_failure failure = {.text = ""};
+	struct rendezvous rendezvous = {.socket = socket};
 
-	if (handover(socket, hello, &failure) < 0) {
+	if (handover(&rendezvous, hello, &failure) < 0) {
 		(void)fprintf(stderr, "usher: %s\n", failure.text);
 		_exit(EXIT_RUN);
 	}

@@ -21,6 +21,7 @@
 #include "client/commands.h"
 #include "client/landlock.h"
 #include "client/network.h"
+#include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -34,7 +35,9 @@ union packet {
 
 /* What the two threads share. Each field is written by one of them, once. */
 struct handover {
-	int socket;
+	struct rendezvous *rendezvous;
+	const struct handover_hello *hello;
+	const union packet *filter; /* what is loaded */
 	pid_t tid;
 	_Atomic int listener;  /* -1: the filter is not loaded yet */
 	_Atomic int probe;     /* -1: the probe has not been answered yet */
@@ -165,6 +168,79 @@ static void check_probe(struct handover *h)
 	close(fd);
 }
 
+/* The supervisor has died, and the next one may be on its way. */
+static bool is_lost(int error)
+{
+	return error == -ECONNRESET || error == -EPIPE;
+}
+
+static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
+{
+	int error = send_hello(h->rendezvous->socket, h->hello);
+
+	if (error < 0) {
+		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+	}
+	return receive(h->rendezvous->socket, WIRE_PHASE_FILTER, packet, failure);
+}
+
+/* HELLO and FILTER, with whoever is there; nothing has happened yet that could not be repeated. */
+static int ask_for_filter(
+	struct handover *h, union packet *packet, struct handover_failure *failure)
+{
+	int error = say_hello(h, packet, failure);
+
+	while (is_lost(error) && rendezvous_again(h->rendezvous) == 0) {
+		error = say_hello(h, packet, failure);
+	}
+	return error;
+}
+
+static int hand_listener_over(
+	struct handover *h, union packet *packet, struct handover_failure *failure)
+{
+	struct wire_listener message = {
+		.header = wire_header_make(WIRE_LISTENER, sizeof(message)), .tid = h->tid};
+	int listener = atomic_load(&h->listener);
+	int error = fdpass_send(h->rendezvous->socket, &message, sizeof(message), &listener, 1);
+
+	if (error < 0) {
+		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+	}
+	return receive(h->rendezvous->socket, WIRE_PHASE_READY, packet, failure);
+}
+
+/* The filter that is loaded stays: a next supervisor that wants another one cannot serve it. */
+static int dance_again(struct handover *h, union packet *packet, struct handover_failure *failure)
+{
+	int error = rendezvous_again(h->rendezvous);
+
+	if (error < 0) {
+		return fail(failure, -ENOTCONN, "usherd was killed and did not come back");
+	}
+	error = ask_for_filter(h, packet, failure);
+	if (error == 0 && (packet->header.size != h->filter->header.size ||
+				  memcmp(packet, h->filter, packet->header.size) != 0)) {
+		return fail(failure, -ESTALE,
+			"usherd was restarted meanwhile, and the policy is another now; try again");
+	}
+	return error;
+}
+
+/* LISTENER and READY, and all of it again if the supervisor dies before the end. */
+static int finish_dance(struct handover *h, union packet *packet, struct handover_failure *failure)
+{
+	int error = hand_listener_over(h, packet, failure);
+
+	while (is_lost(error)) {
+		error = dance_again(h, packet, failure);
+		if (error == 0) {
+			error = hand_listener_over(h, packet, failure);
+		}
+	}
+	return error;
+}
+
 static void *help(void *argument)
 {
 	struct handover *h = argument;
@@ -178,14 +254,10 @@ static void *help(void *argument)
 		free(packet);
 		return NULL;
 	}
-	struct wire_listener message = {
-		.header = wire_header_make(WIRE_LISTENER, sizeof(message)), .tid = h->tid};
-	int listener = atomic_load(&h->listener);
-	if (!packet || fdpass_send(h->socket, &message, sizeof(message), &listener, 1) < 0 ||
-		receive(h->socket, WIRE_PHASE_READY, packet, &failure) < 0) {
+	if (!packet || finish_dance(h, packet, &failure) < 0) {
 		die(packet ? failure.text : "out of memory");
 	}
-	close(listener);
+	close(atomic_load(&h->listener));
 	free(packet);
 	check_probe(h);
 	publish(&h->ready, 1);
@@ -285,7 +357,17 @@ static void probe_and_wait(struct handover *h)
 	wait_while(&h->ready, 0);
 }
 
-int handover(int socket, const struct handover_hello *hello, struct handover_failure *failure)
+static int lose_rights(const struct wire_filter *filter, struct handover_failure *failure)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	}
+	int error = enter_network(filter, failure);
+	return error == 0 ? confine_execution(filter, failure) : error;
+}
+
+int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
+	struct handover_failure *failure)
 {
 	/* Static: the helper may outlive our frame by a moment, until exec ends it. */
 	static struct handover h;
@@ -293,25 +375,22 @@ int handover(int socket, const struct handover_hello *hello, struct handover_fai
 	cleanup_free void *owned = packet;
 	pthread_t helper;
 
-	int error = packet ? send_hello(socket, hello) : -ENOMEM;
-	if (error < 0) {
-		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+	if (!packet) {
+		return fail(failure, -ENOMEM, "out of memory");
 	}
-	error = receive(socket, WIRE_PHASE_FILTER, packet, failure);
-	if (error < 0) {
-		return error;
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
-	}
-	error = enter_network(&packet->filter, failure);
+	h = (struct handover){.rendezvous = rendezvous,
+		.hello = hello,
+		.filter = packet,
+		.tid = gettid(),
+		.listener = -1,
+		.probe = -1};
+	int error = ask_for_filter(&h, packet, failure);
 	if (error == 0) {
-		error = confine_execution(&packet->filter, failure);
+		error = lose_rights(&packet->filter, failure);
 	}
 	if (error < 0) {
 		return error;
 	}
-	h = (struct handover){.socket = socket, .tid = gettid(), .listener = -1, .probe = -1};
 	error = -pthread_create(&helper, NULL, help, &h);
 	if (error < 0) {
 		return fail(failure, error, "a thread cannot be started: %s", strerror(-error));

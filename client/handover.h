@@ -11,6 +11,8 @@
 #pragma once
 
 #include <stddef.h>
+
+struct rendezvous;
 #include <stdint.h>
 
 struct handover_hello {
@@ -32,6 +34,10 @@ struct handover_failure {
  * negative errno with `failure` told: the calling thread is not filtered, but it may have lost
  * rights (no_new_privs, Landlock) or its network, and is good for nothing but to end. What fails
  * after the filter is loaded cannot be undone: it is told on stderr and the process ends with
- * EXIT_RUN. `socket` stays the caller's.
+ * EXIT_RUN. `rendezvous` stays the caller's.
+ *
+ * A supervisor that dies meanwhile is waited for, where it can come back, and the dance begins
+ * anew: up to READY nothing of it is lost, since the listener is ours until then.
  */
-int handover(int socket, const struct handover_hello *hello, struct handover_failure *failure);
+int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
+	struct handover_failure *failure);

@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
-#include "daemon/base/install.h"
 #include "daemon/policy/policy.h"
 
 #define DEFAULT_POLICY "default"
@@ -194,36 +192,14 @@ static char *command_line(char **command)
 	return fclose(stream) == 0 ? line : NULL;
 }
 
-/* A connected socket, or the errno of the last that was tried. */
-static int connect_to_daemon(void)
-{
-	int error = -ENOENT;
-
-	for (unsigned int i = 0;; i++) {
-		struct sockaddr_un address = {.sun_family = AF_UNIX};
-		cleanup_free char *path = install_socket_path(i);
-		if (!path) {
-			return error;
-		}
-		if (strlen(path) >= sizeof(address.sun_path)) {
-			continue;
-		}
-		memcpy(address.sun_path, path, strlen(path) + 1);
-		cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-			return steal_fd(&fd);
-		}
-		/* One that is there and does not answer tells more than one that is not there. */
-		error = errno == ENOENT && error != -ENOENT ? error : -errno;
-	}
-}
-
-static int daemon_run(
-	int socket, const struct run_options *options, const struct handover_hello *hello)
+static int daemon_run(struct rendezvous *rendezvous, const struct run_options *options,
+	const struct handover_hello *hello)
 {
 	struct handover_failure failure = {.text = ""};
+	int error = handover(rendezvous, hello, &failure);
 
-	if (handover(socket, hello, &failure) < 0) {
+	rendezvous_finish(rendezvous);
+	if (error < 0) {
 		(void)fprintf(stderr, "usher: %s\n", failure.text);
 		return EXIT_RUN;
 	}
@@ -241,14 +217,15 @@ static int choose_and_run(const struct run_options *options, const struct handov
 		return EXIT_RUN;
 	}
 	if (options->mode != RUN_EMBEDDED && is_name) {
-		cleanup_fd int socket = connect_to_daemon();
-		if (socket >= 0) {
-			return daemon_run(socket, options, hello);
+		struct rendezvous rendezvous;
+		int error = rendezvous_with_daemon(&rendezvous);
+		if (error == 0) {
+			return daemon_run(&rendezvous, options, hello);
 		}
 		if (options->mode == RUN_DAEMON) {
 			(void)fprintf(stderr,
 				"usher: usherd does not answer: %s; start it, or use --embedded\n",
-				strerror(-socket));
+				strerror(-error));
 			return EXIT_RUN;
 		}
 	}
