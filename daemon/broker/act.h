@@ -46,8 +46,8 @@ enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request);
 
 /*
- * Sees to it that the socket is of the network that the verdict says (outside.h), before it is used.
- * 0 or a negative errno.
+ * Sees to it that the socket is of the network that the verdict says (outside.h), before it is
+ * used. 0 or a negative errno.
  */
 int act_lead_outside(const struct broker *broker, struct request *request);
 

@@ -13,8 +13,8 @@
 
 static int pin_socket(const struct place *place)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS};
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_NO_SYMLINKS | (place->is_bound ? RESOLVE_NO_XDEV : 0)};
 
 	if (place->error) {
 		return -place->error;

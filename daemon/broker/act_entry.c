@@ -167,13 +167,40 @@ static int pin_first(const struct request *request, struct entry *entry)
 	return pin_entry(&request->place, entry);
 }
 
+/* As may_delete() of the kernel, but for sticky directories; then it is in use. */
+static int refuse_in_use(const struct place *place)
+{
+	long refused = syscall(
+		SYS_faccessat2, place->directory, "", W_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH);
+
+	return refused < 0 ? -errno : -EBUSY;
+}
+
+/* In a mount namespace of the target's own, which the kernel looks at only for who is in it. */
+static int check_mount_points(const struct request *request)
+{
+	switch (request->path.call->act) {
+	case PATH_UNLINK:
+	case PATH_RMDIR:
+	case PATH_RENAME:
+		return request->place.is_mount_point    ? refuse_in_use(&request->place)
+		       : request->second.is_mount_point ? refuse_in_use(&request->second)
+							: 0;
+	default:
+		return 0;
+	}
+}
+
 int act_on_entry(const struct broker *broker, struct request *request)
 {
 	bool has_second = request->path.call->path_second != NO_ARGUMENT;
 	bool repeated = recover_is_repeated(request);
-	struct entry from, entry = {.directory = -1, .name = ""};
-	int error = pin_first(request, &from);
+	struct entry from = {.directory = -1, .name = ""}, entry = from;
+	int error = check_mount_points(request);
 
+	if (error == 0) {
+		error = pin_first(request, &from);
+	}
 	if (error == 0) {
 		error = pin_entry(has_second ? &request->second : &request->place, &entry);
 	}

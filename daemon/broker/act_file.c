@@ -140,7 +140,8 @@ static int open_place(const struct broker *broker, struct request *request)
 
 	/* Ours are never inherited, and no terminal may become the broker's. */
 	how.flags |= O_CLOEXEC | O_NOCTTY;
-	how.resolve = (how.resolve & KEPT_RESOLVE_FLAGS) | RESOLVE_NO_SYMLINKS;
+	how.resolve = (how.resolve & KEPT_RESOLVE_FLAGS) | RESOLVE_NO_SYMLINKS |
+		      (place->is_bound ? RESOLVE_NO_XDEV : 0);
 	if (request->open.only_existing && is_exclusive(request)) {
 		return look_for(place);
 	}
@@ -150,6 +151,9 @@ static int open_place(const struct broker *broker, struct request *request)
 	}
 	if (request->verdict.action == POLICY_INJECT) {
 		return open_injected(request, how);
+	}
+	if (place->is_mount_point && is_exclusive(request)) {
+		return -EEXIST;
 	}
 	if (place->kind == PLACE_OBJECT) {
 		return open_object(broker, place->object, how);
@@ -181,6 +185,10 @@ static enum act_outcome judge_attempt(struct worker *worker, struct request *req
 			close(result);
 			return ACT_TAKE_LONG_WAY;
 		}
+	}
+	/* Another mount has come over it. */
+	if (result == -EXDEV && place->is_bound && !(request->open.how.resolve & RESOLVE_NO_XDEV)) {
+		return ACT_TAKE_LONG_WAY;
 	}
 	/* The last component was no link when we walked: somebody has put one there since. */
 	if (result == -ELOOP && place->kind == PLACE_NAME && follows_links(request)) {

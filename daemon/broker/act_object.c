@@ -201,9 +201,12 @@ static int act_readlink(struct request *request, const struct object *object)
 		return path->is_descriptor ? -ENOENT : -EINVAL;
 	}
 	if (request->place.kind == PLACE_NAME &&
-		procfs_link_kind(request, object->fd, request->place.directory, request->place.name,
-			path->text, sizeof(path->text)) == PROCFS_TEXT) {
+		procfs_link_kind(object->broker, request, object->fd, request->place.directory,
+			request->place.name, path->text, sizeof(path->text)) == PROCFS_TEXT) {
 		size_t length = strlen(path->text);
+		if (length == 0) {
+			return -ENOENT;
+		}
 		length = length < path->data_size ? length : path->data_size;
 		memcpy(path->data, path->text, length);
 		return filled(request, (int)length);

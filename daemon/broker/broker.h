@@ -14,6 +14,7 @@
 #include "usher/session.h"
 
 struct audit;
+struct mounts;
 struct outside;
 struct workers;
 
@@ -27,10 +28,12 @@ struct broker {
 	struct workers *workers;
 	struct identity identity; /* our own */
 	pid_t first;              /* the session's first process, whose descendants belong to it */
+	unsigned int pid_levels;  /* pid namespaces that it has a number in, from ours on */
 	int root;                 /* the session's root, O_PATH; names are told from here */
 	char *root_name;          /* "" where it is our own root */
 	bool protects_symlinks;   /* fs.protected_symlinks */
 	struct outside *outside;  /* NULL: the session lives in our network, or wants none of it */
+	struct mounts *mounts;    /* of the session's first mount namespace */
 	int proc_fds;             /* /proc/self/fd, O_PATH: how a pinned object is opened again */
 };
 

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "daemon/broker/admit.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/path_call.h"
+#include "daemon/broker/procfs_number.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -17,6 +19,9 @@
 static const struct policy_verdict allowed_without_rule = {.action = POLICY_ALLOW};
 static const struct policy_verdict denied_without_rule = {
 	.action = POLICY_DENY, .error = EPERM, .log = true};
+/* What has no name that a rule could be about. */
+static const struct policy_verdict denied_without_name = {
+	.action = POLICY_DENY, .error = EACCES, .log = true};
 
 /*
  * An open that may create asks for `create` only if it does: where that alone is denied, what
@@ -29,6 +34,10 @@ static void decide_open(const struct broker *broker, struct request *request)
 	const char *path = request->place.path;
 
 	open->only_existing = open->made_before = false;
+	if (request->place.unknown) {
+		request->verdict = denied_without_name;
+		return;
+	}
 	if (request->place.nameless) {
 		request->verdict = allowed_without_rule;
 		return;
@@ -173,11 +182,19 @@ static void decide_path(const struct broker *broker, struct request *request)
 	const struct path_call *call = request->path.call;
 
 	request->verdict = allowed_without_rule;
+	request->path.no_replace = false;
+	if ((request->place.unknown && !is_free(request)) || request->second.unknown) {
+		request->verdict = denied_without_name;
+		return;
+	}
 	if (call->operations && !is_free(request)) {
 		request->verdict =
 			policy_decide_file(broker->policy, call->operations, request->place.path);
 	}
-	if (!lets(&request->verdict) || call->path_second == NO_ARGUMENT) {
+	/* What only the session has is not linked with or moved to what others have: the kernel
+	 * answers. */
+	if (!lets(&request->verdict) || call->path_second == NO_ARGUMENT ||
+		request->second.nameless) {
 		return;
 	}
 	request->verdict = call->act == PATH_RENAME ? decide_rename(broker, request)
@@ -203,12 +220,16 @@ static void decide_address(const struct broker *broker, struct request *request)
 	if (address->operation == 0) {
 		return;
 	}
+	if (endpoint->kind == ENDPOINT_UNIX_PATH && request->place.unknown) {
+		request->verdict = denied_without_name;
+		return;
+	}
 	if (endpoint->kind == ENDPOINT_UNIX_PATH) {
 		endpoint->path = request->place.path;
 	}
 	request->verdict = policy_decide_endpoint(broker->policy, address->operation, endpoint);
 	if (request->call == CALL_BIND && endpoint->kind == ENDPOINT_UNIX_PATH &&
-		lets(&request->verdict)) {
+		!request->place.nameless && lets(&request->verdict)) {
 		request->verdict = decide_made(broker, request, request->verdict);
 	}
 }
@@ -218,9 +239,19 @@ static void decide_reach(const struct broker *broker, struct request *request)
 {
 	const struct seccomp_data *data = &request->slot->notification.data;
 	pid_t pid = (pid_t)data->args[data->nr == __NR_ptrace ? 1 : 0];
+	unsigned int levels = procfs_levels(request->tid);
 
-	request->verdict = target_descends_from(pid, broker->first) ? allowed_without_rule
-								    : denied_without_rule;
+	/* In a pid namespace of its own the caller sees nobody else; in one that was there before
+	 * us numbers mean processes that we do not know by them. */
+	bool is_of_session = levels > broker->pid_levels ||
+			     (levels == 1 && target_descends_from(pid, broker->first));
+	request->verdict = is_of_session ? allowed_without_rule : denied_without_rule;
+}
+
+static bool decide_mount(const struct broker *broker, const struct request *request)
+{
+	return request->slot->notification.data.nr == __NR_setns ? admit_namespace(broker, request)
+								 : admit_mount(broker, request);
 }
 
 void decide(const struct broker *broker, struct request *request)
@@ -246,6 +277,10 @@ void decide(const struct broker *broker, struct request *request)
 		break;
 	case CALL_PATH:
 		decide_path(broker, request);
+		break;
+	case CALL_MOUNT:
+		request->verdict =
+			decide_mount(broker, request) ? allowed_without_rule : denied_without_rule;
 		break;
 	case CALL_HARMLESS:
 	case CALL_NOTHING:

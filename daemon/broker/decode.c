@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/admit.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_address.h"
 #include "daemon/broker/decode_message.h"
@@ -30,6 +31,12 @@
 			O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | TMPFILE_BIT) |       \
 		LARGEFILE_BIT)
 #define PAGE_BYTES 4096u
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442 /* Linux 5.12; the same on all architectures, as is the next */
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
 #ifndef OPEN_HOW_SIZE_VER0
 #define OPEN_HOW_SIZE_VER0 24 /* not exported to user space */
 #endif
@@ -207,6 +214,23 @@ static int decode_forget(
 	return 0;
 }
 
+static int decode_mount(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	(void)data;
+	request->call = CALL_MOUNT;
+	return 0;
+}
+
+static int decode_setns(
+	const struct broker *broker, struct request *request, const struct seccomp_data *data)
+{
+	(void)broker;
+	request->call = admit_is_asked((unsigned int)data->args[1]) ? CALL_MOUNT : CALL_FORGET;
+	return 0;
+}
+
 static int decode_seccomp(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
 {
@@ -237,9 +261,19 @@ static const struct decoder {
 	{SYS_ptrace, decode_reach},
 	{SYS_process_vm_readv, decode_reach},
 	{SYS_process_vm_writev, decode_reach},
+	{SYS_mount, decode_mount},
+	{SYS_umount2, decode_mount},
+	{SYS_move_mount, decode_mount},
+	{SYS_mount_setattr, decode_mount},
+	{SYS_open_tree, decode_mount},
+	{SYS_open_tree_attr, decode_mount},
+	{SYS_fsopen, decode_mount},
+	{SYS_fspick, decode_mount},
+	{SYS_fsconfig, decode_mount},
+	{SYS_fsmount, decode_mount},
+	{SYS_pivot_root, decode_mount},
 	{SYS_chroot, decode_forget},
-	{SYS_pivot_root, decode_forget},
-	{SYS_setns, decode_forget},
+	{SYS_setns, decode_setns},
 	{SYS_unshare, decode_forget},
 	{SYS_clone, decode_forget},
 	{SYS_epoll_create, decode_forget},

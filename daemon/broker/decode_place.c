@@ -14,6 +14,7 @@ void decode_place_clear(struct place *place)
 	place->directory = place->object = -1;
 	place->directory_owned = false;
 	place->error = 0;
+	place->nameless = place->unknown = place->is_bound = place->is_mount_point = false;
 	place->path[0] = '\0';
 }
 

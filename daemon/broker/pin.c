@@ -12,9 +12,10 @@
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
 
-static int open_path(int directory, const char *name, uint64_t flags)
+static int open_path(int directory, const char *name, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_SYMLINKS};
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | flags, .resolve = RESOLVE_NO_SYMLINKS | resolve};
 	int fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
 
 	return fd < 0 ? -errno : fd;
@@ -40,11 +41,11 @@ static int open_parent(const struct place *place, const char *last)
 	size_t length = (size_t)(last - place->name);
 
 	if (length == 0) {
-		return open_path(place->directory, ".", O_DIRECTORY);
+		return open_path(place->directory, ".", O_DIRECTORY, 0);
 	}
 	memcpy(parent, place->name, length);
 	parent[length] = '\0';
-	return open_path(place->directory, parent, O_DIRECTORY);
+	return open_path(place->directory, parent, O_DIRECTORY, 0);
 }
 
 int pin_entry(const struct place *place, struct entry *entry)
@@ -82,8 +83,9 @@ int pin_object(const struct place *place, bool follow, int *object)
 	}
 	/* After the long way a link in the last place is one that is not to be followed. */
 	bool meets_links = place->provisional || follow;
-	*object = open_path(place->directory, place->name, follow ? 0 : O_NOFOLLOW);
-	if (*object == -ELOOP && meets_links) {
+	*object = open_path(place->directory, place->name, follow ? 0 : O_NOFOLLOW,
+		place->is_bound ? RESOLVE_NO_XDEV : 0);
+	if ((*object == -ELOOP && meets_links) || (*object == -EXDEV && place->is_bound)) {
 		return PIN_LINK_MET;
 	}
 	if (*object < 0) {

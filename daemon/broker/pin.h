@@ -16,9 +16,9 @@ struct entry {
 	const char *name; /* in the place */
 };
 
-/* An outcome beside 0 and a negative errno. */
-#define PIN_LINK_MET \
-	1 /* the provisional name had a link in it, or lies in a procfs: the long way */
+/* An outcome beside 0 and a negative errno, upon which the long way is to be gone: the provisional
+ * name had a link in it, or lies in a procfs; or another mount has come over it. */
+#define PIN_LINK_MET 1
 
 /* 0, PIN_LINK_MET, or a negative errno. Ended by pin_release_entry(). */
 int pin_entry(const struct place *place, struct entry *entry);

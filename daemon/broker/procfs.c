@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/path_call.h"
+#include "daemon/broker/procfs_number.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -29,14 +32,6 @@ bool procfs_is(int fd)
 	struct statfs filesystem;
 
 	return fstatfs(fd, &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
-}
-
-static pid_t tgid_of(struct request *request)
-{
-	if (request->tgid == 0) {
-		request->tgid = target_tgid(request->tid);
-	}
-	return request->tgid;
 }
 
 /* The kernel says what is magic: it refuses to follow it when asked to. */
@@ -52,63 +47,56 @@ static bool is_magic(int directory, const char *name)
 	return fd < 0 && (errno == ELOOP || errno == EACCES);
 }
 
-enum procfs_link procfs_link_kind(struct request *request, int fd, int directory, const char *name,
-	char *text, size_t capacity)
+/* The text of "self" or "thread-self". */
+static enum procfs_link tell_caller(
+	const struct procfs_caller *caller, bool is_thread, char *text, size_t capacity)
 {
+	if (caller->tgid <= 0) {
+		text[0] = '\0'; /* as the kernel has it: the link is there, and leads nowhere */
+	} else if (is_thread) {
+		(void)snprintf(text, capacity, "%d/task/%d", caller->tgid, caller->tid);
+	} else {
+		(void)snprintf(text, capacity, "%d", caller->tgid);
+	}
+	return PROCFS_TEXT;
+}
+
+enum procfs_link procfs_link_kind(const struct broker *broker, struct request *request, int fd,
+	int directory, const char *name, char *text, size_t capacity)
+{
+	bool is_thread = strcmp(name, "thread-self") == 0;
 	struct stat st;
 
 	if (!procfs_is(fd)) {
 		return PROCFS_NO_LINK;
 	}
-	if (fstat(directory, &st) == 0 && st.st_ino == PROC_ROOT_INODE) {
-		if (strcmp(name, "self") == 0) {
-			(void)snprintf(text, capacity, "%d", tgid_of(request));
-			return PROCFS_TEXT;
-		}
-		if (strcmp(name, "thread-self") == 0) {
-			(void)snprintf(
-				text, capacity, "%d/task/%d", tgid_of(request), request->tid);
-			return PROCFS_TEXT;
-		}
+	if ((is_thread || strcmp(name, "self") == 0) && fstat(directory, &st) == 0 &&
+		st.st_ino == PROC_ROOT_INODE) {
+		struct procfs_caller caller = procfs_find_caller(broker, request, directory);
+		return tell_caller(&caller, is_thread, text, capacity);
 	}
 	return is_magic(directory, name) ? PROCFS_MAGIC : PROCFS_NO_LINK;
 }
 
-/* As ourselves for a moment. Who cannot go back must not go on. */
-static void become_broker(const struct broker *broker, const struct request *request)
-{
-	if (request->identity != &broker->identity &&
-		identity_assume(&broker->identity, request->identity) < 0) {
-		abort();
-	}
-}
-
-static void become_target(const struct broker *broker, const struct request *request)
-{
-	if (request->identity != &broker->identity &&
-		identity_assume(request->identity, &broker->identity) < 0) {
-		abort();
-	}
-}
-
-/* How many levels `directory` lies below the root of its mount, or a negative errno. */
-static int depth_in_mount(int directory)
+/* The root of the mount that `directory` lies in, and how many levels above it: a descriptor or a
+ * negative errno. */
+static int open_mount_root(int directory, int *depth)
 {
 	cleanup_fd int at = openat(directory, ".", O_PATH | O_CLOEXEC);
 
-	for (int depth = 0; at >= 0 && depth < DEPTH_MAX; depth++) {
+	for (*depth = 0; at >= 0 && *depth < DEPTH_MAX; (*depth)++) {
 		struct statx st;
 		if (statx(at, "", AT_EMPTY_PATH, STATX_INO, &st) < 0) {
 			return -errno;
 		}
 		if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
-			return depth;
+			return steal_fd(&at);
 		}
 		int up = openat(at, "..", O_PATH | O_CLOEXEC);
 		close(at);
 		at = up;
 	}
-	return -ELOOP;
+	return at < 0 ? -errno : -ELOOP;
 }
 
 /* Cuts `levels` components off the end of the first `length` bytes of `path`: what is left's
@@ -161,11 +149,32 @@ enum owner {
 	OWNER_NOBODY, /* there is no such process */
 };
 
-static enum owner owner_of(const struct broker *broker, struct request *request, pid_t pid)
+/* One whose numbers are not ours: only what is made in the session has none but its processes. */
+static enum owner owner_elsewhere(const struct procfs_caller *caller, int root, pid_t pid)
 {
-	pid_t tgid = tgid_of(request);
+	char path[64];
 
-	if (pid == tgid || (tgid > 0 && is_thread_of(tgid, pid))) {
+	(void)snprintf(path, sizeof(path), "%d/task/%d", caller->tgid, pid);
+	if (pid == caller->tgid || faccessat(root, path, F_OK, 0) == 0) {
+		return OWNER_CALLER;
+	}
+	(void)snprintf(path, sizeof(path), "%d", pid);
+	if (faccessat(root, path, F_OK, 0) < 0) {
+		return OWNER_NOBODY;
+	}
+	return caller->is_of_session ? OWNER_SESSION : OWNER_OUTSIDE;
+}
+
+/* Of `pid` in the procfs whose root directory is `root`. */
+static enum owner owner_of(
+	const struct broker *broker, struct request *request, int root, pid_t pid)
+{
+	struct procfs_caller caller = procfs_find_caller(broker, request, root);
+
+	if (!caller.is_ours) {
+		return owner_elsewhere(&caller, root, pid);
+	}
+	if (pid == caller.tgid || (caller.tgid > 0 && is_thread_of(caller.tgid, pid))) {
 		return OWNER_CALLER;
 	}
 	if (is_thread_of(getpid(), pid)) {
@@ -195,7 +204,7 @@ static bool is_looked_at(const struct request *request)
 }
 
 /* Judges by the text below the mount's root, which is the first `prefix` bytes of `path`. */
-static int judge_below(const struct broker *broker, struct request *request, char *path,
+static int judge_below(const struct broker *broker, struct request *request, int root, char *path,
 	size_t prefix, bool follows)
 {
 	const char *below = path + prefix;
@@ -208,7 +217,7 @@ static int judge_below(const struct broker *broker, struct request *request, cha
 	if ((*rest != '/' && *rest != '\0') || pid <= 0 || pid > INT32_MAX) {
 		return 0;
 	}
-	switch (owner_of(broker, request, (pid_t)pid)) {
+	switch (owner_of(broker, request, root, (pid_t)pid)) {
 	case OWNER_CALLER:
 		write_self(path, prefix, (size_t)(rest - below - 1));
 		return 0;
@@ -228,6 +237,28 @@ static int judge_below(const struct broker *broker, struct request *request, cha
 		       : -EACCES;
 }
 
+/*
+ * In a mount namespace of its own a target may have a procfs anywhere, or a part of one. Its files
+ * are called as everybody knows them, so the first `prefix` bytes become "/proc".
+ */
+static int write_usual(const struct request *request, int directory, char *path, size_t *prefix)
+{
+	static const char usual[] = "/proc";
+	char name[NAME_ROOM], root[NAME_ROOM];
+
+	if (mounts_root_of(request, directory, root, sizeof(root)) < 0) {
+		return -EACCES;
+	}
+	int length = snprintf(name, sizeof(name), "%s%s%s", usual,
+		strcmp(root, "/") == 0 ? "" : root, path + *prefix);
+	if (length < 0 || (size_t)length >= sizeof(name)) {
+		return -ENAMETOOLONG;
+	}
+	memcpy(path, name, (size_t)length + 1);
+	*prefix = sizeof(usual) - 1;
+	return 0;
+}
+
 static int judge(const struct broker *broker, struct request *request, int directory, char *path,
 	bool follows)
 {
@@ -236,19 +267,25 @@ static int judge(const struct broker *broker, struct request *request, int direc
 	if (!procfs_is(directory)) {
 		return 0;
 	}
-	int depth = depth_in_mount(directory);
-	if (depth < 0) {
+	int depth;
+	cleanup_fd int root = open_mount_root(directory, &depth);
+	if (root < 0) {
 		/* A directory that only its own process may look into. */
-		become_broker(broker, request);
-		depth = depth_in_mount(directory);
-		become_target(broker, request);
+		assume_broker(broker, request);
+		root = open_mount_root(directory, &depth);
+		assume_target(broker, request);
 	}
-	if (depth < 0 ||
-		name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
+	if (root < 0 || name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
 		return -EACCES;
 	}
 	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
-	return judge_below(broker, request, path, prefix, follows);
+	if (mounts_is_foreign(broker, directory)) {
+		int error = write_usual(request, directory, path, &prefix);
+		if (error < 0) {
+			return error;
+		}
+	}
+	return judge_below(broker, request, root, path, prefix, follows);
 }
 
 int procfs_judge(const struct broker *broker, struct request *request, int directory, char *path)
@@ -282,11 +319,26 @@ static int open_parent(
 	return fd >= 0 && same_mount(fd, object) ? steal_fd(&fd) : -EACCES;
 }
 
+/* A directory of a procfs that is mounted for itself. */
+static bool is_foreign_root(const struct broker *broker, int object)
+{
+	int depth;
+	cleanup_fd int root =
+		mounts_is_foreign(broker, object) ? open_mount_root(object, &depth) : -1;
+
+	return root >= 0 && depth == 0;
+}
+
 int procfs_judge_object(
 	const struct broker *broker, struct request *request, int object, char *path)
 {
 	if (!procfs_is(object)) {
 		return 0;
+	}
+	if (is_foreign_root(broker, object)) {
+		size_t prefix = strlen(path);
+		int error = write_usual(request, object, path, &prefix);
+		return error < 0 ? error : judge_below(broker, request, object, path, prefix, true);
 	}
 	cleanup_fd int parent = open_parent(broker, request, object, path);
 	return parent < 0 ? parent : judge(broker, request, parent, path, true);
@@ -326,10 +378,14 @@ static bool is_own_descriptors(const char *path)
 static int open_as_broker(const struct broker *broker, const struct request *request, int directory,
 	const char *name, int flags)
 {
-	become_broker(broker, request);
-	int fd = openat(directory, name, flags | O_CLOEXEC);
+	/* A look may lead elsewhere, and what it leads to is looked at again; an open may not. */
+	struct open_how how = {.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+		.resolve = flags & O_PATH ? 0 : RESOLVE_NO_XDEV};
+
+	assume_broker(broker, request);
+	int fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
 	int error = fd < 0 ? -errno : fd;
-	become_target(broker, request);
+	assume_target(broker, request);
 	return error;
 }
 

@@ -21,8 +21,8 @@ enum procfs_link {
 };
 
 /* What the link `fd`, called `name` in `directory`, is. */
-enum procfs_link procfs_link_kind(struct request *request, int fd, int directory, const char *name,
-	char *text, size_t capacity);
+enum procfs_link procfs_link_kind(const struct broker *broker, struct request *request, int fd,
+	int directory, const char *name, char *text, size_t capacity);
 
 /* Follows a magic link for the target. An O_PATH descriptor, or a negative errno. */
 int procfs_follow(

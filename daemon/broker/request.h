@@ -38,6 +38,7 @@ enum call {
 	CALL_HARMLESS, /* only numbers after all */
 	CALL_NOTHING,  /* succeeds without doing anything */
 	CALL_REACH,    /* ptrace and its kin: gets hold of another process */
+	CALL_MOUNT,    /* gives files other names, or leads where they have others: admit.h */
 	CALL_FORGET,   /* changes ids, root or namespace: noted, and continued */
 	CALL_PROBE,    /* see wire.h */
 	CALL_UNKNOWN
@@ -125,7 +126,11 @@ struct place {
 	bool provisional; /* nobody has looked yet whether a link is in the name */
 	bool may_wait;    /* opening it can take for ever */
 	bool nameless; /* the object has no path: a pipe, a memfd ... that a process of the session
-			  holds */
+			  holds; or one that only the session has (mounts.h) */
+	bool unknown;  /* nobody can tell its name: denied */
+	bool is_bound; /* what is to be acted on lies in one mount: another one that is put over it
+			  is not */
+	bool is_mount_point;    /* in the target's own mount namespace */
 	bool on_virtual_device; /* a filesystem without a disk, which may be a procfs */
 	bool is_tty_alias;      /* /dev/tty: the controlling terminal of who opens it */
 	int error;              /* the name leads nowhere: positive errno */

@@ -11,6 +11,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
@@ -43,6 +44,12 @@ void resolve_note_kind(struct place *place, const struct stat *st)
 	place->may_wait = S_ISFIFO(st->st_mode) || (device && major(st->st_rdev) != MEMORY_MAJOR);
 }
 
+/* What is no entry of its own: "/", ".", "..", "../". */
+static bool is_dots(const char *name)
+{
+	return strcmp(name, "/") == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 /* An object of a memory filesystem without a name: whoever reaches it by /proc/PID/fd holds it
  * already. */
 static bool is_nameless(int object, const char *kernels_word)
@@ -53,6 +60,17 @@ static bool is_nameless(int object, const char *kernels_word)
 						 fstat(object, &st) == 0 && st.st_nlink == 0);
 }
 
+/* An answer of mounts.h. */
+static int take_answer(struct place *place, int answer)
+{
+	if (answer < 0) {
+		return answer;
+	}
+	place->nameless = answer == MOUNTS_PRIVATE;
+	place->unknown = answer == MOUNTS_UNKNOWN;
+	return 0;
+}
+
 static int name_object(const struct broker *broker, struct request *request, struct place *place)
 {
 	int error = name_of_fd(broker, place->object, place->path, sizeof(place->path));
@@ -61,8 +79,42 @@ static int name_object(const struct broker *broker, struct request *request, str
 		return error;
 	}
 	place->nameless = is_nameless(place->object, place->path);
-	return place->nameless ? 0
-			       : procfs_judge_object(broker, request, place->object, place->path);
+	if (place->nameless) {
+		return 0;
+	}
+	if (mounts_is_foreign(broker, place->object) && !procfs_is(place->object)) {
+		return take_answer(place, mounts_name(broker, request, place->object, place->path,
+						  sizeof(place->path)));
+	}
+	return procfs_judge_object(broker, request, place->object, place->path);
+}
+
+/*
+ * In a mount namespace of the target's own. What leads nowhere is told by where the way ended; a
+ * name beyond that is only text.
+ */
+static int name_foreign(const struct broker *broker, struct request *request, struct place *place)
+{
+	char *path = place->path, entry[NAME_ROOM];
+	size_t capacity = sizeof(place->path);
+	int error = name_of_fd(broker, place->directory, path, capacity);
+
+	if (error < 0) {
+		return error;
+	}
+	memcpy(entry, place->name, strlen(place->name) + 1);
+	name_trim(entry);
+	/* What something is mounted on is nobody's to act on; only its name is asked about. */
+	if (place->error == 0 && !place->is_mount_point && !is_dots(entry)) {
+		return take_answer(place, mounts_name_entry(broker, request, place->directory,
+						  entry, path, capacity));
+	}
+	error = take_answer(place, mounts_name(broker, request, place->directory, path, capacity));
+	if (error == 0 && strcmp(entry, ".") != 0) {
+		error = name_append(path, capacity, place->name);
+		name_normalise(path);
+	}
+	return error;
 }
 
 /* Tells the policy's name of a place that the long way has found. */
@@ -70,6 +122,10 @@ static int name_place(const struct broker *broker, struct request *request, stru
 {
 	if (place->kind == PLACE_OBJECT) {
 		return name_object(broker, request, place);
+	}
+	place->is_bound = mounts_is_foreign(broker, place->directory);
+	if (place->is_bound && !procfs_is(place->directory)) {
+		return name_foreign(broker, request, place);
 	}
 	int error = name_of_fd(broker, place->directory, place->path, sizeof(place->path));
 	if (error == 0 && strcmp(place->name, ".") != 0) {
@@ -103,7 +159,7 @@ static bool clean_name(const struct broker *broker, struct place *place, const c
 		memcpy(place->path, place->name_room, strlen(place->name_room) + 1);
 	} else {
 		place->name += absolute;
-		if (place->name[0] == '\0' ||
+		if (place->name[0] == '\0' || mounts_is_foreign(broker, base) ||
 			name_of_fd(broker, base, place->path, sizeof(place->path)) < 0 ||
 			name_append(place->path, sizeof(place->path), place->name) < 0) {
 			return false;
@@ -180,7 +236,7 @@ static void clear(struct place *place)
 	place->kind = PLACE_NAME;
 	place->error = 0;
 	place->may_wait = place->is_tty_alias = place->nameless = false;
-	place->on_virtual_device = false;
+	place->on_virtual_device = place->unknown = place->is_bound = place->is_mount_point = false;
 }
 
 int resolve_place(const struct broker *broker, struct request *request, const char *path,
@@ -219,9 +275,9 @@ int resolve_descriptor(const struct broker *broker, struct request *request)
 {
 	struct place *place = &request->place;
 
+	clear(place);
 	place->kind = PLACE_OBJECT;
-	place->error = 0;
-	place->provisional = place->may_wait = place->is_tty_alias = place->nameless = false;
+	place->provisional = false;
 	place->object = fcntl(place->start, F_DUPFD_CLOEXEC, 0);
 	return place->object < 0 ? -errno : name_object(broker, request, place);
 }

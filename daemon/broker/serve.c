@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/broker/act.h"
+#include "daemon/broker/admit.h"
 #include "daemon/broker/answer.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/broker.h"
@@ -184,11 +186,11 @@ static int resolve_request(
 /* Arguments that are only numbers: the kernel itself does it, we remember that it was done. */
 static enum act_outcome act_forget(const struct broker *broker, struct request *request)
 {
+	const struct seccomp_data *data = &request->slot->notification.data;
 	uint32_t facts = SESSION_IDS_VARY;
 
-	switch (request->slot->notification.data.nr) {
+	switch (data->nr) {
 	case SYS_chroot:
-	case SYS_pivot_root:
 		facts = SESSION_ROOTS_VARY;
 		break;
 	case SYS_epoll_create:
@@ -196,9 +198,13 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 		facts = SESSION_EPOLLS;
 		break;
 	case SYS_setns:
+		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
+		facts |= admit_is_asked((unsigned int)data->args[1]) ? SESSION_MOUNTS_VARY : 0;
+		break;
 	case SYS_unshare:
 	case SYS_clone:
 		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
+		facts |= data->args[0] & CLONE_NEWNS ? SESSION_MOUNTS_VARY : 0;
 		break;
 	default:
 		break;
@@ -211,6 +217,16 @@ static enum act_outcome refuse(struct request *request, int error)
 {
 	request->result = error;
 	return ACT_DONE;
+}
+
+/* Who may change mounts has a namespace of its own, which is known already. */
+static enum act_outcome act_mount(const struct broker *broker, struct request *request)
+{
+	if (request->verdict.action != POLICY_ALLOW) {
+		return refuse(request, -request->verdict.error);
+	}
+	return request->slot->notification.data.nr == SYS_setns ? act_forget(broker, request)
+								: ACT_CONTINUE;
 }
 
 /* A negative number would be a process group's, and that of a dead thread may be another's. */
@@ -257,6 +273,8 @@ static enum act_outcome act(
 		return refuse(request, 0);
 	case CALL_FORGET:
 		return act_forget(broker, request);
+	case CALL_MOUNT:
+		return act_mount(broker, request);
 	case CALL_PROBE:
 		return refuse(request, -EINVAL);
 	case CALL_UNKNOWN:

@@ -18,9 +18,11 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
+#include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
+#include "daemon/broker/procfs_number.h"
 #include "daemon/broker/target.h"
 
 #define PROBE_TIMEOUT_MS 10000
@@ -55,6 +57,11 @@ static int find_root(struct broker *broker, pid_t tid)
 
 	broker->root_name = strdup("");
 	cleanup_fd int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Where the first thread stands when a broker has died, it may have gone since. */
+	if (broker->root_name && own >= 0 && broker_knows(broker, SESSION_ROOT_IS_OURS)) {
+		broker->root = steal_fd(&own);
+		return 0;
+	}
 	cleanup_fd int root = target_open_root(tid);
 	if (!broker->root_name || own < 0 || root < 0) {
 		return own < 0 ? -errno : root < 0 ? root : -ENOMEM;
@@ -65,6 +72,7 @@ static int find_root(struct broker *broker, pid_t tid)
 	}
 	if (ours.stx_ino == theirs.stx_ino && ours.stx_mnt_id == theirs.stx_mnt_id) {
 		broker->root = steal_fd(&own);
+		atomic_fetch_or(&broker->memory->facts, SESSION_ROOT_IS_OURS);
 		return 0;
 	}
 	atomic_fetch_or(&broker->memory->facts, SESSION_ROOTS_VARY);
@@ -147,7 +155,11 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 	}
 	int error = identity_read(&broker->identity, gettid());
 	if (error == 0) {
+		error = mounts_new(&broker->mounts);
+	}
+	if (error == 0) {
 		broker->first = target_tgid(tid);
+		broker->pid_levels = procfs_levels(tid);
 		error = find_root(broker, tid);
 	}
 	if (error == 0) {
@@ -173,6 +185,9 @@ static int know_survivors(struct broker *broker, pid_t tid, int error)
 	atomic_fetch_or(&broker->memory->facts, SESSION_ROOTS_VARY | SESSION_IDS_VARY);
 	if (broker->first <= 0) {
 		broker->first = tid;
+	}
+	if (broker->pid_levels == 0) {
+		broker->pid_levels = UINT_MAX; /* of no namespace it is known who made it */
 	}
 	if (broker->root < 0) {
 		broker->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

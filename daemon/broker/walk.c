@@ -12,6 +12,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
@@ -218,8 +219,8 @@ static int follow(
 	if (++w->links > LINKS_MAX) {
 		return -ELOOP;
 	}
-	enum procfs_link kind =
-		procfs_link_kind(w->request, link, w->at, component->name, text, sizeof(text));
+	enum procfs_link kind = procfs_link_kind(
+		w->broker, w->request, link, w->at, component->name, text, sizeof(text));
 	if (kind == PROCFS_MAGIC) {
 		return follow_magic(w, component);
 	}
@@ -267,6 +268,36 @@ static int lead_nowhere(struct walk *w, int error)
 	return 1;
 }
 
+/*
+ * In a mount namespace of the target's own the last component may be what something is mounted on.
+ * What is opened then is not the entry of its directory, and whoever acts on the entry is told.
+ */
+static bool is_foreign_mount(const struct walk *w, int fd)
+{
+	struct statx st;
+
+	return broker_knows(w->broker, SESSION_MOUNTS_VARY) &&
+	       statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && mounts_is_foreign(w->broker, fd);
+}
+
+static int arrive_on_mount(
+	struct walk *w, const struct component *component, int *fd, const struct stat *st)
+{
+	struct place *place = w->options->place;
+
+	place->is_mount_point = true;
+	if (w->options->never_follow_last) {
+		return arrive(w, component->name, component->slash_behind);
+	}
+	if (component->slash_behind && !S_ISDIR(st->st_mode)) {
+		return lead_nowhere(w, -ENOTDIR);
+	}
+	place->kind = PLACE_OBJECT;
+	place->object = steal_fd(fd);
+	return 1;
+}
+
 /* 0: go on; 1: arrived; or a negative errno. */
 static int enter(struct walk *w, const struct component *component)
 {
@@ -293,6 +324,9 @@ static int enter(struct walk *w, const struct component *component)
 	}
 	if (component->last) {
 		resolve_note_kind(w->options->place, &st);
+		if (is_foreign_mount(w, fd)) {
+			return arrive_on_mount(w, component, &fd, &st);
+		}
 		return arrive(w, component->name, component->slash_behind);
 	}
 	if (!S_ISDIR(st.st_mode)) {

@@ -229,23 +229,21 @@ static const struct row rows[] = {
 
 	/*
 	 * A mount gives what lies in one place another name, and its end brings to light what lay
-	 * below; a policy speaks of names. So does another root of the mount tree, and another
-	 * mount namespace (by its flag, or by a descriptor that does not tell its kind: 0). Other
-	 * kinds of namespaces can be joined.
+	 * below; a policy speaks of names. The broker lets only those do it who have a mount
+	 * namespace of their own, or go into one of the session (by the flag of it, or by a
+	 * descriptor that does not tell its kind: 0), and knows that it has to look behind names.
 	 */
-	REFUSE(mount, NEED_FILES, EPERM),
-	REFUSE(umount2, NEED_FILES, EPERM),
-	REFUSE(move_mount, NEED_FILES, EPERM),
-	REFUSE(mount_setattr, NEED_FILES, EPERM),
-	REFUSE(open_tree, NEED_FILES, EPERM),
-	REFUSE(open_tree_attr, NEED_FILES, EPERM),
-	REFUSE(fsopen, NEED_FILES, EPERM),
-	REFUSE(fspick, NEED_FILES, EPERM),
-	REFUSE(fsconfig, NEED_FILES, EPERM),
-	REFUSE(fsmount, NEED_FILES, EPERM),
-	REFUSE(pivot_root, NEED_FILES, EPERM),
-	REFUSE(setns, NEED_FILES, EPERM, HAS(1, CLONE_NEWNS)),
-	REFUSE(setns, NEED_FILES, EPERM, MASKED(1, UINT32_MAX, 0)),
+	NOTIFY(mount, NEED_BROKER),
+	NOTIFY(umount2, NEED_BROKER),
+	NOTIFY(move_mount, NEED_BROKER),
+	NOTIFY(mount_setattr, NEED_BROKER),
+	NOTIFY(open_tree, NEED_BROKER),
+	NOTIFY(open_tree_attr, NEED_BROKER),
+	NOTIFY(fsopen, NEED_BROKER),
+	NOTIFY(fspick, NEED_BROKER),
+	NOTIFY(fsconfig, NEED_BROKER),
+	NOTIFY(fsmount, NEED_BROKER),
+	NOTIFY(pivot_root, NEED_BROKER),
 
 	/* Nor is there a way back into the network that the programs were put out of. */
 	REFUSE(setns, NEED_INSIDE, EPERM, HAS(1, CLONE_NEWNET)),
@@ -253,7 +251,6 @@ static const struct row rows[] = {
 
 	/* They change where a path begins and who asks; the broker notes it and lets them go on. */
 	NOTIFY(chroot, NEED_BROKER),
-	NOTIFY(pivot_root, NEED_BROKER),
 	NOTIFY(setns, NEED_BROKER),
 	NOTIFY(unshare, NEED_BROKER, HAS(0, CLONE_NEWNS)),
 	NOTIFY(unshare, NEED_BROKER, HAS(0, CLONE_NEWUSER)),

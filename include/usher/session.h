@@ -51,6 +51,8 @@ enum session_facts {
 	SESSION_READY = 1u << 2, /* the probe has passed */
 	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
 	SESSION_EPOLLS = 1u << 4, /* a target has an epoll instance; known where `net = broker` */
+	SESSION_MOUNTS_VARY = 1u << 5,  /* a target may have a mount namespace of its own */
+	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
 };
 
 struct session_counters {

@@ -44,6 +44,7 @@ struct attack {
 /* Each module's attacks, ended by a NULL name. */
 extern const struct attack attacks_road[];
 extern const struct attack attacks_namespace[];
+extern const struct attack attacks_mounts[];
 extern const struct attack attacks_sibling[];
 extern const struct attack attacks_foreign[];
 extern const struct attack attacks_race_name[];

@@ -16,6 +16,7 @@
 static const struct attack *const modules[] = {
 	attacks_road,
 	attacks_namespace,
+	attacks_mounts,
 	attacks_sibling,
 	attacks_foreign,
 	attacks_race_name,

@@ -36,6 +36,8 @@ REFUSALS = (
     ('race-unix', {'EHOSTUNREACH'}),
     ('race-descriptor', {'EHOSTUNREACH'}),
     ('namespace-', {'EACCES', 'EPERM'}),
+    ('mount-socket', {'EHOSTUNREACH'}),
+    ('mount-', {'EACCES', 'EPERM'}),
     ('process-proc', {'EACCES'}),
     ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
     ('move-', {'EACCES', 'EXDEV'}),
@@ -46,8 +48,9 @@ REFUSALS = (
 NO_CONTROL = {'proc-broker', 'proc-without-broker'}
 ALWAYS_OWN = {'proc-environment'}
 # Refused to everybody, whatever it is asked of: a caller does without.
-NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'namespace-bind',
-           'namespace-open', 'namespace-move', 'namespace-overlay')
+NO_TWIN = ('foreign-', 'process-pidfd_getfd',
+           'namespace-open', 'namespace-overlay', 'mount-setns', 'mount-child',
+           'mount-attached')
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.

@@ -23,6 +23,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/session_memory.h"
+#include "daemon/broker/mounts.h"
 
 struct command {
 	struct open_how how;
@@ -90,6 +91,8 @@ void stage_init(struct stage *stage, void (*prepare)(void *), void *argument)
 	stage->broker.first = stage->target;
 	stage->broker.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	stage->broker.root_name = strdup("");
+	stage->broker.pid_levels = 1;
+	assert_int_equal(mounts_new(&stage->broker.mounts), 0);
 	stage->broker.proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(identity_read(&stage->broker.identity, gettid()), 0);
 	stage->slot = &stage->broker.memory->slots[0];
@@ -105,6 +108,7 @@ void stage_finish(struct stage *stage)
 	close(stage->broker.root);
 	close(stage->broker.proc_fds);
 	free(stage->broker.root_name);
+	mounts_free(stage->broker.mounts);
 	session_memory_unmap(stage->broker.memory);
 	free(stage->request);
 }

@@ -60,7 +60,7 @@ static const struct policy_verdict *decide_open(
 
 	stage_call(stage, SYS_openat, 0, 0, 0, 0);
 	request->call = CALL_OPEN;
-	request->place.nameless = false;
+	request->place.nameless = request->place.unknown = false;
 	request->open.how = (struct open_how){.flags = flags};
 	request->open.operations = operations;
 	strcpy(request->place.path, path);
@@ -127,6 +127,7 @@ static void what_has_no_name_has_no_rule(void **state)
 
 	decide_open(stage, "pipe:[1]", O_RDONLY, OPERATION_READ);
 	request->place.nameless = true;
+	request->place.unknown = false;
 	decide(&stage->broker, request);
 	assert_int_equal(request->verdict.action, POLICY_ALLOW);
 	assert_null(request->verdict.rule);
@@ -139,6 +140,7 @@ static enum policy_action decide_connect(struct stage *stage, struct policy_endp
 	stage->request->call = CALL_CONNECT;
 	stage->request->address.endpoint = endpoint;
 	stage->request->address.operation = OPERATION_CONNECT;
+	stage->request->place.unknown = false;
 	strcpy(stage->request->place.path, "/run/x");
 	decide(&stage->broker, stage->request);
 	return stage->request->verdict.action;

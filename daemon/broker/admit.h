@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that give files other names, or take a thread where they have others: mount(2) and its kin,
+ * pivot_root(2), and setns(2) into a mount namespace. A policy speaks of names in the session's
+ * first mount namespace. So there nothing may be changed; in a namespace of its own a thread may do
+ * what the kernel lets it, since what it opens there is told back (mounts.h). That holds whatever
+ * the calls' arguments in memory say, so they may be continued.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct broker;
+struct request;
+
+/* May the calling thread change the mounts of its namespace in this way? */
+bool admit_mount(const struct broker *broker, const struct request *request);
+
+/* May it go to the namespace that setns(2) names? */
+bool admit_namespace(const struct broker *broker, const struct request *request);
+
+/* Does setns(2) with these flags lead to another mount namespace, or may it? */
+bool admit_is_asked(unsigned int flags);

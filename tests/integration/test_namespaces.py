@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that enter user, mount and pid namespaces: as natively where all is allowed, and held to
+the names of the session's first mount namespace where not all is.
+"""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+import harness
+
+BARE = ('bwrap', '--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink',
+        'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64', '--ro-bind', '/etc', '/etc')
+SHELL = 'cat /etc/hostname; readlink /proc/self; cat /proc/self/comm; ls /proc/self/fd/0'
+# What runs natively and under usher; the output is the same.
+PROGRAMS = (
+    ('bwrap that changes nothing', ('bwrap', '--bind', '/', '/', 'cat', '/etc/hostname')),
+    ('bwrap with a bare root', BARE + ('ls', '-a', '/', '/usr')),
+    ('bwrap with a memory file system', BARE + (
+        '--tmpfs', '/tmp', 'sh', '-c',
+        'cd /tmp; echo a >b; mkdir c; mv b c/d; ln c/d e; ln -s e f; cat f; rm e; ls -R')),
+    ('bwrap with a file in place of another', BARE + (
+        '--ro-bind', '/etc/hostname', '/etc/passwd', 'sh', '-c', 'cat /etc/passwd; wc -l /etc/group')),
+    ('bwrap with a read-only place', ('bwrap', '--ro-bind', '/', '/', 'sh', '-c', 'echo >x')),
+    ('unshare, a user namespace', ('unshare', '-Ur', 'id')),
+    ('unshare, mounts', ('unshare', '-Urm', 'sh', '-c', """
+        mount -t tmpfs none /mnt && echo a >/mnt/a && cat /mnt/a && umount /mnt && ls /mnt
+        mount --bind /etc /mnt && cat /mnt/hostname && rmdir /mnt; rm /mnt/nothing
+        mount --bind /usr/bin/true /etc/hostname && cmp /etc/hostname /usr/bin/true && echo same
+        rm /etc/hostname; mv /etc/hostname /etc/other""")),
+    ('unshare, another root', ('unshare', '-Urm', 'sh', '-c', """
+        mount -t tmpfs none /mnt && mkdir /mnt/old /mnt/usr && mount --rbind /usr /mnt/usr &&
+        ln -s usr/lib /mnt/lib && ln -s usr/lib64 /mnt/lib64 && ln -s usr/bin /mnt/bin &&
+        cd /mnt && pivot_root . old && exec chroot . sh -c 'umount -l old; ls /; cat /usr/bin/true | wc -c'
+        """)),
+    ('unshare, processes', ('unshare', '-Urpf', '--mount-proc', 'sh', '-c', SHELL + """
+        cat /proc/1/comm; ls /proc/self/task | wc -l; cat /proc/thread-self/comm; ls /proc/1/cwd | wc -l
+        readlink /proc/$$/exe; sh -c 'cat /proc/$PPID/cmdline | tr "\\\\0" " "'""")),
+    ('unshare, processes in processes', ('unshare', '-Urpf', '--mount-proc', 'unshare', '-pf',
+                                         '--mount-proc', 'sh', '-c', SHELL)),
+)
+
+POLICY = """
+[files]
+default = allow
+deny EACCES all = {0}/secret/**
+deny EACCES write create remove = {0}/kept/**
+"""
+
+
+@harness.both_modes
+class Programs(unittest.TestCase):
+    """as natively"""
+
+    def test_programs(self, mode):
+        """programs with namespaces of their own"""
+        place = harness.workdir('namespaces')
+        for name, command in PROGRAMS:
+            native = harness.run(command, 'native', cwd=place)
+            with self.subTest(name):
+                got = harness.run(command, mode, 'everything', cwd=place)
+                self.assertEqual((got.returncode, got.stdout, got.stderr),
+                                 (native.returncode, native.stdout, native.stderr))
+
+
+@harness.both_modes
+class Names(unittest.TestCase):
+    """the policy holds by the names of the first namespace"""
+
+    def setUp(self):
+        self.place = harness.workdir('names')
+        for name in ('secret', 'kept', 'open', 'empty'):
+            (self.place / name).mkdir()
+            (self.place / name / 'file').write_text(name + '\n')
+        self.policy = harness.policy(POLICY.format(self.place))
+
+    def tearDown(self):
+        shutil.rmtree(self.place)
+
+    def shell(self, mode, script, prefix=('unshare', '-Urm')):
+        done = harness.run((*prefix, 'sh', '-c', script), mode, self.policy, cwd=self.place)
+        return done.stdout.decode().split()
+
+    def both(self, mode, script, native, under_usher):
+        self.assertEqual(self.shell('native', script), native)
+        self.assertEqual(self.shell(mode, script), under_usher)
+
+    def test_bound(self, mode):
+        """a bound file has the name that it has in the first namespace"""
+        self.both(mode, 'mount --bind secret empty; cat empty/file; cat open/file',
+                  ['secret', 'open'], ['open'])
+        self.both(mode, 'mount --bind open secret; cat secret/file', ['open'], ['open'])
+
+    def test_written(self, mode):
+        """what may not be written may not be by another name"""
+        self.both(mode, 'mount --bind kept empty; (echo new >empty/file); cat empty/file; rm -f '
+                  'empty/file; mkdir -p empty/d && rmdir empty/d && echo made; echo kept >empty/file',
+                  ['new', 'made'], ['kept'])
+        self.assertEqual((self.place / 'kept/file').read_text(), 'kept\n')
+
+    def test_memory(self, mode):
+        """a memory file system is nobody's but the session's, whatever it lies over"""
+        self.both(mode, 'mount -t tmpfs none secret; echo new >secret/a; mkdir secret/b; mv secret/a '
+                  'secret/b; cat secret/b/a; ln -s ../../kept/file secret/l', ['new'], ['new'])
+
+    def test_overlay(self, mode):
+        """what an overlay shows has no name that could be judged"""
+        script = ('mount -t tmpfs none empty; mkdir empty/u empty/w empty/m; mount -t overlay none '
+                  f'-o lowerdir={self.place}/secret:{self.place}/open empty/m; cat empty/m/file')
+        self.both(mode, script, ['secret'], [])
+
+    def test_first_namespace(self, mode):
+        """nobody changes the first namespace"""
+        words = self.shell(mode, 'mount -t tmpfs none empty; umount empty; echo $?', ('env',))
+        self.assertNotEqual(words, ['0'])
+        self.assertEqual(os.listdir(self.place / 'empty'), ['file'])
+
+
+class Root(unittest.TestCase):
+    """what only root can set up"""
+
+    setUp = Names.setUp
+    tearDown = Names.tearDown
+
+    def test_propagation(self):
+        """no mount is made that happens in the first namespace, too"""
+        inner = ' '.join(harness.usher_command(
+            ('unshare', '-m', '--propagation', 'unchanged', 'sh', '-c',
+             '"mount --bind secret empty || echo refused; mount --make-rprivate /; '
+             'mount --bind secret empty && echo bound"'), 'embedded', self.policy))
+        done = subprocess.run(
+            ('unshare', '-m', '--propagation', 'shared', 'sh', '-c', f'{inner}; cat empty/file'),
+            cwd=self.place, env=harness.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.stdout.split(), [b'refused', b'bound', b'empty'])
+
+    def test_hidden(self):
+        """what a mount hides in the first namespace has no name"""
+        inner = ' '.join(harness.usher_command(
+            ('unshare', '-m', 'sh', '-c',
+             '"umount secret && cat secret/file; mount --bind . empty; cat empty/secret/file"'),
+            'embedded', harness.policy(POLICY.format('/nowhere'))))
+        script = f'mount -t tmpfs none secret; echo shown >secret/file; cat secret/file; {inner}'
+        done = subprocess.run(('unshare', '-m', 'sh', '-c', script), cwd=self.place,
+                              env=harness.environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.stdout.split(), [b'shown'])
+        self.assertEqual(done.stderr.count(b'Permission denied'), 2, done.stderr)
+
+
+if os.geteuid() != 0:
+    del Root  # others can neither share mounts nor take away what hides
+
+if __name__ == '__main__':
+    unittest.main()
