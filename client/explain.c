@@ -148,7 +148,7 @@ static const char own_refusal[] = "(no rule: usher refuses what would go round a
 static void print_verdict(const struct explain_answer *answer)
 {
 	const struct policy_verdict *verdict = &answer->verdict;
-	const char *replacement = answer->is_own ? NULL : policy_inject_path(verdict);
+	const char *replacement = answer->is_own ? NULL : policy_inject_text(verdict);
 
 	printf("  verdict   %s%s%s%s%s\n", policy_action_name(verdict->action),
 		verdict->action == POLICY_DENY ? " " : "",
@@ -284,7 +284,7 @@ static void print_json(const struct explain_question *question, const struct exp
 	add_text(object, "verdict", policy_action_name(verdict->action));
 	add_text(object, "errno",
 		verdict->action == POLICY_DENY ? policy_errno_name(verdict->error) : NULL);
-	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_path(verdict));
+	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_text(verdict));
 	json_object_object_add(
 		object, "rule", answer->is_own ? NULL : rule_to_json(&verdict->rule->origin));
 	add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);

@@ -45,12 +45,6 @@ void act_give_back(struct request *request);
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request);
 
-/*
- * Sees to it that the socket is of the network that the verdict says (outside.h), before it is
- * used. 0 or a negative errno.
- */
-int act_lead_outside(const struct broker *broker, struct request *request);
-
 /* SO_SNDTIMEO: with it a call is not restarted, whatever the handler's flags (sock_intr_errno()).
  */
 bool act_has_send_timeout(int socket);

@@ -177,19 +177,11 @@ enum act_outcome act_bind(
 	const struct address_request *address = &request->address;
 
 	(void)worker;
-	if (request->verdict.action == POLICY_DENY) {
-		request->result = -request->verdict.error;
-		return ACT_DONE;
-	}
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
-	request->result = act_lead_outside(broker, request);
-	if (request->result < 0) {
-		return ACT_DONE;
-	}
 	recover_note(request);
-	request->result = address->endpoint.kind == ENDPOINT_UNIX_PATH
+	request->result = address->endpoint.kind == ENDPOINT_UNIX_PATH && !address->is_redirected
 				  ? bind_path(broker, request)
 				  : bind_errno(address->socket, &address->name, address->length);
 	if (recover_is_repeated(request) && was_done(request, request->result)) {

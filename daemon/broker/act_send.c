@@ -289,10 +289,6 @@ enum act_outcome act_send(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
 	request->result = 0;
-	if (request->verdict.action == POLICY_DENY) {
-		request->result = -request->verdict.error;
-		return ACT_DONE;
-	}
 	if (request->message.count == 0) {
 		return ACT_DONE;
 	}

@@ -11,7 +11,6 @@
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
-#include "daemon/broker/outside.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
@@ -32,8 +31,9 @@ static int connect_errno(int socket, const struct exact_address *to)
  * not. */
 static bool is_expected_to_wait(const struct address_request *address)
 {
-	return address->may_wait && address->endpoint.kind == ENDPOINT_TCP &&
-	       !is_loopback(&address->endpoint);
+	return address->may_wait &&
+	       (address->is_redirected || (address->endpoint.kind == ENDPOINT_TCP &&
+						  !is_loopback(&address->endpoint)));
 }
 
 bool act_has_send_timeout(int socket)
@@ -66,30 +66,17 @@ static int connect_to(
 	return recover_is_repeated(request) ? what_was_meant(result) : result;
 }
 
-int act_lead_outside(const struct broker *broker, struct request *request)
-{
-	return outside_lead(broker, request, &request->address.endpoint,
-		(int)request->slot->notification.data.args[0], &request->address.socket);
-}
-
 enum act_outcome act_connect(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
 	struct exact_address to;
 
-	if (request->verdict.action == POLICY_DENY) {
-		request->result = -request->verdict.error;
-		return ACT_DONE;
-	}
 	request->result = exact_address_init(&to, request);
 	if (request->result == 0) {
 		if (!notify_is_pending(broker->listener, request->id)) {
 			exact_address_finish(&to);
 			return ACT_GONE;
 		}
-		request->result = act_lead_outside(broker, request);
-	}
-	if (request->result == 0) {
 		recover_note(request);
 		request->result = connect_to(worker, request, &to);
 	}
@@ -108,10 +95,6 @@ enum act_outcome act_listen(
 	int backlog = (int)request->slot->notification.data.args[1];
 
 	(void)worker;
-	if (request->verdict.action == POLICY_DENY) {
-		request->result = -request->verdict.error;
-		return ACT_DONE;
-	}
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}

@@ -123,8 +123,12 @@ static const char *operation_of(const struct request *request)
 /* What was decided on, where that is not what was asked for. */
 static char *resolved_text(const struct request *request, const char *asked)
 {
+	const char *injected = policy_inject_text(&request->verdict);
 	char *text = NULL;
 
+	if (injected && request->call != CALL_OPEN) {
+		return strdup(injected);
+	}
 	if (request->call == CALL_PATH && request->path.call->path_second != NO_ARGUMENT) {
 		if (asprintf(&text, "%s -> %s", request->place.path, request->second.path) < 0) {
 			return NULL;

@@ -301,6 +301,8 @@ int decode(const struct broker *broker, struct request *request)
 	request->path.data = NULL;
 	request->path.taken = -1;
 	request->address.socket = -1;
+	request->address.replaced = -1;
+	request->address.is_redirected = false;
 	request->message = (struct message_request){0};
 	for (size_t i = 0; i < array_length(decoders); i++) {
 		if (decoders[i].nr == data->nr) {
@@ -320,6 +322,7 @@ void decode_release(struct request *request)
 	decode_place_release(&request->place);
 	decode_place_release(&request->second);
 	close_fd(&request->address.socket);
+	close_fd(&request->address.replaced);
 	decode_message_release(&request->message);
 	close_fd(&request->path.taken);
 	free(request->path.data);

@@ -102,25 +102,27 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	return error < 0 ? error : 0;
 }
 
-static bool leads_somewhere(const struct policy_endpoint *endpoint)
+static bool is_internet(const struct policy_endpoint *endpoint)
 {
 	return endpoint->kind == ENDPOINT_TCP || endpoint->kind == ENDPOINT_UDP;
 }
 
-int outside_lead(const struct broker *broker, const struct request *request,
-	const struct policy_endpoint *endpoint, int number, int *socket)
+int outside_lead(const struct broker *broker, struct request *request)
 {
+	const struct outside *outside = broker->outside;
+	int number = (int)request->slot->notification.data.args[0];
+	int *socket = &request->address.socket;
 	uint64_t cookie = 0;
-	int error = broker->outside && leads_somewhere(endpoint) ? cookie_of(*socket, &cookie) : 0;
-	bool is_outside = broker->outside && cookie == broker->outside->network;
 
-	if (error < 0 || !broker->outside || !leads_somewhere(endpoint)) {
+	if (!outside || !request->address.operation || !is_internet(&request->address.endpoint)) {
+		return 0;
+	}
+	int error = cookie_of(*socket, &cookie);
+	bool is_outside = cookie == outside->network;
+	if (error < 0 || is_outside == request->verdict.outside) {
 		return error;
 	}
-	if (!request->verdict.outside) {
-		return is_outside ? -ENETUNREACH : 0;
-	}
-	return is_outside ? 0
-			  : outside_replace(broker, request, number, socket,
-				    make_like(broker->outside, *socket));
+	return is_outside ? -ENETUNREACH
+			  : outside_replace(
+				    broker, request, number, socket, make_like(outside, *socket));
 }

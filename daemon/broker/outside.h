@@ -18,21 +18,18 @@
 
 struct broker;
 struct outside;
-struct policy_endpoint;
 struct request;
 
 /* What is needed to know an outside socket from an inside one. 0 or a negative errno. */
 int outside_new(struct outside **outsidep);
 
 /*
- * Sees to it that the socket, which the calling thread knows as `number`, is of the network that
- * the address is of according to the verdict, before anything is done with that address: one from
- * inside is changed for one from outside, and our copy `*socket` with it. There is no way back:
- * from outside nothing inside can be reached, and what has the same address outside must not be:
- * that is ENETUNREACH. 0 or a negative errno.
+ * Sees to it that the socket is of the network that the address is of according to the verdict,
+ * before anything is done with that address: one from inside is changed for one from outside, and
+ * our copy with it. There is no way back: from outside nothing inside can be reached, and what has
+ * the same address outside must not be: that is ENETUNREACH. 0 or a negative errno.
  */
-int outside_lead(const struct broker *broker, const struct request *request,
-	const struct policy_endpoint *endpoint, int number, int *socket);
+int outside_lead(const struct broker *broker, struct request *request);
 
 /*
  * Puts `made` in the place of the caller's `number`, of which `*socket` is our copy and becomes

@@ -87,7 +87,9 @@ struct address_request {
 		struct sockaddr_storage storage;
 		char bytes[sizeof(struct sockaddr_storage) + 1]; /* a NUL behind sun_path */
 	} name;
-	bool may_wait; /* a blocking socket */
+	bool may_wait;      /* a blocking socket */
+	bool is_redirected; /* act: `name` is what the policy gives instead, `socket` fits it ... */
+	int replaced;       /* ... and may be a new one, for this one of the target's; or -1 */
 };
 
 /* What is sent to that address: one message, or one after the other those of a sendmmsg(2). */

@@ -22,8 +22,10 @@
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/outside.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/recover.h"
+#include "daemon/broker/redirect.h"
 #include "daemon/broker/resolve.h"
 #include "daemon/broker/supervisor.h"
 #include "daemon/broker/target.h"
@@ -239,6 +241,44 @@ static void kill_caller(const struct broker *broker, const struct request *reque
 	}
 }
 
+/* Is something done with a socket and an address for it? */
+static bool takes_address(enum call call)
+{
+	return call == CALL_CONNECT || call == CALL_BIND || call == CALL_LISTEN ||
+	       call == CALL_SEND;
+}
+
+/* A socket may have to be changed for another before it can be used so. */
+static enum act_outcome act_on_address(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	bool redirects = request->verdict.action == POLICY_INJECT;
+	int error = redirects ? redirect_begin(broker, request) : outside_lead(broker, request);
+	enum act_outcome outcome = ACT_DONE;
+
+	if (error < 0) {
+		return refuse(request, error);
+	}
+	switch (request->call) {
+	case CALL_CONNECT:
+		outcome = act_connect(broker, worker, request);
+		break;
+	case CALL_BIND:
+		outcome = act_bind(broker, worker, request);
+		break;
+	case CALL_LISTEN:
+		outcome = act_listen(broker, worker, request);
+		break;
+	default:
+		outcome = act_send(broker, worker, request);
+		break;
+	}
+	if (redirects && (outcome == ACT_DONE || outcome == ACT_NEXT_MESSAGE)) {
+		redirect_end(broker, request);
+	}
+	return outcome;
+}
+
 static enum act_outcome act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -249,17 +289,17 @@ static enum act_outcome act(
 		kill_caller(broker, request);
 		return refuse(request, -EPERM);
 	}
+	if (takes_address(request->call) && request->verdict.action != POLICY_DENY) {
+		return act_on_address(broker, worker, request);
+	}
 	switch (request->call) {
 	case CALL_OPEN:
 		return act_open(broker, worker, request);
 	case CALL_CONNECT:
-		return act_connect(broker, worker, request);
 	case CALL_BIND:
-		return act_bind(broker, worker, request);
 	case CALL_LISTEN:
-		return act_listen(broker, worker, request);
 	case CALL_SEND:
-		return act_send(broker, worker, request);
+		return refuse(request, -request->verdict.error);
 	case CALL_SOCKET:
 		return act_socket(broker, worker, request);
 	case CALL_REACH:

@@ -322,12 +322,3 @@ bool policy_is_uniform_below(const struct policy *policy, const char *directory)
 	}
 	return true;
 }
-
-const char *policy_inject_path(const struct policy_verdict *verdict)
-{
-	if (verdict->action != POLICY_INJECT || verdict->rule->section != POLICY_FILES ||
-		!verdict->subject) {
-		return NULL;
-	}
-	return verdict->subject->path.replacement;
-}

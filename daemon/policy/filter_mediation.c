@@ -45,8 +45,8 @@ enum need {
 	NEED_ADDRESS = 1u << 13,  /* connect or bind */
 	NEED_MESSAGES = 1u << 14, /* connections, and sockets that take an address by the message */
 	NEED_LISTEN = 1u << 15,   /* binding, and sockets that listen(2) can bind */
-	NEED_OUTSIDE = 1u << 20,  /* and some sockets of theirs get out of it */
-	NEED_INSIDE = 1u << 21,   /* they live in a network namespace of their own */
+	NEED_INSIDE = 1u << 16,   /* they live in a network namespace of their own */
+	NEED_OUTSIDE = 1u << 17,  /* and some sockets of theirs get out of it */
 };
 
 struct row {

@@ -205,12 +205,6 @@ static int check_action(struct file_parse *file, const struct policy_rule *rule)
 			"[syscalls] has nothing to inject: allow, deny or kill");
 		return -EINVAL;
 	}
-	if (rule->section == POLICY_NETWORK && !rule->is_default) {
-		complain(&file->complaints, key->line, key->column,
-			"'inject' of connections is not mediated yet: a rule about it could not be "
-			"enforced");
-		return -EINVAL;
-	}
 	return 0;
 }
 

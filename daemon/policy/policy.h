@@ -217,6 +217,15 @@ bool policy_is_uniform_below(const struct policy *policy, const char *directory)
 /* INJECT: the path that is opened instead (files). NULL if the verdict injects nothing. */
 const char *policy_inject_path(const struct policy_verdict *verdict);
 
+/*
+ * INJECT (network): where a connection or a binding is led to instead; the strings are the
+ * policy's. False if the verdict injects nothing.
+ */
+bool policy_inject_endpoint(const struct policy_verdict *verdict, struct policy_endpoint *endpoint);
+
+/* INJECT: what is given instead, as it is written. NULL if the verdict injects nothing. */
+const char *policy_inject_text(const struct policy_verdict *verdict);
+
 /* The rules of a section in order, the default last (also where the file has none). */
 const struct policy_rule *policy_rules(
 	const struct policy *policy, enum policy_section section, size_t *countp);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/execute.h"
@@ -249,6 +250,50 @@ static void skip_address(struct cursor *cursor, const struct token *first)
 	}
 }
 
+static bool is_one_address(const struct endpoint_subject *endpoint)
+{
+	if (endpoint->any) {
+		return false;
+	}
+	if (endpoint->pattern) {
+		return pattern_literal(endpoint->pattern);
+	}
+	return endpoint->family != AF_UNSPEC &&
+	       endpoint->prefix == (endpoint->family == AF_INET ? 32 : 128) &&
+	       endpoint->port_first == endpoint->port_last;
+}
+
+static bool is_internet(const struct endpoint_subject *endpoint)
+{
+	return !endpoint->any && !endpoint->pattern;
+}
+
+/* What is given instead of `of`: one address that a socket for that one can be led to. */
+static int read_replaced_endpoint(
+	const struct policy_rule *rule, struct cursor *cursor, struct endpoint_subject *of)
+{
+	const struct token *first = cursor->next;
+	struct endpoint_subject *endpoint = calloc(1, sizeof(*endpoint));
+
+	of->replacement = endpoint;
+	if (!endpoint) {
+		return -ENOMEM;
+	}
+	int r = read_endpoint(cursor, endpoint);
+	if (r == 0 && !is_one_address(endpoint)) {
+		return fail(cursor, first,
+			"what is given instead is one address: one host and one port, or one path");
+	}
+	if (r == 0 && endpoint->kind == ENDPOINT_UNIX_PATH && (rule->operations & OPERATION_BIND)) {
+		return fail(
+			cursor, first, "a path is made by binding, and cannot be given instead");
+	}
+	if (r == 0 && is_internet(of) && is_internet(endpoint) && of->kind != endpoint->kind) {
+		return fail(cursor, first, "tcp cannot be led to udp, nor udp to tcp");
+	}
+	return r;
+}
+
 static int read_network_subject(struct policy_rule *rule, struct cursor *cursor)
 {
 	const struct token *first = cursor->next;
@@ -263,8 +308,7 @@ static int read_network_subject(struct policy_rule *rule, struct cursor *cursor)
 		r = read_arrow(rule, cursor);
 	}
 	if (r == 0 && rule->action == POLICY_INJECT) {
-		endpoint.replacement = calloc(1, sizeof(*endpoint.replacement));
-		r = endpoint.replacement ? read_endpoint(cursor, endpoint.replacement) : -ENOMEM;
+		r = read_replaced_endpoint(rule, cursor, &endpoint);
 	} else if (r == -EINVAL) {
 		skip_arrow(cursor);
 	}

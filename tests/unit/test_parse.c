@@ -128,9 +128,17 @@ static const struct {
 		"t.ini:2:8: error: 'inject' puts another file into an open: it takes read, write "
 		"and create, not 'all'\n"},
 	{"[network]\nallow = any\n", "t.ini:2:1: error: which operation? connect, bind or all\n"},
-	{"[network]\ninject connect = tcp 1.2.3.4:5 -> tcp 5.6.7.8:9\n",
-		"t.ini:2:1: error: 'inject' of connections is not mediated yet: a rule about it "
-		"could not be enforced\n"},
+	{"[network]\ninject connect = tcp 1.2.3.4:5 -> udp 5.6.7.8:9\n",
+		"t.ini:2:35: error: tcp cannot be led to udp, nor udp to tcp\n"},
+	{"[network]\ninject connect = tcp 1.2.3.4:5 -> tcp 5.6.7.8:9-10\n",
+		"t.ini:2:35: error: what is given instead is one address: one host and one port, "
+		"or "
+		"one path\n"},
+	{"[network]\ninject bind = tcp 1.2.3.4:5 -> unix /run/x\n",
+		"t.ini:2:32: error: a path is made by binding, and cannot be given instead\n"},
+	{"[network]\ninject connect = tcp 1.2.3.4:5\n",
+		"t.ini:2:22: error: an injection says what is given instead: SUBJECT -> "
+		"REPLACEMENT\n"},
 
 	/* Includes. */
 	{"[policy]\ninclude = missing.ini\n",

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/redirect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/outside.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+static int socket_number(const struct request *request)
+{
+	return (int)request->slot->notification.data.args[0];
+}
+
+static int option_of(int socket, int level, int name)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(socket, level, name, &value, &size) < 0 ? -errno : value;
+}
+
+static bool is_unix(const struct policy_endpoint *endpoint)
+{
+	return endpoint->kind == ENDPOINT_UNIX_PATH || endpoint->kind == ENDPOINT_UNIX_ABSTRACT;
+}
+
+/* An IPv6 socket reaches IPv4 addresses, unless it was told not to. */
+static bool is_mapped(int domain, int socket, const struct policy_endpoint *endpoint)
+{
+	return domain == AF_INET6 && endpoint->family == AF_INET &&
+	       option_of(socket, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+}
+
+/* Abstract names are of a network: those that a policy gives are of the broker's. */
+static bool fits(const struct broker *broker, int socket, const struct policy_endpoint *endpoint)
+{
+	int domain = option_of(socket, SOL_SOCKET, SO_DOMAIN);
+
+	if (endpoint->kind == ENDPOINT_UNIX_ABSTRACT) {
+		return domain == AF_UNIX && policy_network(broker->policy) == WIRE_NETWORK_HOST;
+	}
+	return domain == endpoint->family || is_mapped(domain, socket, endpoint);
+}
+
+/* A stream cannot be led to where datagrams go. */
+static int check_type(int type, const struct policy_endpoint *endpoint)
+{
+	int wanted = endpoint->kind == ENDPOINT_TCP ? SOCK_STREAM : SOCK_DGRAM;
+
+	return is_unix(endpoint) || type == wanted ? 0 : -EPROTOTYPE;
+}
+
+static socklen_t write_unix(struct sockaddr_un *name, const struct policy_endpoint *endpoint)
+{
+	bool is_abstract = endpoint->kind == ENDPOINT_UNIX_ABSTRACT;
+	size_t length = endpoint->path_length;
+
+	name->sun_family = AF_UNIX;
+	memcpy(name->sun_path + is_abstract, endpoint->path, length);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+}
+
+static socklen_t write_ipv6(struct sockaddr_in6 *name, const struct policy_endpoint *endpoint)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	bool is_mapped_address = endpoint->family == AF_INET;
+
+	name->sin6_family = AF_INET6;
+	name->sin6_port = htons(endpoint->port);
+	memcpy(&name->sin6_addr, is_mapped_address ? mapped : endpoint->address, 12);
+	memcpy((char *)&name->sin6_addr + 12, endpoint->address + (is_mapped_address ? 0 : 12), 4);
+	return sizeof(*name);
+}
+
+static int write_name(struct address_request *address, const struct policy_endpoint *endpoint)
+{
+	int domain = option_of(address->socket, SOL_SOCKET, SO_DOMAIN);
+	struct sockaddr_in *in = (void *)&address->name;
+
+	if (endpoint->path_length >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		return -ENAMETOOLONG;
+	}
+	memset(&address->name, 0, sizeof(address->name));
+	address->is_redirected = true;
+	if (domain == AF_UNIX) {
+		address->length = write_unix((void *)&address->name, endpoint);
+	} else if (domain == AF_INET6) {
+		address->length = write_ipv6((void *)&address->name, endpoint);
+	} else {
+		*in = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_port = htons(endpoint->port)};
+		memcpy(&in->sin_addr, endpoint->address, sizeof(in->sin_addr));
+		address->length = sizeof(*in);
+	}
+	return 0;
+}
+
+/* The request goes on with a new socket, which nobody has seen yet. */
+static int make_other(struct request *request, int type, const struct policy_endpoint *endpoint)
+{
+	struct address_request *address = &request->address;
+	int family = is_unix(endpoint) ? AF_UNIX : endpoint->family;
+	int flags = target_fd_flags(request->tid, socket_number(request));
+	cleanup_fd int made = flags < 0 ? -1 : socket(family, type | SOCK_CLOEXEC, 0);
+
+	if (flags < 0 || made < 0) {
+		return flags < 0 ? flags : -errno;
+	}
+	if (fcntl(made, F_SETFL, flags & ~O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	address->replaced = steal_fd(&address->socket);
+	address->socket = steal_fd(&made);
+	return 0;
+}
+
+int redirect_begin(const struct broker *broker, struct request *request)
+{
+	struct address_request *address = &request->address;
+	struct policy_endpoint endpoint;
+	int type = option_of(address->socket, SOL_SOCKET, SO_TYPE);
+
+	/* A socket that listens without a name has none that could be led elsewhere. */
+	if (!policy_inject_endpoint(&request->verdict, &endpoint) || request->call == CALL_LISTEN) {
+		return -EACCES;
+	}
+	int error = check_type(type, &endpoint);
+	if (error == 0 && fits(broker, address->socket, &endpoint)) {
+		error = outside_lead(broker, request);
+	} else if (error == 0) {
+		error = make_other(request, type, &endpoint);
+	}
+	return error < 0 ? error : write_name(address, &endpoint);
+}
+
+void redirect_end(const struct broker *broker, struct request *request)
+{
+	struct address_request *address = &request->address;
+
+	if (address->replaced < 0 || (request->result < 0 && request->result != -EINPROGRESS)) {
+		return;
+	}
+	int made = steal_fd(&address->socket);
+	int error =
+		outside_replace(broker, request, socket_number(request), &address->replaced, made);
+	if (error < 0) {
+		request->result = error;
+		return;
+	}
+	/* If we die before the answer, this is what is left to say. */
+	request->slot->result = request->result;
+	atomic_store(&request->slot->state, SLOT_INSTALLED);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `inject connect` and `inject bind`: another address in the place of the one that was named. Where
+ * the program's own socket can be led there, it is; where that takes a socket of another family,
+ * one is made, and put in its place once the call on it has succeeded. What the policy gives
+ * instead is its owner's choice: no rule is asked about it.
+ */
+#pragma once
+
+struct broker;
+struct request;
+
+/* Before the act: the request says what is to be done instead. 0 or a negative errno. */
+int redirect_begin(const struct broker *broker, struct request *request);
+
+/* Behind it: the socket that was made goes to the program, if the act has succeeded. */
+void redirect_end(const struct broker *broker, struct request *request);
