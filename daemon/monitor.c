@@ -216,10 +216,10 @@ static void tell_untold(struct session *session)
 	}
 }
 
-void monitor_decision(struct session *session, const char *text)
+void monitor_decision(struct session *session, const char *record_text)
 {
 	struct json_object *record =
-		LIST_EMPTY(&session->context->watchers) ? NULL : parse_record(text);
+		LIST_EMPTY(&session->context->watchers) ? NULL : parse_record(record_text);
 
 	if (!json_object_is_type(record, json_type_object)) {
 		json_object_put(record);

@@ -15,4 +15,4 @@ void monitor_began(struct session *session);
 void monitor_ended(struct session *session);
 
 /* A broker's record of the audit log: a JSON object. */
-void monitor_decision(struct session *session, const char *record);
+void monitor_decision(struct session *session, const char *record_text);

@@ -137,7 +137,7 @@ class Watching(unittest.TestCase):
         """once nobody watches any more brokers tell nothing"""
         with running(self.daemon, 'sh', '-c', 'while read x; do : < /etc/passwd; done',
                      policy='one') as process:
-            with self.watch() as stream:
+            with self.watch(path='/etc/passwd') as stream:
                 process.stdin.write('\n')
                 process.stdin.flush()
                 self.assertEqual(stream.read()['asked'], '/etc/passwd')
