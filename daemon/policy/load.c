@@ -40,8 +40,11 @@ static bool is_right(const struct parse *parse)
 static int read_policy(struct parse *parse, const char *file, const struct policy_options *options)
 {
 	struct mistake mistake;
-	int r = variables_init(&parse->policy->variables, &options->variables, &mistake);
+	int r = options->like
+			? variables_copy(&parse->policy->variables, &options->like->variables)
+			: variables_init(&parse->policy->variables, &options->variables, &mistake);
 
+	parse->policy->variables.any_sets = (options->flags & POLICY_LOAD_ANY_SETS) != 0;
 	if (r == -EINVAL) {
 		report_add(parse->report, POLICY_ERROR, file, 0, 0, "%s", mistake.text);
 	}
@@ -61,6 +64,7 @@ int policy_load(struct policy **policyp, const char *file, const struct policy_o
 	struct source source = {
 		.directories = options->directories,
 		.trusted = (options->flags & POLICY_LOAD_TRUSTED) != 0,
+		.texts = options->texts,
 	};
 	struct parse parse = {.policy = policy, .source = &source, .report = report};
 	int r, collected;
@@ -69,7 +73,7 @@ int policy_load(struct policy **policyp, const char *file, const struct policy_o
 	if (!policy) {
 		return -ENOMEM;
 	}
-	policy->asked = options->network;
+	policy->asked = options->like ? options->like->asked : options->network;
 	r = read_policy(&parse, file, options);
 	collected = collect_reports(&parse);
 	parse_finish(&parse);

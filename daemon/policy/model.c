@@ -338,6 +338,23 @@ const char *policy_description(const struct policy *policy)
 	return policy->description ? policy->description : "";
 }
 
+bool policy_follows(const struct policy *policy)
+{
+	return policy->follows;
+}
+
+bool policy_is_same(const struct policy *policy, const struct policy *other)
+{
+	bool same = policy->file_count == other->file_count;
+
+	for (size_t i = 0; same && i < policy->file_count; i++) {
+		const struct policy_file *a = &policy->files[i], *b = &other->files[i];
+		same = strcmp(a->name, b->name) == 0 && a->size == b->size &&
+		       memcmp(a->text, b->text, a->size) == 0;
+	}
+	return same;
+}
+
 bool policy_has_section(const struct policy *policy, enum policy_section section)
 {
 	return policy->sections[section].present;

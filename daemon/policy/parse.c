@@ -36,7 +36,7 @@ struct file_parse {
 	struct tokens tokens;
 	struct subject_reading subjects;
 	unsigned int default_lines[POLICY_SECTIONS]; /* where this file has its default */
-	unsigned int description_line;
+	unsigned int description_line, follow_line;
 };
 
 static int parse_file(struct parse *parse, const struct source_file *parent, const char *name,
@@ -99,14 +99,26 @@ static int read_description(struct file_parse *file)
 	return file->parse->policy->description ? 0 : -ENOMEM;
 }
 
+/* Its name is not known before a client's variables are. */
+static bool is_of_some_client(const struct file_parse *file, const struct token *token)
+{
+	return file->parse->policy->variables.any_sets &&
+	       memmem(token->text, token->length, "${", 2);
+}
+
 static int include(struct file_parse *file, const struct token *token)
 {
 	struct mistake mistake = {0, ""};
 	struct expansion *expansion = &file->subjects.expansion;
 	cleanup_free char *name = NULL;
-	int r = variables_expand(
-		&file->parse->policy->variables, token->text, token->length, expansion, &mistake);
+	int r = is_of_some_client(file, token)
+			? -ENOKEY
+			: variables_expand(&file->parse->policy->variables, token->text,
+				  token->length, expansion, &mistake);
 
+	if (r == -ENOKEY) {
+		return 0;
+	}
 	if (r == 0) {
 		name = strdup(expansion->text);
 		r = name ? parse_file(file->parse, &file->file, name, &mistake) : -ENOMEM;
@@ -143,12 +155,38 @@ static int read_network(struct file_parse *file)
 			       &file->complaints);
 }
 
+/* That of an included file is not the policy's. */
+static int read_follow(struct file_parse *file)
+{
+	int r = split_value(file, SPLIT_PLAIN);
+
+	if (r < 0) {
+		return r;
+	}
+	const struct token *word = file->tokens.items;
+	bool is_yes = token_is(word, "yes");
+	if (file->tokens.count != 1 || (!is_yes && !token_is(word, "no"))) {
+		complain(&file->complaints, word->line, word->column,
+			"'follow' is yes or no, and nothing else");
+		return -EINVAL;
+	}
+	if (file->follow_line != 0) {
+		complain(&file->complaints, word->line, word->column,
+			"a second 'follow'; the first is in line %u", file->follow_line);
+		return -EINVAL;
+	}
+	file->follow_line = word->line;
+	file->parse->policy->follows |= is_yes && !file->file.parent;
+	return 0;
+}
+
 static int read_setting(struct file_parse *file)
 {
 	static int (*const readers[])(struct file_parse *) = {
 		[KEY_DESCRIPTION] = read_description,
 		[KEY_INCLUDE] = read_includes,
 		[KEY_NET] = read_network,
+		[KEY_FOLLOW] = read_follow,
 	};
 	const struct piece *key = &file->entry.pieces[0];
 	size_t length = strlen(key->text);

@@ -106,6 +106,7 @@ struct policy_endpoint {
 };
 
 struct policy;
+struct policy_texts;
 
 /* A value of NULL means that the variable is unknown: a rule that uses it is an error. */
 struct policy_variables {
@@ -117,13 +118,19 @@ struct policy_variables {
 enum policy_load_flags {
 	POLICY_LOAD_TRUSTED = 1u << 0, /* refuse files that others than owner and root can write */
 	POLICY_LOAD_LINT = 1u << 1,    /* also look for what is legal and surely not meant */
+	/* Variables that are unknown are taken to be sets of some client: what they are used in is
+	 * left out without a word. The policy is not one to decide by. */
+	POLICY_LOAD_ANY_SETS = 1u << 2,
 };
 
 struct policy_options {
 	struct policy_variables variables;
-	const char *const *directories; /* where include = looks after the including file's own;
-					   NULL-terminated or NULL */
-	unsigned int flags;             /* enum policy_load_flags */
+	const char *const *directories;   /* where include = looks after the including file's own;
+					     NULL-terminated or NULL */
+	unsigned int flags;               /* enum policy_load_flags */
+	const struct policy_texts *texts; /* looked at before any file; or NULL */
+	/* Variables and network are those of this policy, whatever is said above; or NULL. */
+	const struct policy *like;
 	enum wire_network network; /* what is asked for; wider than the policy's is a mistake */
 };
 
@@ -186,6 +193,10 @@ const char *policy_network_name(enum wire_network network);
 int policy_network_value(const char *name);
 
 const char *policy_description(const struct policy *policy); /* "" if none */
+/* `follow = yes`: its sessions take on what becomes of it when policies are loaded anew. */
+bool policy_follows(const struct policy *policy);
+/* Were both made from the same texts? */
+bool policy_is_same(const struct policy *policy, const struct policy *other);
 bool policy_has_section(const struct policy *policy, enum policy_section section);
 
 /*

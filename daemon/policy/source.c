@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/texts.h"
 
 /* The text with a NUL behind it, from a file of any kind: `usher check /dev/stdin` works. */
 static int read_all(int fd, size_t limit, char **textp, size_t *sizep)
@@ -175,6 +176,57 @@ static int read_file(const struct source *source, struct source_file *file, int 
 	return r;
 }
 
+/* A kept text is known by its number where a file is by its inode: no filesystem is device 0. */
+static int read_kept(const struct source *source, struct source_file *file, const char *path,
+	char **namep, char **textp, size_t *sizep, struct mistake *mistake)
+{
+	const char *kept;
+	size_t number = policy_texts_get(source->texts, path, &kept, sizep);
+	cleanup_free char *name = NULL;
+	int r;
+
+	if (number == 0) {
+		return -ENOENT;
+	}
+	file->device = 0;
+	file->inode = number;
+	r = check_circle(file, path, mistake);
+	if (r < 0) {
+		return r;
+	}
+	name = strdup(path);
+	*textp = malloc(*sizep + 1);
+	if (!name || !*textp) {
+		free(*textp);
+		return -ENOMEM;
+	}
+	memcpy(*textp, kept, *sizep);
+	(*textp)[*sizep] = '\0';
+	*namep = steal_pointer(&name);
+	return 0;
+}
+
+/* As from files: beside the including file, then in the directories. -ENOENT: it is not kept. */
+static int read_from_texts(const struct source *source, struct source_file *file, const char *name,
+	char **namep, char **textp, size_t *sizep, struct mistake *mistake)
+{
+	cleanup_free char *path =
+		file->parent ? name_beside(file->parent->name, name) : strdup(name);
+	int r = path ? read_kept(source, file, path, namep, textp, sizep, mistake) : -ENOMEM;
+
+	for (size_t i = 0; r == -ENOENT && file->parent && name[0] != '/' && source->directories &&
+			   source->directories[i];
+		i++) {
+		cleanup_free char *other = NULL;
+		if (asprintf(&other, "%s/%s", source->directories[i], name) < 0) {
+			other = NULL;
+			return -ENOMEM;
+		}
+		r = read_kept(source, file, other, namep, textp, sizep, mistake);
+	}
+	return r;
+}
+
 static int read_from_files(const struct source *source, struct source_file *file, const char *name,
 	char **namep, char **textp, size_t *sizep, struct mistake *mistake)
 {
@@ -214,7 +266,12 @@ int source_read(struct source *source, const struct source_file *parent, const c
 	if (source->replay) {
 		r = source->replay(source->user, namep, textp, sizep);
 	} else {
-		r = read_from_files(source, file, name, namep, textp, sizep, mistake);
+		r = source->texts
+			    ? read_from_texts(source, file, name, namep, textp, sizep, mistake)
+			    : -ENOENT;
+		if (r == -ENOENT) {
+			r = read_from_files(source, file, name, namep, textp, sizep, mistake);
+		}
 	}
 	if (r == 0) {
 		source->count++;

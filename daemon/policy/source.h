@@ -25,10 +25,13 @@ struct source_file {
 	unsigned int depth;
 };
 
+struct policy_texts;
+
 struct source {
-	const char *const *directories; /* files: where includes are looked for; or NULL */
-	bool trusted;                   /* files: refuse what others can write */
-	size_t total, count;            /* what was read */
+	const char *const *directories;   /* files: where includes are looked for; or NULL */
+	bool trusted;                     /* files: refuse what others can write */
+	const struct policy_texts *texts; /* files: those that are kept, looked at first; or NULL */
+	size_t total, count;              /* what was read */
 	/* A snapshot: the next name and text, 0 or -EBADMSG; NULL for files. */
 	int (*replay)(void *user, char **namep, char **textp, size_t *sizep);
 	void *user;

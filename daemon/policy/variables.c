@@ -89,6 +89,16 @@ int variables_add(struct variables *variables, const char *name, const char *val
 	return 0;
 }
 
+int variables_copy(struct variables *variables, const struct variables *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < from->count && r == 0; i++) {
+		r = variables_add(variables, from->items[i].name, from->items[i].value);
+	}
+	return r;
+}
+
 static int add_set(struct variables *variables, const char *set, struct mistake *mistake)
 {
 	const char *equals = strchrnul(set, '=');
@@ -203,6 +213,9 @@ static int read_reference(const struct variables *variables, const char *text, s
 	if (is_builtin(name, n)) {
 		return mistake_set(
 			mistake, offset, "the variable %.*s has no value here", (int)n, name);
+	}
+	if (variables->any_sets) {
+		return -ENOKEY;
 	}
 	for (size_t i = 0; i < array_length(builtins); i++) {
 		nearest_offer(&nearest, builtins[i].name);

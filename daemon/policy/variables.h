@@ -22,6 +22,7 @@ struct variable {
 struct variables {
 	struct variable *items;
 	size_t count;
+	bool any_sets; /* one that is unknown is no mistake: -ENOKEY */
 };
 
 /*
@@ -30,6 +31,8 @@ struct variables {
  */
 int variables_init(struct variables *variables, const struct policy_variables *values,
 	struct mistake *mistake);
+/* All of the others. 0 or -ENOMEM. */
+int variables_copy(struct variables *variables, const struct variables *from);
 int variables_add(struct variables *variables, const char *name, const char *value);
 void variables_finish(struct variables *variables);
 
@@ -41,7 +44,7 @@ struct expansion {
 	size_t *origins; /* of each byte, and of the end: its offset in what was expanded */
 };
 
-/* 0, -ENOMEM, or -EINVAL with `mistake` filled. Ends with expansion_finish. */
+/* 0, -ENOMEM, -ENOKEY, or -EINVAL with `mistake` filled. Ends with expansion_finish. */
 int variables_expand(const struct variables *variables, const char *text, size_t length,
 	struct expansion *expansion, struct mistake *mistake);
 void expansion_finish(struct expansion *expansion);

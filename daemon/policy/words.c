@@ -34,6 +34,7 @@ static const struct word policy_key_words_items[] = {
 	{"description", KEY_DESCRIPTION},
 	{"include", KEY_INCLUDE},
 	{"net", KEY_NET},
+	{"follow", KEY_FOLLOW},
 };
 TABLE(policy_key_words);
 
