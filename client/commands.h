@@ -15,3 +15,4 @@ int command_status(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_metrics(int argc, char **argv);
 int command_monitor(int argc, char **argv);
+int command_reload(int argc, char **argv);

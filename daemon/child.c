@@ -313,6 +313,16 @@ int child_send_start(
 				 : -EPIPE;
 }
 
+int child_send_policy(struct child *child, uint64_t number, int snapshot)
+{
+	const struct wire_policy policy = {
+		.header = wire_header_make(WIRE_POLICY, sizeof(policy)), .number = number};
+
+	return child->is_polling
+		       ? fdpass_send(child->control, &policy, sizeof(policy), &snapshot, 1)
+		       : -EPIPE;
+}
+
 pid_t child_pid(const struct child *child)
 {
 	return child->pid;

@@ -67,6 +67,9 @@ void child_descriptors(const struct child *child, int *control, int *words);
 int child_send_start(
 	struct child *child, const struct wire_start *start, const int *fds, size_t fd_count);
 
+/* Gives another policy to a broker that serves; `snapshot` stays the caller's. As above. */
+int child_send_policy(struct child *child, uint64_t number, int snapshot);
+
 pid_t child_pid(const struct child *child);
 
 void child_replace(struct child *child); /* SIGKILL; `ended` will tell */

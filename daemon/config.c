@@ -12,6 +12,7 @@
 #include "daemon/base/install.h"
 #include "daemon/config_keys.h"
 #include "daemon/policy/report.h"
+#include "daemon/policy/texts.h"
 #include "paths.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
@@ -159,6 +160,12 @@ int config_load(struct config **configp, const char *file, struct policy_report 
 	return 0;
 }
 
+int config_load_policies(struct config *config, unsigned int flags, struct policy_report *report)
+{
+	return policy_texts_load(&config->texts, (const char *const *)config->policies,
+		flags | (geteuid() == 0 ? POLICY_TEXTS_TRUSTED : 0u), report);
+}
+
 struct config *config_ref(struct config *config)
 {
 	config->references++;
@@ -185,6 +192,7 @@ void config_unref(struct config *config)
 		free(grant->groups);
 		free_strings(grant->policies, grant->policy_count);
 	}
+	policy_texts_free(config->texts);
 	free(config->grants);
 	free_strings(config->policies, config->policy_count);
 	free(config->file);

@@ -36,6 +36,7 @@ struct config {
 	unsigned int handshake_seconds;
 	struct grant *grants;
 	size_t grant_count;
+	struct policy_texts *texts; /* the policies as they were then; NULL: not loaded */
 };
 
 /*
@@ -43,6 +44,12 @@ struct config {
  * nothing loaded and the reasons in `report`, which the caller ends with policy_report_finish.
  */
 int config_load(struct config **configp, const char *file, struct policy_report *report);
+
+/*
+ * Loads the policies of its directories. `flags` are those of policy/texts.h. 0 or a negative
+ * errno, with all mistakes in `report`.
+ */
+int config_load_policies(struct config *config, unsigned int flags, struct policy_report *report);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is nothing */

@@ -16,6 +16,7 @@
 struct client;
 struct config;
 struct ending;
+struct reload;
 struct session;
 struct watcher;
 
@@ -37,6 +38,9 @@ struct context {
 	struct watcher_list watchers; /* who looks at decisions */
 	struct tally clients_tally, sessions_tally;
 	struct metrics metrics;
+	struct reload *reload;   /* under way, or NULL */
+	const char *config_file; /* NULL: the usual place */
+	uint64_t last_reload;
 	int64_t started;    /* seconds since the epoch */
 	struct store store; /* what the next daemon finds of ours */
 };

@@ -19,7 +19,7 @@
 
 #define CONTROL_VERSION     1
 #define CONTROL_LINE_MAX    4096u      /* of a request, with its newline */
-#define CONTROL_WAITING_MAX (1u << 20) /* bytes that wait for one who watches */
+#define CONTROL_WAITING_MAX (1u << 18) /* bytes that wait for one who watches */
 
 struct control;
 struct json_object;

@@ -46,6 +46,7 @@ static const struct request {
 	{"end", false, answer_end,
 		{{"session", TYPE_NUMBER, true, UINT64_MAX}, {"grace", TYPE_NUMBER, false, 600}}},
 	{"metrics", false, answer_metrics, {{0}}},
+	{"reload", true, answer_reload, {{0}}},
 	{"monitor", false, answer_monitor,
 		{{"sessions", TYPE_NUMBERS, false, UINT64_MAX},
 			{"verdicts", TYPE_STRINGS, false, 0},

@@ -27,7 +27,9 @@
 #include "daemon/inheritance.h"
 #include "daemon/journal.h"
 #include "daemon/listen.h"
+#include "daemon/policy/texts.h"
 #include "daemon/relay.h"
+#include "daemon/reload.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
@@ -63,6 +65,17 @@ static int load_config(struct config **configp, const struct daemon_options *opt
 	struct policy_report report = {0};
 
 	int result = config_load(configp, options->config, &report);
+	policy_report_print(&report, stderr, false);
+	policy_report_finish(&report);
+	return result;
+}
+
+/* A policy with mistakes is refused to those who ask for it; the others are served. */
+static int load_policies(struct config *config)
+{
+	struct policy_report report = {0};
+
+	int result = config_load_policies(config, POLICY_TEXTS_FORGIVING, &report);
 	policy_report_print(&report, stderr, false);
 	policy_report_finish(&report);
 	return result;
@@ -148,22 +161,15 @@ static void finish_context(struct context *context)
 }
 
 /* All or nothing: what is wrong leaves the old configuration in force. */
-static void reload(uv_signal_t *handle, int number)
+static void on_reload(uv_signal_t *handle, int number)
 {
 	struct daemon *daemon = container_of(handle, struct daemon, on_hangup);
-	struct config *config = NULL;
+	int result = reload_start(&daemon->context, NULL);
 
 	(void)number;
-	service_reloading();
-	if (load_config(&config, daemon->options) < 0) {
-		journal_error("the configuration was not read again: what was in force stays so");
-	} else {
-		config_unref(daemon->context.config);
-		daemon->context.config = config;
-		journal_notice("the configuration was read again, for new sessions; the socket "
-			       "stays what it is");
+	if (result < 0 && result != -EBUSY) {
+		journal_error("cannot be reloaded: %s", strerror(-result));
 	}
-	service_ready(daemon->context.sessions_tally.total);
 }
 
 /* Does somebody come after us who takes over what we leave? */
@@ -220,6 +226,7 @@ static void shut_down(uv_signal_t *handle, int number)
 	control_finish(&daemon->control);
 	remove_sockets(daemon);
 	ending_finish(&daemon->context);
+	reload_finish(&daemon->context);
 	release_sessions(&daemon->context);
 	uv_close((uv_handle_t *)&daemon->on_hangup, NULL);
 	uv_close((uv_handle_t *)&daemon->on_terminate, NULL);
@@ -233,7 +240,7 @@ static int watch_signals(struct daemon *daemon)
 		uv_signal_cb callback;
 		int number;
 	} signals[] = {
-		{&daemon->on_hangup, reload, SIGHUP},
+		{&daemon->on_hangup, on_reload, SIGHUP},
 		{&daemon->on_terminate, shut_down, SIGTERM},
 		{&daemon->on_interrupt, shut_down, SIGINT},
 	};
@@ -428,7 +435,9 @@ int daemon_run(const struct daemon_options *options, struct inheritance *inherit
 	journal_open();
 	service_init(options->holder);
 	store_init(&daemon.context.store);
-	if (load_config(&daemon.context.config, options) < 0) {
+	daemon.context.config_file = options->config;
+	if (load_config(&daemon.context.config, options) < 0 ||
+		load_policies(daemon.context.config) < 0) {
 		journal_error("not started: the configuration is wrong");
 		return EXIT_CONFIG;
 	}

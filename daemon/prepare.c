@@ -14,6 +14,7 @@
 #include "daemon/peer.h"
 #include "daemon/policy/filter_launch.h"
 #include "daemon/policy/policy.h"
+#include "daemon/policy/texts.h"
 
 /* The values of a client's variables, as the system knows them. */
 struct values {
@@ -113,6 +114,19 @@ static int explain_report(
 		first->file, place, first->text);
 }
 
+/* One that was loaded with the configuration, or that nobody has loaded yet. */
+static int find_policy(const struct preparation *preparation, char **pathp)
+{
+	const struct config *config = preparation->config;
+	const char *kept = policy_texts_find(config->texts, preparation->policy);
+
+	if (kept) {
+		*pathp = strdup(kept);
+		return *pathp ? 0 : -ENOMEM;
+	}
+	return policy_find(preparation->policy, (const char *const *)config->policies, pathp);
+}
+
 static int load_policy(
 	struct preparation *preparation, const struct values *values, struct policy **policyp)
 {
@@ -126,12 +140,13 @@ static int load_policy(
 						 .sets = (const char *const *)preparation->sets,
 						 .set_count = preparation->set_count},
 		.directories = directories,
+		.texts = preparation->config->texts,
 		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0,
 		.network = preparation->asked};
 	cleanup_free char *path = NULL;
 	struct policy_report report = {0};
 
-	int result = policy_find(preparation->policy, directories, &path);
+	int result = find_policy(preparation, &path);
 	if (result < 0) {
 		return fail(preparation, result,
 			"there is no policy '%s' in the policy directories of usherd",

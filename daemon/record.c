@@ -19,6 +19,7 @@ static const struct descriptor {
 	{"listener", offsetof(struct session, listener), true},
 	{"memory", offsetof(struct session, memory_fd), true},
 	{"snapshot", offsetof(struct session, snapshot), true},
+	{"first-snapshot", offsetof(struct session, first_snapshot), false},
 	{"log", offsetof(struct session, log), false},
 	{"verbose", offsetof(struct session, verbose), false},
 	{"audit", offsetof(struct session, audit), false},

@@ -22,6 +22,7 @@
 #include "daemon/journal.h"
 #include "daemon/monitor.h"
 #include "daemon/relay.h"
+#include "daemon/reload.h"
 #include "daemon/session_broker.h"
 #include "daemon/session_keep.h"
 #include "daemon/store.h"
@@ -44,6 +45,7 @@ void session_discard(struct session *session)
 	close_fd(&session->listener);
 	close_fd(&session->memory_fd);
 	close_fd(&session->snapshot);
+	close_fd(&session->first_snapshot);
 	close_fd(&session->log);
 	close_fd(&session->verbose);
 	close_fd(&session->audit);
@@ -65,6 +67,7 @@ static void on_retry_closed(uv_handle_t *handle)
 static void drop(struct session *session)
 {
 	LIST_REMOVE(session, entry);
+	reload_settle(session);
 	if (session->state != SESSION_STARTING) {
 		monitor_ended(session);
 	}

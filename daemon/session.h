@@ -46,7 +46,9 @@ struct session {
 	uint64_t started_ms;           /* of the loop's clock */
 
 	int listener, memory_fd, snapshot, log, verbose;
-	int audit; /* where `log` is read, if that is our own; -1 */
+	int first_snapshot;     /* -1: the same as `snapshot`, no other has come yet */
+	uint64_t policy_number; /* of the reload that gave `snapshot`; 0: none */
+	int audit;              /* where `log` is read, if that is our own; -1 */
 	pid_t tid;
 	struct session_memory *memory;
 

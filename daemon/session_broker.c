@@ -16,6 +16,7 @@
 #include "daemon/context.h"
 #include "daemon/journal.h"
 #include "daemon/monitor.h"
+#include "daemon/reload.h"
 #include "daemon/session.h"
 #include "daemon/session_keep.h"
 
@@ -237,6 +238,7 @@ static void on_ready(struct session *session)
 		monitor_began(session);
 	}
 	session->state = SESSION_RUNNING;
+	reload_settle(session);
 	session->events = NULL;
 	if (events) {
 		events->ready(session->owner);
@@ -256,6 +258,13 @@ static void on_message(void *owner, const void *packet, size_t size)
 	(void)size;
 	if (wire_type_of(packet) == WIRE_READY) {
 		on_ready(session);
+		return;
+	}
+	if (wire_type_of(packet) == WIRE_TAKEN) {
+		const struct wire_taken *taken = packet;
+		if (taken->number == session->policy_number) {
+			reload_settle(session);
+		}
 		return;
 	}
 	if (wire_type_of(packet) == WIRE_DECISION) {

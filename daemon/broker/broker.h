@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What all threads of a broker share: one session, one listener, one policy. Everything but the
- * atomics is set before the first worker starts and never changes.
+ * atomics is set before the first worker starts and never changes; another policy comes with a copy
+ * of all of it, which takes its place (follow.h).
  */
 #pragma once
 

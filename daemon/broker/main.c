@@ -25,6 +25,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/confine.h"
 #include "daemon/broker/crash.h"
+#include "daemon/broker/follow.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/start.h"
 #include "daemon/broker/supervisor.h"
@@ -32,8 +33,9 @@
 
 struct session {
 	struct broker broker;
-	pid_t child; /* embedded mode: the program, until it has ended; else 0 */
-	bool over;   /* the listener has no targets any more */
+	struct follow follow; /* the policies that take the place of the broker's own */
+	pid_t child;          /* embedded mode: the program, until it has ended; else 0 */
+	bool over;            /* the listener has no targets any more */
 	uv_loop_t loop;
 	uv_poll_t control, listener;
 	uv_signal_t child_signal;
@@ -118,19 +120,41 @@ static void on_supervisor_gone(struct session *session)
 	}
 }
 
+/* What we cannot take a successor can: it begins with it. */
+static void on_policy(struct session *session, const struct wire_policy *policy, int snapshot)
+{
+	const struct wire_taken taken = {
+		.header = wire_header_make(WIRE_TAKEN, sizeof(taken)), .number = policy->number};
+	int error = follow_policy(&session->follow, snapshot);
+
+	if (error < 0) {
+		(void)supervisor_tell(error, "the broker cannot take on another policy; it ends, "
+					     "and its successor begins with it");
+		_exit(EXIT_FAILURE);
+	}
+	(void)fdpass_send(SUPERVISOR_FD, &taken, sizeof(taken), NULL, 0);
+}
+
 static void on_control(uv_poll_t *handle, int status, int events)
 {
 	struct session *session = container_of(handle, struct session, control);
-	char packet[sizeof(struct wire_header)];
+	struct wire_policy packet; /* nothing else is said to a broker that serves */
 	int fds[FDPASS_MAX];
 	size_t fd_count;
 
 	(void)events;
-	/* Nothing is said to a broker that serves; whatever comes is the end. */
-	if (status < 0 ||
-		fdpass_receive(SUPERVISOR_FD, packet, sizeof(packet), fds, &fd_count) <= 0) {
+	ssize_t size =
+		status < 0 ? status
+			   : fdpass_receive(SUPERVISOR_FD, &packet, sizeof(packet), fds, &fd_count);
+	if (size == -EAGAIN) {
+		return;
+	}
+	if (size <= 0) {
 		on_supervisor_gone(session);
 		return;
+	}
+	if (wire_check(WIRE_PHASE_SERVED, &packet, (size_t)size, fd_count) == 0) {
+		on_policy(session, &packet, fds[0]);
 	}
 	fdpass_close_all(fds, fd_count);
 }
@@ -199,6 +223,8 @@ static int begin(struct session *session)
 	if (error < 0) {
 		return supervisor_tell(error, failure.text[0] ? failure.text : strerror(-error));
 	}
+	session->follow = (struct follow){
+		.loop = &session->loop, .first = &session->broker, .current = &session->broker};
 	error = watch(session);
 	if (error == 0) {
 		error = workers_start(&session->broker, &session->loop, resumes);

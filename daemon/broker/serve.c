@@ -46,7 +46,7 @@ static int receive(struct worker *worker)
 	atomic_store_explicit(&slot->blamed, 0, memory_order_relaxed);
 	slot->began = 0;
 	slot->result = 0;
-	return notify_receive(worker->broker->listener, &slot->notification);
+	return notify_receive(worker->listener, &slot->notification);
 }
 
 static void begin(struct worker *worker)
@@ -387,23 +387,23 @@ static enum act_outcome decode_to_act(
 }
 
 /* The main thread ends us; until then the processor belongs to the target that is exiting. */
-static void rest_if_over(const struct broker *broker)
+static void rest_if_over(int listener)
 {
-	while (notify_is_over(broker->listener)) {
+	while (notify_is_over(listener)) {
 		pause();
 	}
 }
 
 void serve(struct worker *worker)
 {
-	const struct broker *broker = worker->broker;
 	struct request *request = &worker->request;
 
 	if (receive(worker) < 0) {
-		rest_if_over(broker);
+		rest_if_over(worker->listener);
 		return;
 	}
 	begin(worker);
+	const struct broker *broker = worker->broker;
 	enum act_outcome outcome = decode_to_act(broker, worker, request);
 	audit_expect(broker->audit);
 	answer(broker, request, outcome);

@@ -22,8 +22,9 @@
 #define STACK_BYTES (256u * 1024u)
 
 struct workers {
-	struct broker *broker;
-	pthread_mutex_t mutex; /* of `state` of each worker, and of these two */
+	const struct broker *broker;            /* for what all of them have in common */
+	_Atomic(const struct broker *) current; /* what a call begins with */
+	pthread_mutex_t mutex;                  /* of `state` of each worker, and of these two */
 	struct worker *all[SESSION_SLOTS];
 	unsigned int leaders;
 	uv_timer_t tick;
@@ -67,7 +68,7 @@ static int add_worker(
 		return -ENOMEM;
 	}
 	worker->pool = pool;
-	worker->broker = pool->broker;
+	worker->listener = pool->broker->listener;
 	worker->slot = &pool->broker->memory->slots[index];
 	worker->resumes = resumes;
 	atomic_init(&worker->state, state);
@@ -149,12 +150,55 @@ void workers_begin(struct worker *worker)
 	struct workers *pool = worker->pool;
 
 	atomic_store_explicit(&worker->interruption, INTERRUPTED_NOT, memory_order_relaxed);
-	atomic_fetch_add_explicit(&worker->served, 1, memory_order_relaxed);
-	/* Sequentially consistent, and so is the watchdog: one of us sees the other. */
+	/* Who sees this knows that the call before is over, with all that it looked at. */
+	atomic_fetch_add_explicit(&worker->served, 1, memory_order_release);
+	/* Sequentially consistent, and so are the watchdog and workers_switch(): one of us sees the
+	 * other. */
 	atomic_store(&worker->busy, true);
+	worker->broker = atomic_load(&pool->current);
 	if (!atomic_load(&pool->armed) && !atomic_exchange(&pool->armed, true)) {
 		uv_async_send(&pool->arm);
 	}
+}
+
+/* What a worker was doing when another broker took the place of the one before. */
+struct workers_grace {
+	struct {
+		bool busy;
+		uint32_t served;
+	} workers[SESSION_SLOTS];
+};
+
+struct workers_grace *workers_grace_new(void)
+{
+	return calloc(1, sizeof(struct workers_grace));
+}
+
+void workers_switch(struct workers *pool, const struct broker *broker, struct workers_grace *grace)
+{
+	atomic_store(&pool->current, broker);
+	pthread_mutex_lock(&pool->mutex);
+	for (unsigned int i = 0; i < SESSION_SLOTS; i++) {
+		const struct worker *worker = pool->all[i];
+		grace->workers[i].busy = worker && atomic_load(&worker->busy);
+		grace->workers[i].served = worker ? atomic_load(&worker->served) : 0;
+	}
+	pthread_mutex_unlock(&pool->mutex);
+}
+
+/* A worker that had a call has left it when it has none, or another. */
+bool workers_have_left(struct workers *pool, const struct workers_grace *grace)
+{
+	bool left = true;
+
+	pthread_mutex_lock(&pool->mutex);
+	for (unsigned int i = 0; i < SESSION_SLOTS && left; i++) {
+		const struct worker *worker = pool->all[i];
+		left = !grace->workers[i].busy || !atomic_load(&worker->busy) ||
+		       atomic_load(&worker->served) != grace->workers[i].served;
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	return left;
 }
 
 /* Waits to lead again, if it does not. */
@@ -314,6 +358,7 @@ int workers_start(struct broker *broker, struct uv_loop_s *loop, bool resumes)
 		return -ENOMEM;
 	}
 	pool->broker = broker;
+	atomic_init(&pool->current, broker);
 	broker->workers = pool;
 	sigemptyset(&action.sa_mask);
 	sigaction(WAKE_SIGNAL, &action, NULL);

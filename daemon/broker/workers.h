@@ -37,7 +37,8 @@ enum worker_interruption {
 
 struct worker {
 	struct workers *pool;
-	const struct broker *broker;
+	int listener;
+	const struct broker *broker; /* of the call that it has: workers_begin() sets it */
 	pthread_t thread;
 	pthread_cond_t promoted;
 	_Atomic uint32_t state;        /* enum worker_state; written under the pool's mutex */
@@ -64,6 +65,15 @@ int workers_expect_to_wait(struct worker *worker);
 /* Why a waiting call of ours ended with EINTR: INTERRUPTED_NOT means that it should be done again.
  */
 enum worker_interruption workers_interruption(struct worker *worker);
+
+/*
+ * Calls begin with `broker` from now on. `grace` says when no call is under way any more that began
+ * with the one before: workers_have_left(). It is the caller's to free.
+ */
+struct workers_grace;
+struct workers_grace *workers_grace_new(void);
+void workers_switch(struct workers *pool, const struct broker *broker, struct workers_grace *grace);
+bool workers_have_left(struct workers *pool, const struct workers_grace *grace);
 
 /* Called by a worker as soon as it has received a notification, and when it has answered it. */
 void workers_begin(struct worker *worker);
