@@ -14,6 +14,7 @@
 #include "daemon/control_connection.h"
 #include "daemon/control_describe.h"
 #include "daemon/control_request.h"
+#include "daemon/journal.h"
 #include "daemon/peer.h"
 
 #define BACKLOG         16
@@ -203,6 +204,7 @@ void connection_tell(struct connection *connection, struct json_object *event)
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&connection->pipe) >
 		CONTROL_WAITING_MAX) {
 		json_object_put(event);
+		journal_notice("uid %u is too slow to watch, and is told so", connection->uid);
 		send_line(connection,
 			control_error_make(CONTROL_TOO_SLOW, NULL,
 				"events come faster than you read them; ask for fewer"),

@@ -195,7 +195,7 @@ static struct session *make(struct context *context, struct session_parts *parts
 	}
 	session->context = context;
 	session->id = context->last_session + 1;
-	session->memory_fd = session->audit = -1;
+	session->memory_fd = session->audit = session->first_snapshot = -1;
 	session->peer = *parts->peer;
 	*parts->peer = (struct peer){.pidfd = -1};
 	session->policy = steal_pointer(parts->policy);

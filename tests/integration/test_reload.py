@@ -239,6 +239,7 @@ class Reloading(unittest.TestCase):
         self.write('follows', FOLLOWS + 'deny EXDEV read = /none\n')
         self.reload()
         with Opener(self.daemon, 'follows') as follows:
+            self.assertEqual(follows.open(self.file), 'opened')
             follows.process.stdin.write(f'{fifo}\n')
             follows.process.stdin.flush()
             time.sleep(0.2)

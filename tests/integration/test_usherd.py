@@ -752,9 +752,10 @@ class ForOthers(Case):
     def test_writable_policy(self):
         """a policy that others can write is refused"""
         with Daemon() as daemon:
-            (daemon.policies / 'plain.ini').chmod(0o666)
+            daemon.write_policy('loose', '[files]\ndefault = allow\n')
+            (daemon.policies / 'loose.ini').chmod(0o666)
             with daemon.client() as client:
-                self.refused(errno.EPERM, 'plain.ini: others', client.filter, 'plain')
+                self.refused(errno.EPERM, 'loose.ini: others', client.filter, 'loose')
 
     def test_variables(self):
         """HOME is that of the user database, whatever the client's environment says"""
