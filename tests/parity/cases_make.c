@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/parity/acl.h"
 #include "tests/parity/cross.h"
 
 static long call_mkdir(struct scene *scene, int dirfd, const char *path)
@@ -119,26 +120,6 @@ static void run_kinds(struct scene *scene)
 	free(stage);
 }
 
-static void set_default_acl(struct scene *scene)
-{
-	static const unsigned char acl[] = {2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 2, 0, 6, 0,
-		0x39, 0x30, 0, 0, 4, 0, 5, 0, 255, 255, 255, 255, 0x10, 0, 7, 0, 255, 255, 255, 255,
-		0x20, 0, 4, 0, 255, 255, 255, 255};
-
-	prepare(scene, !setxattr(".", "system.posix_acl_default", acl, sizeof(acl), 0));
-}
-
-static void tell_acl(struct scene *scene, const char *name)
-{
-	unsigned char data[256];
-	ssize_t got = getxattr("new", name, data, sizeof(data));
-
-	tell(scene, " %s=%zd:", name + strlen("system.posix_acl_"), got);
-	for (ssize_t i = 0; i < got; i++) {
-		tell(scene, "%02x", data[i]);
-	}
-}
-
 struct mode_case {
 	bool is_directory, with_acl;
 	const char *parent;
@@ -161,7 +142,7 @@ static void run_modes(struct scene *scene)
 			prepare(scene, !chown(".", 7, 9) && !chmod(".", 02777));
 		}
 		if (test->with_acl) {
-			set_default_acl(scene);
+			acl_set_default(scene, ".");
 		}
 		tell(scene, " | %o %o ", mask, mode);
 		umask(mask);
@@ -170,8 +151,8 @@ static void run_modes(struct scene *scene)
 					   : raw(SYS_mknod, "new", S_IFREG | (mode & 07777), 0));
 		umask(022);
 		tell_path(scene, "new");
-		tell_acl(scene, "system.posix_acl_access");
-		tell_acl(scene, "system.posix_acl_default");
+		acl_tell(scene, "new", ACL_ACCESS);
+		acl_tell(scene, "new", ACL_DEFAULT);
 		rmdir("new");
 		unlink("new");
 		close_range(3, STAGE_FIRST_KEPT - 1, 0);

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/parity/acl.h"
 #include "tests/parity/parity.h"
 #include "tests/parity/tree.h"
 
@@ -29,59 +30,19 @@ static const unsigned int modes[] = {
 	0, 0400, 0644, 0666, 0777, 01666, 02755, 04755, 07777, 0177777};
 static const char *const parents[] = {".", "setgid", "sticky"};
 
-#define ACL_USER_OBJ  0x01
-#define ACL_USER      0x02
-#define ACL_GROUP_OBJ 0x04
-#define ACL_MASK      0x10
-#define ACL_OTHER     0x20
-
-/* As the kernel stores it: version 2, then entries of tag, permissions and id. */
-struct acl {
-	uint32_t version;
-	struct {
-		uint16_t tag, permissions;
-		uint32_t id;
-	} entries[5];
-};
-static_assert(sizeof(struct acl) == 44, "the kernel's layout");
-
-static void set_default_acl(struct scene *scene, const char *directory)
-{
-	struct acl acl = {htole32(2), {
-					      {htole16(ACL_USER_OBJ), htole16(7), ~0u},
-					      {htole16(ACL_USER), htole16(6), htole32(12345)},
-					      {htole16(ACL_GROUP_OBJ), htole16(5), ~0u},
-					      {htole16(ACL_MASK), htole16(7), ~0u},
-					      {htole16(ACL_OTHER), htole16(4), ~0u},
-				      }};
-
-	prepare(scene, !setxattr(directory, "system.posix_acl_default", &acl, sizeof(acl), 0));
-}
-
-static void tell_acl(struct scene *scene, const char *path)
-{
-	unsigned char data[256];
-	ssize_t got = getxattr(path, "system.posix_acl_access", data, sizeof(data));
-
-	tell(scene, " acl=%zd:", got);
-	for (ssize_t i = 0; i < got; i++) {
-		tell(scene, "%02x", data[i]);
-	}
-}
-
 static void run_mode(struct scene *scene)
 {
 	const struct mode_case *test = scene->data;
 	char path[64];
 
 	if (test->with_acl) {
-		set_default_acl(scene, test->directory);
+		acl_set_default(scene, test->directory);
 	}
 	snprintf(path, sizeof(path), "%s/new", test->directory);
 	umask(test->umask);
 	tell_fd(scene, raw_open(path, O_RDWR | O_CREAT | (int)test->extra_flags, test->mode));
 	umask(0);
-	tell_acl(scene, path);
+	acl_tell(scene, path, ACL_ACCESS);
 	tree_tell_changes(scene);
 }
 
@@ -92,7 +53,7 @@ static void run_temporary(struct scene *scene)
 	int fd;
 
 	if (test->with_acl) {
-		set_default_acl(scene, test->directory);
+		acl_set_default(scene, test->directory);
 	}
 	umask(test->umask);
 	fd = raw_open(test->directory, O_RDWR | O_TMPFILE, test->mode);
@@ -102,7 +63,7 @@ static void run_temporary(struct scene *scene)
 	tell(scene, " linked ");
 	tell_result(
 		scene, raw(SYS_linkat, AT_FDCWD, link_name, AT_FDCWD, "new", AT_SYMLINK_FOLLOW));
-	tell_acl(scene, "new");
+	acl_tell(scene, "new", ACL_ACCESS);
 	tree_tell_changes(scene);
 }
 

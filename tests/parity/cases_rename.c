@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -182,15 +183,21 @@ static void run_mistakes(struct scene *scene)
 	tell_result(scene, raw(SYS_rename, ".", "/proc/."));
 }
 
-/* Between trees that are mounted apart. */
+/* Between trees that are mounted apart: ours stand in one of these two. */
 static void run_across(struct scene *scene)
 {
-	tell_result(scene, raw(SYS_rename, "regular", "/dev/shm/parity-new"));
-	tell_result(scene, raw(SYS_link, "regular", "/dev/shm/parity-new"));
-	tell_path(scene, "/dev/shm/parity-new");
+	bool is_in_memory = !strncmp(scene->root, "/dev/shm/", strlen("/dev/shm/"));
+	const char *elsewhere = is_in_memory ? "/tmp" : "/dev/shm";
+	char new_name[64];
+
+	snprintf(new_name, sizeof(new_name), "%s/parity-%d-new", elsewhere, getpid());
+	tell_result(scene, raw(SYS_rename, "regular", new_name));
+	tell_result(scene, raw(SYS_link, "regular", new_name));
+	tell(scene, " exists ");
+	tell_result(scene, raw(SYS_access, new_name, F_OK));
 	tell_result(
-		scene, raw(SYS_renameat2, AT_FDCWD, "dir", AT_FDCWD, "/dev/shm", RENAME_EXCHANGE));
-	tell_result(scene, raw(SYS_rename, "dir", "/dev/shm"));
+		scene, raw(SYS_renameat2, AT_FDCWD, "dir", AT_FDCWD, elsewhere, RENAME_EXCHANGE));
+	tell_result(scene, raw(SYS_rename, "dir", elsewhere));
 	tell_result(scene, raw(SYS_rename, "dir", "/proc/sys"));
 }
 

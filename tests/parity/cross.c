@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/parity/mounts.h"
 
 #define OTHER_USER 12345
 
@@ -50,6 +51,9 @@ static void cross_one(
 		prepare(scene, !seteuid(0) && !setegid(0));
 	}
 	stage_tell(stage);
+	if (argument->undo) {
+		argument->undo(scene);
+	}
 }
 
 static void run_crossing(struct scene *scene)
@@ -94,6 +98,10 @@ void cross_path_calls(struct runner *runner, const struct path_call *calls, size
 	for (size_t i = 0; i < count; i++) {
 		cross_groups(runner, &calls[i], groups_of_names);
 		cross_groups(runner, &calls[i], groups_of_descriptors);
+		cross_groups(runner, &calls[i], groups_of_circumstances);
+		if (mounts_directory()) {
+			cross_groups(runner, &calls[i], groups_of_mounts);
+		}
 	}
 }
 

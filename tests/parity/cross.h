@@ -32,7 +32,8 @@ struct path_argument {
 	const char *name;
 	/* Tells the call's arguments. */
 	const char *(*make)(struct scene *scene, const char *path, int *dirfdp);
-	const char *path;      /* what `make` starts from; alone if there is none */
+	void (*undo)(struct scene *scene); /* what `make` did beside, after the call */
+	const char *path;                  /* what `make` starts from; alone if there is none */
 	unsigned int harmless; /* enum path_effect: calls that may be given it; 0: all */
 	bool spoils;           /* making it changes the tree */
 	bool needs_dirfd;
@@ -45,9 +46,11 @@ struct path_group {
 	size_t count;
 };
 
-/* arguments.c, descriptors.c; each ends with a NULL name. */
+/* arguments.c, descriptors.c, circumstances.c; each ends with a NULL name. */
 extern const struct path_group groups_of_names[];
 extern const struct path_group groups_of_descriptors[];
+extern const struct path_group groups_of_circumstances[];
+extern const struct path_group groups_of_mounts[]; /* where there are such (mounts.h) */
 
 void cross_path_calls(struct runner *runner, const struct path_call *calls, size_t count);
 

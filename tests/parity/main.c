@@ -7,6 +7,9 @@
  * names. -w names a socket that leads to a witness (witness.h) outside of the session.
  *
  * parity -s FD: is that witness.
+ *
+ * parity -m DIRECTORY COMMAND...: starts COMMAND where there are file systems that refuse
+ * (mounts.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +26,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/parity/mounts.h"
 #include "tests/parity/tree.h"
 #include "tests/parity/witness.h"
 
@@ -158,8 +162,21 @@ void runner_case(
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: parity [-l] [-w FD] DIRECTORY [PATTERN...] | parity -s FD\n");
+	fprintf(stderr, "usage: parity [-l] [-w FD] DIRECTORY [PATTERN...] | parity -s FD |"
+			" parity -m DIRECTORY COMMAND...\n");
 	return 2;
+}
+
+static int start_with_mounts(const char *directory, char **command)
+{
+	int error = mounts_make(directory);
+
+	if (error < 0) {
+		fprintf(stderr, "parity: mounts in %s: %s\n", directory, observe_errno(-error));
+		return 1;
+	}
+	execv(command[0], command);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -167,7 +184,7 @@ int main(int argc, char **argv)
 	struct runner runner = {0};
 	int option, witness = -1;
 
-	while ((option = getopt(argc, argv, "lw:s:")) != -1) {
+	while ((option = getopt(argc, argv, "+lw:s:m:")) != -1) {
 		switch (option) {
 		case 'l':
 			runner.list_only = true;
@@ -178,6 +195,8 @@ int main(int argc, char **argv)
 		case 's':
 			witness_serve(atoi(optarg));
 			return 0;
+		case 'm':
+			return start_with_mounts(optarg, argv + optind);
 		default:
 			return usage();
 		}

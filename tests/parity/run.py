@@ -3,9 +3,11 @@
 """Compares the parity table: natively, and under a policy that allows everything.
 
 Each case is a test; it passes if its line is the same in both runs. Patterns given as arguments
-choose cases. The trees stand in memory, or with --disk in TMPDIR. What the table finds around it
-(see README.md): USHER_BUILD and USHER_TEST_MODE.
+choose cases. The trees stand in memory, or with --disk in TMPDIR; with --mounts there are file
+systems beside them that are read-only or full. What the table finds around it (see README.md):
+USHER_BUILD and USHER_TEST_MODE.
 """
+import argparse
 import os
 import re
 import shutil
@@ -14,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 
-BUILD = os.environ.get('USHER_BUILD', 'build')
+BUILD = os.path.abspath(os.environ.get('USHER_BUILD', 'build'))
 MODE = os.environ.get('USHER_TEST_MODE', 'embedded')
-PROGRAM = os.path.abspath(os.path.join(BUILD, 'tests/parity/parity'))
+PROGRAM = os.path.join(BUILD, 'tests/parity/parity')
 USHER = [os.path.join(BUILD, 'client/usher'), 'run', '--' + MODE, '--policy', 'everything', '--']
 SECONDS = 280
 MEMORY = '/dev/shm'
@@ -78,6 +80,15 @@ def place(on_disk):
     return os.environ.get('TMPDIR', tempfile.gettempdir())
 
 
+def with_mounts(options, directory):
+    """What starts a command where there are file systems that refuse; only root can make them."""
+    if not options.mounts or os.geteuid() != 0:
+        return []
+    mounts = os.path.join(directory, 'mounts')
+    os.mkdir(mounts, 0o755)
+    return [PROGRAM, '-m', mounts]
+
+
 def run(prefix, directory, patterns, environment):
     """The table with a witness of its own, outside of what `prefix` makes of it."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -95,14 +106,14 @@ def run(prefix, directory, patterns, environment):
                 its.close()
 
 
-def table(prefix, patterns, on_disk=False):
+def table(prefix, options):
     """One run in a fresh directory: {name: text} in the table's order, and what went wrong."""
-    directory = os.path.join(place(on_disk), 'parity-%d' % os.getpid())
+    directory = os.path.join(place(options.disk), 'parity-%d' % os.getpid())
     os.mkdir(directory, 0o755)
     environment = dict(os.environ, PARITY_MARK='1')
     error = None
     try:
-        done = run(prefix, directory, patterns, environment)
+        done = run(with_mounts(options, directory) + prefix, directory, options.patterns, environment)
         output = done.stdout
         if done.returncode:
             error = 'exit status %d' % done.returncode
@@ -144,10 +155,13 @@ def differs_as_known(name, native, brokered):
 
 
 def main():
-    patterns = [word for word in sys.argv[1:] if word != '--disk']
-    on_disk = patterns != sys.argv[1:]
-    native, native_error = table([], patterns, on_disk)
-    brokered, error = table(USHER, patterns, on_disk)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--disk', action='store_true')
+    parser.add_argument('--mounts', action='store_true')
+    parser.add_argument('patterns', nargs='*')
+    options = parser.parse_args()
+    native, native_error = table([], options)
+    brokered, error = table(USHER, options)
     failed = 0
     number = 0
     for number, (name, expected) in enumerate(native.items(), 1):
