@@ -167,25 +167,56 @@ static int pin_first(const struct request *request, struct entry *entry)
 	return pin_entry(&request->place, entry);
 }
 
+static bool is_directory(const struct place *place)
+{
+	struct stat st;
+
+	return fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /* As may_delete() of the kernel, but for sticky directories; then it is in use. */
-static int refuse_in_use(const struct place *place)
+static int refuse_in_use(const struct place *place, bool wants_directory)
 {
 	long refused = syscall(
 		SYS_faccessat2, place->directory, "", W_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH);
 
-	return refused < 0 ? -errno : -EBUSY;
+	if (refused < 0) {
+		return -errno;
+	}
+	if (is_directory(place) == wants_directory) {
+		return -EBUSY;
+	}
+	return wants_directory ? -ENOTDIR : -EISDIR;
 }
 
-/* In a mount namespace of the target's own, which the kernel looks at only for who is in it. */
+static int refuse_rename(const struct request *request)
+{
+	const struct place *from = &request->place, *to = &request->second;
+	unsigned int flags = request->path.flags;
+
+	if (from->is_mount_point) {
+		return refuse_in_use(from, is_directory(from));
+	}
+	if (request->path.no_replace || flags & RENAME_NOREPLACE) {
+		return -EEXIST;
+	}
+	return refuse_in_use(to, is_directory(flags & RENAME_EXCHANGE ? to : from));
+}
+
+/* In other mounts than ours, which the kernel looks at only for who is in them. */
 static int check_mount_points(const struct request *request)
 {
-	switch (request->path.call->act) {
+	const struct path_request *path = &request->path;
+	bool is_used = request->place.is_mount_point;
+
+	switch (path->call->act) {
 	case PATH_UNLINK:
+		return is_used ? refuse_in_use(&request->place, path->flags & AT_REMOVEDIR) : 0;
 	case PATH_RMDIR:
+		return is_used ? refuse_in_use(&request->place, true) : 0;
 	case PATH_RENAME:
-		return request->place.is_mount_point    ? refuse_in_use(&request->place)
-		       : request->second.is_mount_point ? refuse_in_use(&request->second)
-							: 0;
+		return is_used || request->second.is_mount_point ? refuse_rename(request) : 0;
 	default:
 		return 0;
 	}

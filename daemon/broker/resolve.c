@@ -245,7 +245,9 @@ int resolve_place(const struct broker *broker, struct request *request, const ch
 	struct place *place = options->place;
 
 	clear(place);
+	/* Of an entry elsewhere only the walk sees whether something is mounted on it. */
 	if (way == RESOLVE_FAST_IF_POSSIBLE &&
+		!(broker->is_elsewhere && options->never_follow_last) &&
 		resolve_fast(broker, place, path, options->resolve)) {
 		return 0;
 	}

@@ -76,6 +76,7 @@ static int find_root(struct broker *broker, pid_t tid)
 		return 0;
 	}
 	atomic_fetch_or(&broker->memory->facts, SESSION_ROOTS_VARY);
+	broker->is_elsewhere = true;
 	int error = name_of_fd(broker, root, name, sizeof(name));
 	if (error < 0) {
 		return error;

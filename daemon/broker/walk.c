@@ -274,11 +274,13 @@ static int lead_nowhere(struct walk *w, int error)
  */
 static bool is_foreign_mount(const struct walk *w, int fd)
 {
+	const struct broker *broker = w->broker;
+	bool may_be = broker->is_elsewhere || broker_knows(broker, SESSION_MOUNTS_VARY);
 	struct statx st;
 
-	return broker_knows(w->broker, SESSION_MOUNTS_VARY) &&
-	       statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) == 0 &&
-	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) && mounts_is_foreign(w->broker, fd);
+	return may_be && statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) &&
+	       (broker->is_elsewhere || mounts_is_foreign(broker, fd));
 }
 
 static int arrive_on_mount(
