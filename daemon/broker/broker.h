@@ -32,7 +32,7 @@ struct broker {
 	unsigned int pid_levels;  /* pid namespaces that it has a number in, from ours on */
 	int root;                 /* the session's root, O_PATH; names are told from here */
 	char *root_name;          /* "" where it is our own root */
-	bool is_elsewhere;        /* the session began with another root or in other mounts than ours */
+	bool is_elsewhere;        /* the session began with another root, or in other mounts */
 	bool protects_symlinks;   /* fs.protected_symlinks */
 	struct outside *outside;  /* NULL: the session lives in our network, or wants none of it */
 	struct mounts *mounts;    /* of the session's first mount namespace */
