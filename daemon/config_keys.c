@@ -275,17 +275,27 @@ static int begin_grant(struct reader *reader, const struct ini_piece *name)
 	return grant->name ? 0 : -ENOMEM;
 }
 
+static const char *const section_names[] = {
+	[SECTION_DAEMON] = "daemon", [SECTION_LIMITS] = "limits", [SECTION_GRANT] = "grant"};
+
+const char *config_key_name(size_t index, const char **section)
+{
+	if (index >= array_length(keys)) {
+		return NULL;
+	}
+	*section = section_names[keys[index].section];
+	return keys[index].name;
+}
+
 static int on_section(void *user, const struct ini_piece *name)
 {
-	static const char *const names[] = {
-		[SECTION_DAEMON] = "daemon", [SECTION_LIMITS] = "limits"};
 	struct reader *reader = user;
 
 	reader->key = NULL;
 	reader->section = SECTION_UNKNOWN;
 	reader->seen = 0;
-	for (enum section i = SECTION_DAEMON; i < array_length(names); i++) {
-		if (strcmp(names[i], name->text) == 0) {
+	for (enum section i = SECTION_DAEMON; i < SECTION_GRANT; i++) {
+		if (strcmp(section_names[i], name->text) == 0) {
 			reader->section = i;
 			return 0;
 		}

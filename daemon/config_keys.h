@@ -15,3 +15,6 @@ struct policy_report;
  */
 int config_read(struct config *config, const char *file, const char *text, size_t size,
 	struct policy_report *report);
+
+/* The key at `index` of the table, and its section's name; NULL past the last. */
+const char *config_key_name(size_t index, const char **section);

@@ -225,6 +225,11 @@ static const char *const *find(const char *name)
 	return NULL;
 }
 
+const char *syscall_group_name(size_t index)
+{
+	return index < array_length(groups) ? groups[index].name : NULL;
+}
+
 static int visit_known(syscall_group_visitor *visit, void *context)
 {
 	char name[SYSCALL_NAME_MAX];

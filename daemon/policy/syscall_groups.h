@@ -19,6 +19,9 @@ int syscall_group_numbers(const char *name, int **numbersp, size_t *countp);
 typedef void syscall_group_visitor(const char *name, void *context);
 int syscall_group_visit(const char *name, syscall_group_visitor *visit, void *context);
 
+/* The group at `index` of the table; NULL past the last. */
+const char *syscall_group_name(size_t index);
+
 /* Offers to a hint the names of the groups, or of the calls of this machine that are in one. */
 void syscall_groups_offer(struct nearest *nearest);
 void syscall_groups_offer_calls(struct nearest *nearest);

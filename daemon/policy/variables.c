@@ -27,6 +27,11 @@ static const struct {
 	{"XDG_RUNTIME_DIR", offsetof(struct policy_variables, xdg_runtime_dir)},
 };
 
+const char *variables_builtin(size_t index)
+{
+	return index < array_length(builtins) ? builtins[index].name : NULL;
+}
+
 static bool is_builtin(const char *name, size_t length)
 {
 	for (size_t i = 0; i < array_length(builtins); i++) {

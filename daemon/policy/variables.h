@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "daemon/policy/mistake.h"
 #include "daemon/policy/policy.h"
@@ -17,6 +18,9 @@
 struct variable {
 	char *name, *value;
 };
+
+/* The built-in one at `index`; NULL past the last. */
+const char *variables_builtin(size_t index);
 
 /* The built-in ones that are known, and then the sets, each name once. */
 struct variables {

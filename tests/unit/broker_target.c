@@ -140,8 +140,9 @@ void stage_open_natively(struct stage *stage, const char *path, const struct ope
 	command.how = *how;
 	assert_true(strlen(path) < sizeof(command.path));
 	memcpy(command.path, path, strlen(path) + 1);
-	assert_int_equal(
-		send(stage->channel, &command, sizeof(command), 0), (ssize_t)sizeof(command));
-	assert_int_equal(
-		recv(stage->channel, native, sizeof(*native), 0), (ssize_t)sizeof(*native));
+	/* A fuzzer's clock interrupts. */
+	assert_int_equal(TEMP_FAILURE_RETRY(send(stage->channel, &command, sizeof(command), 0)),
+		(ssize_t)sizeof(command));
+	assert_int_equal(TEMP_FAILURE_RETRY(recv(stage->channel, native, sizeof(*native), 0)),
+		(ssize_t)sizeof(*native));
 }
