@@ -21,6 +21,7 @@ static const struct command {
 	{"sessions", command_sessions, "list the daemon's sessions, and end them"},
 	{"monitor", command_monitor, "show decisions as they are made"},
 	{"reload", command_reload, "have the daemon load configuration and policies anew"},
+	{"stop", command_stop, "stop the daemon"},
 	{"metrics", command_metrics, "print the daemon's metrics"},
 };
 

@@ -286,6 +286,10 @@ static void on_hello(struct client *client, struct packet *packet)
 		refuse(client, -EBADF, "a log descriptor is not open for writing");
 		return;
 	}
+	if (client->context->stops_for) {
+		refuse(client, -ESHUTDOWN, "usherd is about to stop; use --embedded");
+		return;
+	}
 	if (!authorise_is_policy_name(strings.policy)) {
 		refuse(client, -EINVAL,
 			"'%s' is not the name of a policy; a policy file of your own needs "

@@ -14,6 +14,7 @@
 #include "daemon/tally.h"
 
 struct client;
+struct connection;
 struct config;
 struct ending;
 struct reload;
@@ -38,8 +39,9 @@ struct context {
 	struct watcher_list watchers; /* who looks at decisions */
 	struct tally clients_tally, sessions_tally;
 	struct metrics metrics;
-	struct reload *reload;   /* under way, or NULL */
-	const char *config_file; /* NULL: the usual place */
+	struct reload *reload;        /* under way, or NULL */
+	struct connection *stops_for; /* who waits for the last session to end, or NULL */
+	const char *config_file;      /* NULL: the usual place */
 	uint64_t last_reload;
 	int64_t started;    /* seconds since the epoch */
 	struct store store; /* what the next daemon finds of ours */

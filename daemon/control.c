@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,12 +225,38 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 		(unsigned int)(sizeof(connection->line) - connection->length));
 }
 
+/* One that has only said all that it has to say still waits for its answer. */
+static bool has_gone(const struct connection *connection)
+{
+	struct pollfd pollfd = {.fd = -1};
+	uv_os_fd_t fd;
+
+	if (uv_fileno((const uv_handle_t *)&connection->pipe, &fd) == 0) {
+		pollfd.fd = fd;
+	}
+	return poll(&pollfd, 1, 0) != 0 && (pollfd.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/* While somebody takes his time to answer, what comes is kept for later. */
+static void read_meanwhile(struct connection *connection, ssize_t length)
+{
+	if (length > 0) {
+		connection->length += (size_t)length;
+	} else if (length < 0 && length != UV_ENOBUFS && has_gone(connection)) {
+		hang_up(connection);
+	} else if (length < 0) {
+		uv_read_stop((uv_stream_t *)&connection->pipe);
+	}
+}
+
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
 	struct connection *connection = container_of((uv_pipe_t *)stream, struct connection, pipe);
 
 	(void)buffer;
-	if (length == UV_ENOBUFS && connection->state == CONNECTION_READING) {
+	if (connection->state == CONNECTION_ANSWERING) {
+		read_meanwhile(connection, length);
+	} else if (length == UV_ENOBUFS && connection->state == CONNECTION_READING) {
 		connection->state = CONNECTION_ANSWERING;
 		connection_refuse(connection, CONTROL_TOO_LONG, NULL,
 			"a request has less than %u bytes", CONTROL_LINE_MAX);
@@ -273,6 +300,9 @@ static void take_line(struct connection *connection)
 	memmove(connection->line, connection->line + taken, connection->length);
 	connection->state = CONNECTION_ANSWERING;
 	control_request(connection, line, taken - 1);
+	if (connection->state == CONNECTION_ANSWERING && connection->on_gone) {
+		read_on(connection);
+	}
 }
 
 /* Members of the group are administrators, as are root and the daemon's own user. */

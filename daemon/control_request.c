@@ -47,6 +47,8 @@ static const struct request {
 		{{"session", TYPE_NUMBER, true, UINT64_MAX}, {"grace", TYPE_NUMBER, false, 600}}},
 	{"metrics", false, answer_metrics, {{0}}},
 	{"reload", true, answer_reload, {{0}}},
+	{"stop", true, answer_stop,
+		{{"sessions", TYPE_STRING, false, 0}, {"grace", TYPE_NUMBER, false, 600}}},
 	{"monitor", false, answer_monitor,
 		{{"sessions", TYPE_NUMBERS, false, UINT64_MAX},
 			{"verdicts", TYPE_STRINGS, false, 0},

@@ -30,4 +30,4 @@ bool control_flag(struct json_object *request, const char *key);
 /* Those who answer. */
 typedef void control_handler(struct connection *connection, struct json_object *request);
 control_handler answer_version, answer_help, answer_status, answer_sessions, answer_end,
-	answer_metrics, answer_monitor, answer_reload;
+	answer_metrics, answer_monitor, answer_reload, answer_stop;

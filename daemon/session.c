@@ -25,6 +25,7 @@
 #include "daemon/reload.h"
 #include "daemon/session_broker.h"
 #include "daemon/session_keep.h"
+#include "daemon/stop.h"
 #include "daemon/store.h"
 
 static const char *const state_names[] = {
@@ -73,6 +74,7 @@ static void drop(struct session *session)
 	}
 	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
+	stop_settle(session->context);
 	store_sync_forget(steal_pointer(&session->sync));
 	session->events = NULL;
 	close_fd(&session->listener);

@@ -297,7 +297,8 @@ class Commands(unittest.TestCase):
 
     def test_without_daemon(self):
         """each command that asks a daemon says that there is none, exit 1"""
-        for command in (['status'], ['sessions'], ['sessions', 'end', '1'], ['metrics']):
+        for command in (['status'], ['sessions'], ['sessions', 'end', '1'], ['metrics'],
+                        ['monitor'], ['reload'], ['stop']):
             with self.subTest(command):
                 done = harness.usher(*command, '--socket', test_usherd.public() / 'none.sock')
                 self.assertEqual((done.returncode, done.stdout), (1, ''))
@@ -306,11 +307,67 @@ class Commands(unittest.TestCase):
 
     def test_usage(self):
         """each command has --help, and refuses what it does not know with 2"""
-        for command in ('status', 'sessions', 'metrics'):
+        for command in ('status', 'sessions', 'metrics', 'monitor', 'reload', 'stop'):
             with self.subTest(command):
                 self.assertIn(f'Usage: usher {command}', harness.usher(command, '--help').stdout)
                 self.assertEqual(harness.usher(command, '--nonsense').returncode, 2)
                 self.assertEqual(harness.usher(command, 'nonsense').returncode, 2)
+
+
+class Stopping(unittest.TestCase):
+    def test_refused(self):
+        """stop is refused while sessions live, and done when there are none"""
+        daemon = Daemon().start()
+        with running(daemon):
+            done = commands(daemon, 'stop')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('1 sessions live', done.stderr)
+        done = commands(daemon, 'stop')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertEqual(daemon.process.wait(20), 0)
+
+    def test_wait(self):
+        """stop --wait serves nobody new, and stops with the end of the last session"""
+        daemon = Daemon().start()
+        process = daemon.popen('cat', stdin=subprocess.PIPE)
+        daemon.wait_until_all_run(1)
+        stop = subprocess.Popen([str(harness.USHER), 'stop', '--wait', '--socket', daemon.socket],
+                                env=harness.environment())
+        daemon.wait_for_log('sessions: wait')
+        self.assertIn('about to stop', daemon.run('true').stderr)
+        self.assertIn('about to stop', commands(daemon, 'stop', '--wait').stderr)
+        self.assertIsNone(stop.poll())
+        process.communicate('', timeout=20)
+        self.assertEqual((stop.wait(20), daemon.process.wait(20)), (0, 0))
+
+    def test_interrupted(self):
+        """a wait that is interrupted leaves the daemon as it was"""
+        with Daemon() as daemon, running(daemon):
+            stop = subprocess.Popen([str(harness.USHER), 'stop', '--wait', '--socket',
+                                     daemon.socket], env=harness.environment())
+            daemon.wait_for_log('sessions: wait')
+            stop.send_signal(signal.SIGINT)
+            self.assertEqual(stop.wait(20), -signal.SIGINT)
+            daemon.wait_for_log('serves on')
+            self.assertEqual(daemon.run('true').returncode, 0)
+
+    def test_end(self):
+        """stop --end ends the sessions first"""
+        daemon = Daemon().start()
+        processes = [daemon.popen('sleep', '100'), daemon.popen('sleep', '100')]
+        daemon.wait_until_all_run(2)
+        self.assertEqual(commands(daemon, 'stop', '--end').returncode, 0)
+        self.assertEqual(daemon.process.wait(20), 0)
+        for process in processes:
+            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            process.communicate()
+
+    def test_words(self):
+        """what is none of the three words is refused"""
+        with Daemon() as daemon, Stream(daemon) as stream:
+            error = stream.ask('stop', sessions='kill')['error']
+            self.assertEqual((error['code'], error['key']), ('wrong-value', 'sessions'))
+        self.assertEqual(harness.usher('stop', '--grace', 'x').returncode, 2)
 
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)')

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `usher stop`: stops the daemon, and says what becomes of its sessions. */
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/commands.h"
+#include "client/control.h"
+
+#define GRACE_MAX 600
+
+static const char usage[] =
+	"Usage: usher stop [OPTION]...\n"
+	"Stops usherd, but not while it has sessions, unless one of these says what becomes of\n"
+	"them. It serves nobody new meanwhile; if you interrupt the wait it goes on as before.\n"
+	"\n"
+	"  -w, --wait         wait until all have ended by themselves\n"
+	"  -e, --end          end them: SIGTERM, and SIGKILL after a while\n"
+	"      --grace N      seconds between the two signals, 0 to 600 (5)\n" CONTROL_USAGE;
+
+struct stop_options {
+	struct control_options control;
+	const char *sessions;
+	int grace; /* -1: usherd's own */
+};
+
+/* False if the option is not one of ours, or its value is wrong. */
+static bool take_option(struct stop_options *options, int option)
+{
+	char *end;
+
+	switch (option) {
+	case 'w':
+		options->sessions = "wait";
+		return true;
+	case 'e':
+		options->sessions = "end";
+		return true;
+	case 'g':
+		options->grace = (int)strtol(optarg, &end, 10);
+		return optarg[0] >= '0' && optarg[0] <= '9' && *end == '\0' &&
+		       options->grace <= GRACE_MAX;
+	default:
+		return false;
+	}
+}
+
+static int parse_options(struct stop_options *options, int argc, char **argv)
+{
+	static const struct option known[] = {{"wait", no_argument, NULL, 'w'},
+		{"end", no_argument, NULL, 'e'}, {"grace", required_argument, NULL, 'g'},
+		CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
+
+	for (int option;
+		(option = getopt_long(argc, argv, "we" CONTROL_LETTERS, known, NULL)) != -1;) {
+		if (!take_option(options, option) &&
+			!control_option(&options->control, option, usage)) {
+			return -EINVAL;
+		}
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+int command_stop(int argc, char **argv)
+{
+	struct stop_options options = {.sessions = "refuse", .grace = -1};
+	struct json_object *answer = NULL;
+
+	if (parse_options(&options, argc, argv) < 0) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	struct json_object *request = control_request("stop");
+	json_object_object_add(request, "sessions", json_object_new_string(options.sessions));
+	if (options.grace >= 0) {
+		json_object_object_add(request, "grace", json_object_new_int(options.grace));
+	}
+	if (control_exchange(&options.control, request, &answer) < 0) {
+		return EXIT_FAILURE;
+	}
+	if (options.control.json) {
+		control_print(answer);
+	}
+	json_object_put(answer);
+	return EXIT_SUCCESS;
+}
