@@ -257,7 +257,9 @@ enum act_outcome act_open(
 	}
 	bool waits = place->may_wait && !(flags & O_NONBLOCK);
 	request->result = note_exclusive(request);
-	if (request->result == 0 && waits) {
+	if (request->result == 0 && waits && request->joined) {
+		request->result = -EACCES; /* a helper must not wait: nobody could wake it */
+	} else if (request->result == 0 && waits) {
 		request->result = workers_expect_to_wait(worker);
 	}
 	if (request->result < 0) {

@@ -88,7 +88,7 @@ static int act_chmod(struct request *request, const struct object *object)
 /* Are ids to be translated between the target's user namespace and ours? */
 static bool ids_differ(const struct broker *broker, const struct request *request)
 {
-	return broker_knows(broker, SESSION_IDS_VARY) &&
+	return broker_knows(broker, SESSION_IDS_VARY) && !request->joined &&
 	       target_is_in_other_user_namespace(request->tid);
 }
 

@@ -8,7 +8,7 @@
 
 void assume_broker(const struct broker *broker, const struct request *request)
 {
-	if (request->identity != &broker->identity &&
+	if (request->identity != &broker->identity && !request->joined &&
 		identity_assume(&broker->identity, request->identity) < 0) {
 		abort();
 	}
@@ -16,7 +16,7 @@ void assume_broker(const struct broker *broker, const struct request *request)
 
 void assume_target(const struct broker *broker, const struct request *request)
 {
-	if (request->identity != &broker->identity &&
+	if (request->identity != &broker->identity && !request->joined &&
 		identity_assume(request->identity, &broker->identity) < 0) {
 		abort();
 	}

@@ -2,7 +2,8 @@
 /*
  * Why a table of our own, where the targets have their policy: a broker that has been taken over by
  * the bytes it reads of a target must not become more than what it is. It starts no program, maps
- * nothing executable, traces nobody, and makes no process.
+ * nothing executable, traces nobody, and makes no process but helpers that share its memory and run
+ * while it waits.
  *
  * A call that is not in the table traps instead of failing silently or killing: a libc that does
  * the same by another call costs one refused operation and a line that names it, and no session.
@@ -54,7 +55,8 @@ struct allowance {
 		}                                                              \
 	}
 
-#define NUMBER UINT32_MAX /* of an int */
+#define NUMBER       UINT32_MAX /* of an int */
+#define HELPER_FLAGS (CLONE_VM | CLONE_VFORK | CLONE_FILES)
 
 /* Serving: the listener, the supervisor, the loop. First, since the filter is searched in order. */
 static const struct allowance serving[] = {
@@ -194,6 +196,7 @@ static const struct allowance sockets[] = {
 static const struct allowance living[] = {
 	CALL(futex),
 	CALL_IF(clone, 0, CLONE_THREAD, CLONE_THREAD),
+	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* join.c */
 	CALL(set_robust_list),
 	CALL(rseq),
 	CALL(gettid),

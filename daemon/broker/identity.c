@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +63,12 @@ int identity_read(struct identity *identity, pid_t tid)
 	/* What a thread may in a namespace of its own it may not in ours. */
 	identity->capabilities = strtoull(capabilities, NULL, 16) & ~IDENTITY_CAPABILITIES_UNUSED;
 	identity->permitted = strtoull(permitted, NULL, 16) & ~IDENTITY_CAPABILITIES_UNUSED;
-	identity->is_in_other_namespace =
-		identity->permitted != 0 && target_is_in_other_user_namespace(tid);
+	identity->is_in_other_namespace = target_is_in_other_user_namespace(tid);
+	identity->inside_capabilities = identity->inside_permitted = 0;
+	identity->by_real_ids = false;
 	if (identity->is_in_other_namespace) {
+		identity->inside_capabilities = identity->capabilities;
+		identity->inside_permitted = identity->permitted;
 		identity->capabilities = identity->permitted = 0;
 	}
 	identity->umask = (mode_t)strtoul(umask_text, NULL, 8);
@@ -77,6 +81,8 @@ void identity_use_real_ids(struct identity *identity)
 	identity->uid = identity->effective_uid = identity->real_uid;
 	identity->gid = identity->effective_gid = identity->real_gid;
 	identity->capabilities = identity->real_uid == 0 ? identity->permitted : 0;
+	identity->inside_capabilities = identity->inside_permitted;
+	identity->by_real_ids = true;
 }
 
 bool identity_is_same(const struct identity *a, const struct identity *b)
@@ -120,6 +126,24 @@ static int set_ids(const struct identity *wanted, uint64_t capabilities)
 	return (uid_t)setfsuid((uid_t)-1) == wanted->uid &&
 			       (gid_t)setfsgid((gid_t)-1) == wanted->gid
 		       ? 0
+		       : -EPERM;
+}
+
+/* The kernel keeps who we are, in its own terms, and gives all capabilities there are inside. */
+int identity_join(const struct identity_inside *inside, int namespace)
+{
+	if (setns(namespace, CLONE_NEWUSER) == 0) {
+		return set_effective_capabilities(inside->capabilities);
+	}
+	/* The namespace is not the target's, but the broker's own: that of its owner's. */
+	if (!inside->has_uids || syscall(SYS_setresuid, -1, inside->ours, -1) < 0 ||
+		setns(namespace, CLONE_NEWUSER) < 0 ||
+		syscall(SYS_setresuid, -1, inside->effective_uid, -1) < 0) {
+		return -EPERM;
+	}
+	(void)setfsuid(inside->uid);
+	return (uid_t)setfsuid((uid_t)-1) == inside->uid
+		       ? set_effective_capabilities(inside->capabilities)
 		       : -EPERM;
 }
 

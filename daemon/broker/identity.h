@@ -36,6 +36,8 @@ struct identity {
 	gid_t real_gid;
 	uint64_t permitted;         /* capabilities */
 	bool is_in_other_namespace; /* of users: its capabilities are not ours to use */
+	uint64_t inside_capabilities, inside_permitted; /* but count there, see join.h */
+	bool by_real_ids;                               /* identity_use_real_ids() was called */
 	mode_t umask;
 	unsigned int group_count;
 	gid_t groups[IDENTITY_GROUPS_MAX];
@@ -47,6 +49,21 @@ int identity_read(struct identity *identity, pid_t tid);
 
 /* Those by which access(2) judges: the real ids, and what capabilities go with them. */
 void identity_use_real_ids(struct identity *identity);
+
+/* Who somebody is in a user namespace of his own: numbers as they are there. */
+struct identity_inside {
+	bool has_uids; /* it has a map */
+	uid_t uid;     /* filesystem uid */
+	uid_t effective_uid;
+	uid_t ours; /* the broker's own effective uid, as it is outside */
+	uint64_t capabilities;
+};
+
+/*
+ * Takes the calling process, which has one thread and the target's identity, into the user
+ * namespace of that descriptor, for good. 0 or a negative errno, after which it must end.
+ */
+int identity_join(const struct identity_inside *inside, int namespace);
 
 /* Same ids, groups and capabilities? The umask does not count. */
 bool identity_is_same(const struct identity *a, const struct identity *b);

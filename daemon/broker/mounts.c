@@ -28,6 +28,8 @@
 #define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h of 5.19 */
 #endif
 
+#define ANCESTORS_MAX 16u
+
 /* Our own table, read again whenever the kernel says that it has changed. */
 struct mounts {
 	int fd;
@@ -188,15 +190,62 @@ struct inner {
 	char path[NAME_ROOM];
 };
 
-/* `name` is where the kernel says that the object is, `mount` where the thread has the mount. */
-static int tell_inner(const struct request *request, const struct mount *mount, const char *name,
-	struct inner *inner)
+/* Where a mount is seen from. */
+struct view {
+	pid_t pid;
+	struct mount_table table;
+	const struct mount *mount;
+};
+
+static bool look_from(struct view *view, pid_t pid, uint64_t mount)
+{
+	if (mount_table_read_of(&view->table, pid) < 0) {
+		return false;
+	}
+	view->pid = pid;
+	view->mount = mount_table_find(&view->table, mount);
+	if (!view->mount) {
+		mount_table_finish(&view->table);
+	}
+	return view->mount;
+}
+
+/*
+ * The mount that `fd` lies in, from the calling thread or, for what it has been handed down, from
+ * one of its ancestors in the session. 0 or -ENOENT; ended by mount_table_finish().
+ */
+static int find_view(
+	const struct broker *broker, const struct request *request, int fd, struct view *view)
+{
+	pid_t pid = request->tid;
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) {
+		return -ENOENT;
+	}
+	if (look_from(view, pid, st.stx_mnt_id)) {
+		return 0;
+	}
+	if (!target_descends_from(pid, broker->first)) {
+		return -ENOENT;
+	}
+	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && pid != broker->first; i++) {
+		pid = target_parent(pid);
+		if (pid > 1 && look_from(view, pid, st.stx_mnt_id)) {
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* `name` is where the kernel says that the object is. */
+static int tell_inner(const struct view *view, const char *name, struct inner *inner)
 {
 	char root[NAME_ROOM], point[NAME_ROOM], link[64];
+	const struct mount *mount = view->mount;
 
-	/* The kernel tells us paths from the namespace's root, the thread's table from the
-	 * thread's. */
-	(void)snprintf(link, sizeof(link), "/proc/%d/root", request->tid);
+	/* The kernel tells us paths from the namespace's root, a table from its process's. */
+	(void)snprintf(link, sizeof(link), "/proc/%d/root", view->pid);
 	ssize_t length = readlink(link, root, sizeof(root) - 1);
 	if (length < 0) {
 		return -ENOENT;
@@ -212,21 +261,16 @@ static int tell_inner(const struct request *request, const struct mount *mount, 
 	return join(inner->path, sizeof(inner->path), mount->root, rest);
 }
 
-static int find_inner(const struct request *request, int fd, const char *name, struct inner *inner)
+static int find_inner(const struct broker *broker, const struct request *request, int fd,
+	const char *name, struct inner *inner)
 {
-	struct mount_table table;
-	struct statx st;
+	struct view view;
+	int error = find_view(broker, request, fd, &view);
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) {
-		return -ENOENT;
+	if (error == 0) {
+		error = tell_inner(&view, name, inner);
+		mount_table_finish(&view.table);
 	}
-	int error = mount_table_read_of(&table, request->tid);
-	if (error < 0) {
-		return error;
-	}
-	const struct mount *mount = mount_table_find(&table, st.stx_mnt_id);
-	error = mount ? tell_inner(request, mount, name, inner) : -ENOENT;
-	mount_table_finish(&table);
 	return error;
 }
 
@@ -370,7 +414,7 @@ static int find(const struct broker *broker, const struct request *request,
 	}
 	/* With our own rights: the directories on the way may be closed to the target. */
 	assume_broker(broker, request);
-	int answer = find_inner(request, sought->fd, name, inner);
+	int answer = find_inner(broker, request, sought->fd, name, inner);
 	if (answer == 0) {
 		answer = search(broker, sought, inner, name, capacity);
 	}
@@ -402,22 +446,16 @@ int mounts_name_entry(const struct broker *broker, const struct request *request
 	return error < 0 ? error : answer;
 }
 
-int mounts_root_of(const struct request *request, int fd, char *root, size_t capacity)
+int mounts_root_of(const struct broker *broker, const struct request *request, int fd, char *root,
+	size_t capacity)
 {
-	struct mount_table table;
-	struct statx st;
-	int error = -ENOENT;
+	struct view view;
+	int error = find_view(broker, request, fd, &view);
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 ||
-		mount_table_read_of(&table, request->tid) < 0) {
-		return error;
+	if (error == 0) {
+		error = join(root, capacity, view.mount->root, "");
+		mount_table_finish(&view.table);
 	}
-	const struct mount *mount = mount_table_find(&table, st.stx_mnt_id);
-	if (mount && strlen(mount->root) < capacity) {
-		memcpy(root, mount->root, strlen(mount->root) + 1);
-		error = 0;
-	}
-	mount_table_finish(&table);
 	return error;
 }
 

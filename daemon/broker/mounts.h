@@ -49,9 +49,9 @@ int mounts_name(const struct broker *broker, const struct request *request, int 
 int mounts_name_entry(const struct broker *broker, const struct request *request, int directory,
 	const char *entry, char *name, size_t capacity);
 
-/* Which directory of its file system is mounted where `fd` lies, as the thread's own table has it.
- * 0 or -ENOENT. */
-int mounts_root_of(const struct request *request, int fd, char *root, size_t capacity);
+/* Which directory of its file system is mounted where `fd` lies. 0 or a negative errno. */
+int mounts_root_of(const struct broker *broker, const struct request *request, int fd, char *root,
+	size_t capacity);
 
 /* Do mounts of the thread's namespace happen in the first one, too? Also if that cannot be told. */
 bool mounts_reach_first(const struct broker *broker, const struct request *request);

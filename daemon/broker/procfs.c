@@ -241,12 +241,16 @@ static int judge_below(const struct broker *broker, struct request *request, int
  * In a mount namespace of its own a target may have a procfs anywhere, or a part of one. Its files
  * are called as everybody knows them, so the first `prefix` bytes become "/proc".
  */
-static int write_usual(const struct request *request, int directory, char *path, size_t *prefix)
+static int write_usual(const struct broker *broker, const struct request *request, int mount_root,
+	char *path, size_t *prefix)
 {
 	static const char usual[] = "/proc";
-	char name[NAME_ROOM], root[NAME_ROOM];
+	char name[NAME_ROOM], root[NAME_ROOM] = "/";
+	struct stat st;
 
-	if (mounts_root_of(request, directory, root, sizeof(root)) < 0) {
+	if (fstat(mount_root, &st) < 0 ||
+		(st.st_ino != PROC_ROOT_INODE &&
+			mounts_root_of(broker, request, mount_root, root, sizeof(root)) < 0)) {
 		return -EACCES;
 	}
 	int length = snprintf(name, sizeof(name), "%s%s%s", usual,
@@ -280,7 +284,7 @@ static int judge(const struct broker *broker, struct request *request, int direc
 	}
 	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
 	if (mounts_is_foreign(broker, directory)) {
-		int error = write_usual(request, directory, path, &prefix);
+		int error = write_usual(broker, request, root, path, &prefix);
 		if (error < 0) {
 			return error;
 		}
@@ -337,7 +341,7 @@ int procfs_judge_object(
 	}
 	if (is_foreign_root(broker, object)) {
 		size_t prefix = strlen(path);
-		int error = write_usual(request, object, path, &prefix);
+		int error = write_usual(broker, request, object, path, &prefix);
 		return error < 0 ? error : judge_below(broker, request, object, path, prefix, true);
 	}
 	cleanup_fd int parent = open_parent(broker, request, object, path);

@@ -158,6 +158,8 @@ struct request {
 	struct place second;             /* of calls with two names */
 	const struct identity *identity; /* of the calling thread: the broker's own, or the next */
 	struct identity own_identity;
+	bool may_join; /* it is in a user namespace of its own: join.h */
+	bool joined;   /* we are a helper that has them */
 	struct policy_verdict verdict;
 	int result; /* descriptor or 0, or a negative errno */
 };

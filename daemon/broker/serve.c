@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include "daemon/broker/decide.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
+#include "daemon/broker/join.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/path_call.h"
@@ -101,6 +101,7 @@ static bool judges_by_real_ids(const struct request *request)
 static int enter_identity(const struct broker *broker, struct request *request)
 {
 	request->identity = &broker->identity;
+	request->may_join = request->joined = false;
 	if (!broker_knows(broker, SESSION_IDS_VARY) || !acts_for_target(request->call)) {
 		return 0;
 	}
@@ -108,16 +109,11 @@ static int enter_identity(const struct broker *broker, struct request *request)
 	if (error == 0 && judges_by_real_ids(request)) {
 		identity_use_real_ids(&request->own_identity);
 	}
+	request->may_join = error == 0 && request->own_identity.is_in_other_namespace;
 	if (error < 0 || identity_is_same(&request->own_identity, &broker->identity)) {
 		return error;
 	}
 	request->identity = &request->own_identity;
-	/* Who opens uid_map(5) for a namespace of root's must have this; to an open it means
-	 * nothing else. */
-	if (request->call == CALL_OPEN && request->identity->is_in_other_namespace &&
-		request->identity->effective_uid == 0) {
-		request->own_identity.capabilities = 1ull << CAP_SETFCAP;
-	}
 	error = identity_assume(request->identity, &broker->identity);
 	if (error < 0) {
 		leave_identity(broker, request);
@@ -366,6 +362,19 @@ static enum act_outcome act_on_each(
 	return outcome;
 }
 
+/* Here, or where the caller's own capabilities count. */
+static enum act_outcome perform(
+	const struct broker *broker, struct worker *worker, struct request *request)
+{
+	if (join_is_needed(request)) {
+		return join(broker, worker, request, resolve_decide_act, refuse(request, -EPERM));
+	}
+	enum act_outcome outcome = act_on_each(broker, worker, request);
+	return join_may_help(request, outcome)
+		       ? join(broker, worker, request, resolve_decide_act, outcome)
+		       : outcome;
+}
+
 static enum act_outcome decode_to_act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -375,7 +384,7 @@ static enum act_outcome decode_to_act(
 	if (error == 0) {
 		error = enter_identity(broker, request);
 	}
-	outcome = error < 0 ? refuse(request, error) : act_on_each(broker, worker, request);
+	outcome = error < 0 ? refuse(request, error) : perform(broker, worker, request);
 	if (error == 0) {
 		leave_identity(broker, request);
 	}

@@ -288,6 +288,14 @@ int target_read_umask(pid_t tid, mode_t *mask)
 	return 0;
 }
 
+pid_t target_parent(pid_t tid)
+{
+	char status[TARGET_STATUS_ROOM];
+	int error = target_read_status(tid, status);
+
+	return error < 0 ? error : (pid_t)status_number(status, "PPid", 10);
+}
+
 uint64_t target_count_fds(pid_t tid)
 {
 	char path[64];

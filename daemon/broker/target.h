@@ -47,6 +47,9 @@ int target_fd_flags(pid_t tid, int fd);
 /* The process that the thread belongs to, or a negative errno. */
 pid_t target_tgid(pid_t tid);
 
+/* The process that is the parent of the thread's, or a negative errno. */
+pid_t target_parent(pid_t tid);
+
 /* /proc/TID/status, NUL-terminated. 0 or a negative errno. */
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM]);
 /* What stands behind "NAME:\t" there, or NULL. */

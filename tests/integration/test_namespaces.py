@@ -24,6 +24,23 @@ PROGRAMS = (
         '--ro-bind', '/etc/hostname', '/etc/passwd', 'sh', '-c', 'cat /etc/passwd; wc -l /etc/group')),
     ('bwrap with a read-only place', ('bwrap', '--ro-bind', '/', '/', 'sh', '-c', 'echo >x')),
     ('unshare, a user namespace', ('unshare', '-Ur', 'id')),
+    ('bwrap with everything of its own', BARE + (
+        '--unshare-all', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', 'sh', '-c',
+        'cat /proc/self/uid_map; id -u; grep Uid /proc/self/status; echo a >/dev/shm/b; ls /dev /proc/sys; '
+        'ls -ln /dev/null; readlink /dev/fd; cat /proc/self/mounts | wc -l')),
+    ('bwrap, in bwrap', ('bwrap', '--unshare-user', '--dev-bind', '/', '/', 'bwrap', '--unshare-user',
+                         '--uid', '5', '--dev-bind', '/', '/', 'cat', '/proc/self/uid_map')),
+    ('unshare, capabilities', ('unshare', '-Ur', 'sh', '-c', """
+        d=$(mktemp -d); cd $d; echo a >a; chmod 0 a .; cat a; echo b >b; chown 0:0 a; stat -c %u.%a a .
+        test -r a && echo readable; mv a c; ln c d; cat d; rm -r $d; cat /etc/shadow >/dev/null &&
+        echo shadow; mknod e c 1 3; chown 1:1 /etc/hostname; echo x >/etc/hostname""")),
+    ('setpriv, then a user namespace', (
+        'setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'unshare', '-Ur', 'sh',
+        '-c', 'cat /etc/shadow; id -u; cat /proc/self/uid_map; ls -ln /etc/shadow')),
+    ('capsh', ('capsh', '--drop=cap_chown,cap_dac_override,cap_dac_read_search', '--', '-c', """
+        touch capsh; chmod 0 capsh; cat capsh; chown 1 capsh; rm -f capsh""")),
+    ('unshare, no capabilities', ('unshare', '-U', 'sh', '-c', """
+        grep -E 'Uid|Gid' /proc/self/status; cat /proc/self/uid_map; id -u; ls -ln /etc/hostname""")),
     ('unshare, mounts', ('unshare', '-Urm', 'sh', '-c', """
         mount -t tmpfs none /mnt && echo a >/mnt/a && cat /mnt/a && umount /mnt && ls /mnt
         mount --bind /etc /mnt && cat /mnt/hostname && rmdir /mnt; rm /mnt/nothing

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/assume.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/idmap.h"
+#include "daemon/broker/request.h"
+
+#define STACK_BYTES (512u << 10)
+
+struct helper {
+	const struct broker *broker;
+	struct worker *worker;
+	struct request *request;
+	join_function *function;
+	int namespace;
+	struct identity_inside inside;
+	bool has_joined;
+	enum act_outcome outcome;
+};
+
+/* What is in these depends on who has opened them, or judges by that: user_namespaces(7). */
+static bool is_of_opener(const char *path)
+{
+	static const char *const names[] = {
+		"uid_map", "gid_map", "projid_map", "setgroups", "status"};
+	const char *last = strrchr(path, '/');
+
+	for (size_t i = 0; i < array_length(names); i++) {
+		if (strcmp(last ? last + 1 : path, names[i]) == 0) {
+			return true;
+		}
+	}
+	return strncmp(path, "/proc/net/", 10) == 0;
+}
+
+bool join_is_needed(const struct request *request)
+{
+	return request->may_join && request->call == CALL_OPEN && is_of_opener(request->open.path);
+}
+
+bool join_may_help(const struct request *request, enum act_outcome outcome)
+{
+	return request->may_join && request->own_identity.inside_capabilities != 0 &&
+	       (request->call == CALL_OPEN || request->call == CALL_PATH) && outcome == ACT_DONE &&
+	       (request->result == -EACCES || request->result == -EPERM) &&
+	       request->verdict.action != POLICY_DENY;
+}
+
+/* Shares all but credentials with the thread that waits for it, which has its thread-local data. */
+static int help(void *argument)
+{
+	struct helper *helper = argument;
+	struct broker inside = *helper->broker;
+
+	if (identity_join(&helper->inside, helper->namespace) < 0) {
+		return 0;
+	}
+	/* The broker's own directory there is none of ours. */
+	inside.proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (inside.proc_fds >= 0) {
+		helper->has_joined = true;
+		helper->outcome = helper->function(&inside, helper->worker, helper->request);
+		close(inside.proc_fds);
+	}
+	return 0;
+}
+
+static int open_namespace(pid_t tid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The numbers that the caller's uids have inside. 0 or a negative errno. */
+static int translate(struct identity_inside *inside, const struct request *request)
+{
+	const struct identity *own = &request->own_identity;
+	struct idmap *map = malloc(sizeof(*map));
+	cleanup_free void *owned = map;
+
+	if (!map) {
+		return -ENOMEM;
+	}
+	int error = idmap_read(map, request->tid, "uid_map");
+	if (error < 0) {
+		return error;
+	}
+	*inside = (struct identity_inside){.has_uids = map->count > 0,
+		.uid = idmap_inward(map, own->uid),
+		.effective_uid = idmap_inward(map, own->effective_uid),
+		.capabilities = own->inside_capabilities};
+	/* access(2) by the real ids: only root of the namespace has capabilities then. */
+	if (own->by_real_ids && inside->effective_uid != 0) {
+		inside->capabilities = 0;
+	}
+	return 0;
+}
+
+static int run(struct helper *helper)
+{
+	void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+
+	if (stack == MAP_FAILED) {
+		return -errno;
+	}
+	pid_t pid = clone(
+		help, (char *)stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_FILES, helper);
+	int error = pid < 0 ? -errno : 0;
+	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
+	}
+	munmap(stack, STACK_BYTES);
+	return error;
+}
+
+enum act_outcome join(const struct broker *broker, struct worker *worker, struct request *request,
+	join_function *function, enum act_outcome otherwise)
+{
+	struct helper helper = {.broker = broker,
+		.worker = worker,
+		.request = request,
+		.function = function,
+		.outcome = otherwise};
+	uid_t uid = request->own_identity.uid;
+	int result = request->result;
+
+	assume_broker(broker, request);
+	cleanup_fd int namespace = open_namespace(request->tid);
+	int error = namespace < 0 ? namespace : translate(&helper.inside, request);
+	assume_target(broker, request);
+	if (error < 0) {
+		return otherwise;
+	}
+	helper.namespace = namespace;
+	helper.inside.ours = broker->identity.effective_uid;
+	request->joined = true;
+	request->own_identity.uid = helper.inside.uid;
+	error = run(&helper);
+	request->joined = false;
+	request->own_identity.uid = uid;
+	if (error < 0 || !helper.has_joined) {
+		request->result = result;
+	}
+	return helper.outcome;
+}
