@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README against the programs: what it shows a newcomer is true."""
 
+import fnmatch
 import re
+import subprocess
 import unittest
 
 import harness
@@ -51,6 +53,21 @@ class Readme(unittest.TestCase):
                                                               'client/main.c',
                                                               'daemon/broker/serve.c']:
             self.assertTrue((harness.SOURCE / name).exists(), name)
+
+
+class Attacks(unittest.TestCase):
+    def test_ways(self):
+        """Each pattern in the table of ways round a policy names attacks, and each attack is named"""
+        text = (harness.SOURCE / 'tests/README.md').read_text().split('| the way |')[1].split('\n\n')[0]
+        words = [word for row in text.splitlines()
+                 for word in re.findall(r'`([a-z0-9_*-]+)`', row.split(';')[0])
+                 if 'natively it fails' not in row and 'ends the broker' not in row]
+        names = subprocess.run([harness.BUILD / 'tests/attacks/attack'], check=True, text=True,
+                               stdout=subprocess.PIPE).stdout.split()
+        for word in words:
+            self.assertTrue(fnmatch.filter(names, word), word)
+        for name in names:
+            self.assertTrue(any(fnmatch.fnmatch(name, word) for word in words), name)
 
 
 if __name__ == '__main__':
