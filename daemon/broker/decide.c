@@ -110,6 +110,19 @@ static bool gives_more(const struct broker *broker, const char *from, const char
 	return false;
 }
 
+/* Does the name `to` of a unix socket lead to it where `from` does not? */
+static bool reaches_more(const struct broker *broker, const char *from, const char *to)
+{
+	struct policy_endpoint endpoint = {.kind = ENDPOINT_UNIX_PATH, .path = from};
+	struct policy_verdict before =
+		policy_decide_endpoint(broker->policy, OPERATION_CONNECT, &endpoint);
+
+	endpoint.path = to;
+	struct policy_verdict after =
+		policy_decide_endpoint(broker->policy, OPERATION_CONNECT, &endpoint);
+	return lets(&after) && (!lets(&before) || before.action != after.action);
+}
+
 static bool is_no_entry(const struct place *place)
 {
 	return strcmp(place->name, "/") == 0 || strcmp(place->name, ".") == 0 ||
@@ -135,7 +148,14 @@ static bool takes_along(
 	name_below(below_to, sizeof(below_to), to->path);
 	return !policy_is_uniform_below(broker->policy, from->path) ||
 	       !policy_is_uniform_below(broker->policy, to->path) ||
-	       gives_more(broker, below_from, below_to, &refusal);
+	       gives_more(broker, below_from, below_to, &refusal) ||
+	       reaches_more(broker, below_from, below_to);
+}
+
+static struct policy_verdict as_other_filesystem(const struct policy_verdict *verdict)
+{
+	return (struct policy_verdict){
+		.action = POLICY_DENY, .error = EXDEV, .log = true, .rule = verdict->rule};
 }
 
 /* Remove the old name, create the new one, and remove what that was the name of. */
@@ -159,8 +179,7 @@ static struct policy_verdict decide_rename(const struct broker *broker, struct r
 	request->path.no_replace = !replaces && !lets(&removal);
 	if (takes_along(broker, &request->place, &request->second) ||
 		(swaps && takes_along(broker, &request->second, &request->place))) {
-		return (struct policy_verdict){
-			.action = POLICY_DENY, .error = EXDEV, .log = true, .rule = verdict.rule};
+		return as_other_filesystem(&verdict);
 	}
 	return verdict;
 }
@@ -171,8 +190,10 @@ static struct policy_verdict decide_link(const struct broker *broker, const stru
 	struct policy_verdict verdict = policy_decide_file(
 		broker->policy, request->path.call->operations_second, request->second.path);
 
-	if (lets(&verdict) && !request->place.nameless) {
-		(void)gives_more(broker, request->place.path, request->second.path, &verdict);
+	if (lets(&verdict) && !request->place.nameless &&
+		!gives_more(broker, request->place.path, request->second.path, &verdict) &&
+		reaches_more(broker, request->place.path, request->second.path)) {
+		verdict = as_other_filesystem(&verdict);
 	}
 	return verdict;
 }

@@ -295,20 +295,35 @@ bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation
 	return mediates(policy, POLICY_NETWORK, operation, covers_all_endpoints);
 }
 
-/* Rules behind one that takes everything for an operation are never asked about it. */
-bool policy_is_uniform_below(const struct policy *policy, const char *directory)
+/* What of the names below a directory a subject speaks of; of an address by number: none. */
+static enum pattern_reach reach_below(
+	const struct policy_rule *rule, size_t index, const char *directory, size_t length)
 {
-	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
-	size_t length = strlen(directory);
-	unsigned int rest = files->present ? OPERATIONS_FILES : 0;
+	const struct policy_subject *subject = &rule->subjects[index];
 
-	for (size_t i = 0; i + 1 < files->count && rest != 0; i++) {
-		const struct policy_rule *rule = &files->rules[i];
+	if (rule->section == POLICY_FILES) {
+		return pattern_reach_below(subject->path.pattern, directory, length);
+	}
+	if (subject->endpoint.any) {
+		return PATTERN_EVERYTHING;
+	}
+	return subject->endpoint.kind == ENDPOINT_UNIX_PATH
+		       ? pattern_reach_below(subject->endpoint.pattern, directory, length)
+		       : PATTERN_NOTHING;
+}
+
+/* Rules behind one that takes everything for an operation are never asked about it. */
+static bool is_uniform_below(const struct policy_section_rules *section, unsigned int operations,
+	const char *directory, size_t length)
+{
+	unsigned int rest = section->present ? operations : 0;
+
+	for (size_t i = 0; i + 1 < section->count && rest != 0; i++) {
+		const struct policy_rule *rule = &section->rules[i];
 		unsigned int taken = 0;
 
 		for (size_t k = 0; k < rule->subject_count && (rule->operations & rest) != 0; k++) {
-			enum pattern_reach reach = pattern_reach_below(
-				rule->subjects[k].path.pattern, directory, length);
+			enum pattern_reach reach = reach_below(rule, k, directory, length);
 
 			if (reach == PATTERN_EVERYTHING) {
 				taken = rule->operations;
@@ -321,4 +336,14 @@ bool policy_is_uniform_below(const struct policy *policy, const char *directory)
 		rest &= ~taken;
 	}
 	return true;
+}
+
+bool policy_is_uniform_below(const struct policy *policy, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return is_uniform_below(
+		       &policy->sections[POLICY_FILES], OPERATIONS_FILES, directory, length) &&
+	       is_uniform_below(
+		       &policy->sections[POLICY_NETWORK], OPERATIONS_NETWORK, directory, length);
 }

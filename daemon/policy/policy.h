@@ -221,7 +221,8 @@ bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation
 
 /*
  * True if all names strictly below `directory` (as `path` above) surely have the same answers to
- * every operation: what no rule tells apart. False where it is hard to tell.
+ * every operation, as files and as unix sockets: what no rule tells apart. False where it is hard
+ * to tell.
  */
 bool policy_is_uniform_below(const struct policy *policy, const char *directory);
 
