@@ -31,7 +31,7 @@ int exact_address_init(struct exact_address *exact, const struct request *reques
 
 	*exact = (struct exact_address){.pinned = -1, .path.sun_family = AF_UNIX};
 	if (address->endpoint.kind != ENDPOINT_UNIX_PATH || address->is_redirected) {
-		exact->name = address->length > 0 ? &address->name.any : NULL;
+		exact->name = address->is_named ? &address->name.any : NULL;
 		exact->length = address->length;
 		return 0;
 	}

@@ -112,8 +112,10 @@ static int bind_path_here(const struct path_binding *binding)
 	}
 	umask(binding->umask);
 	bool is_plain = has_no_directory(binding->request);
-	if (!is_plain && may_walk(binding)) {
-		return bind_errno(address->socket, &address->name, address->length);
+	/* A path that leads us elsewhere (/proc/self, a link changed by now) fails here. */
+	if (!is_plain && may_walk(binding) &&
+		bind_errno(address->socket, &address->name, address->length) == 0) {
+		return 0;
 	}
 	if (fchdir(binding->entry.directory) < 0) {
 		return -errno;

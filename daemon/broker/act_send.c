@@ -83,9 +83,14 @@ static void pass_sigpipe_on(const struct request *request)
 	}
 }
 
-static ssize_t send_once(const struct sending *sending, struct iovec *data, unsigned int flags)
+/* sendmsg(2) refuses this flag, sendto(2) does not mind it. */
+#define MSG_CMSG_COMPAT 0x80000000u
+
+/* The raw calls, so that flags which the library does not know go as they are. */
+static long send_by_call(const struct sending *sending, struct iovec *data, unsigned int flags)
 {
 	const struct message_request *message = &sending->request->message;
+	int socket = sending->request->address.socket;
 	struct msghdr header = {
 		.msg_name = (void *)sending->to->name,
 		.msg_namelen = sending->to->length,
@@ -94,8 +99,21 @@ static ssize_t send_once(const struct sending *sending, struct iovec *data, unsi
 		.msg_control = message->control,
 		.msg_controllen = message->control_size,
 	};
-	/* The raw call, so that flags which the library does not know go as they are. */
-	long sent = syscall(SYS_sendmsg, sending->request->address.socket, &header, flags);
+
+	if (message->header != 0) {
+		return syscall(SYS_sendmsg, socket, &header, flags);
+	}
+	/* With credentials, which we have put there. */
+	if (message->control_size > 0) {
+		return syscall(SYS_sendmsg, socket, &header, flags & ~MSG_CMSG_COMPAT);
+	}
+	return syscall(SYS_sendto, socket, data->iov_base, data->iov_len, flags, sending->to->name,
+		sending->to->length);
+}
+
+static ssize_t send_once(const struct sending *sending, struct iovec *data, unsigned int flags)
+{
+	long sent = send_by_call(sending, data, flags);
 
 	if (sent < 0 && errno == EPIPE) {
 		pass_sigpipe_on(sending->request);
@@ -233,14 +251,6 @@ static ssize_t send_message(const struct sending *sending)
 				  : copy_and_send(sending, 0, request->message.size);
 }
 
-static bool is_stream(int socket)
-{
-	int type = 0;
-	socklen_t size = sizeof(type);
-
-	return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
-
 static ssize_t prepare_and_send(struct worker *worker, struct request *request)
 {
 	const struct message_request *message = &request->message;
@@ -249,7 +259,7 @@ static ssize_t prepare_and_send(struct worker *worker, struct request *request)
 		.worker = worker,
 		.request = request,
 		.to = &to,
-		.is_stream = is_stream(request->address.socket),
+		.is_stream = request->address.type == SOCK_STREAM,
 		.waits = request->address.may_wait && !(message->flags & MSG_DONTWAIT),
 	};
 	ssize_t sent = exact_address_init(&to, request);

@@ -175,8 +175,9 @@ static bool leads_nowhere(const struct address_request *request, int domain, enu
 	switch (domain) {
 	case AF_INET:
 	case AF_INET6:
-	case AF_UNIX:
 		return ends_connection;
+	case AF_UNIX: /* a stream is sent to its peer: the name is refused, or not looked at */
+		return ends_connection || (use == NAME_SENDS && request->type != SOCK_DGRAM);
 	case AF_NETLINK:
 		return use == NAME_BINDS || ends_connection || is_to_kernel(request);
 	case AF_ALG:
@@ -220,14 +221,15 @@ int decode_socket_number(struct request *request, int number)
 
 	address->operation = 0;
 	address->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER};
+	address->is_named = false;
 	address->length = 0;
 	address->socket = target_take_fd(request->tid, number);
 	if (address->socket < 0) {
 		return address->socket;
 	}
-	int type = socket_option(address->socket, SO_TYPE);
-	if (type < 0) {
-		return type; /* -EBADF: an O_PATH descriptor */
+	address->type = socket_option(address->socket, SO_TYPE);
+	if (address->type < 0) {
+		return address->type; /* -EBADF: an O_PATH descriptor */
 	}
 	address->may_wait = !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
 	return 0;
@@ -240,6 +242,7 @@ static int read_name(struct request *request, uint64_t address, int length)
 	if (length < 0 || (size_t)length > sizeof(named->name.storage)) {
 		return -EINVAL;
 	}
+	named->is_named = true;
 	named->length = (socklen_t)length;
 	return length == 0 ? 0 : target_read(request->tid, address, &named->name, (size_t)length);
 }

@@ -149,6 +149,8 @@ int decode_next_message(const struct broker *broker, struct request *request)
 	decode_place_release(&request->place);
 	decode_place_clear(&request->place);
 	request->address.operation = 0;
+	request->address.endpoint.kind = ENDPOINT_OTHER;
+	request->address.is_named = false;
 	request->address.length = 0;
 	request->message.header += sizeof(struct mmsghdr);
 	return read_message(broker, request);

@@ -79,9 +79,11 @@ struct path_request {
 /* A socket and the address that a call names for it. */
 struct address_request {
 	int socket;                      /* the target's own, ours to close */
+	int type;                        /* SO_TYPE */
 	enum policy_operation operation; /* what is asked of it; 0: it leads nowhere, it is free */
 	struct policy_endpoint endpoint; /* what the policy is asked about */
-	socklen_t length;                /* 0: none was named */
+	bool is_named;
+	socklen_t length;
 	union {
 		struct sockaddr any;
 		struct sockaddr_storage storage;
