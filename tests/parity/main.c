@@ -56,6 +56,8 @@ static void (*const modules[])(struct runner *) = {
 	cases_socket,
 	cases_connect,
 	cases_unix,
+	cases_bind,
+	cases_send,
 	cases_calls,
 };
 

@@ -63,5 +63,7 @@ void cases_signal(struct runner *runner);
 void cases_socket(struct runner *runner);
 void cases_connect(struct runner *runner);
 void cases_unix(struct runner *runner);
+void cases_bind(struct runner *runner);
+void cases_send(struct runner *runner);
 /* All calls that take a path and open nothing; see cross.h. */
 void cases_calls(struct runner *runner);
