@@ -58,6 +58,7 @@ static void (*const modules[])(struct runner *) = {
 	cases_unix,
 	cases_bind,
 	cases_send,
+	cases_message,
 	cases_calls,
 };
 
