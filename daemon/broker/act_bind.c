@@ -13,6 +13,7 @@
  * that ends with it, since directory, umask and domain are the thread's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -72,6 +73,27 @@ static bool has_no_directory(const struct request *request)
 	return !strchr(request->address.name.bytes + PATH_OFFSET, '/');
 }
 
+static bool is_same_place(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor && a->stx_mnt_id == b->stx_mnt_id;
+}
+
+/* Do its absolute names begin where ours do? */
+static bool has_our_root(const struct path_binding *binding)
+{
+	const unsigned int mask = STATX_INO | STATX_MNT_ID;
+	int root = binding->request->place.root;
+	struct statx theirs, ours;
+
+	if (root < 0) {
+		return !binding->broker->root_name[0];
+	}
+	return statx(root, "", AT_EMPTY_PATH, mask, &theirs) == 0 &&
+	       statx(AT_FDCWD, "/", 0, mask, &ours) == 0 && (ours.stx_mask & STATX_MNT_ID) &&
+	       is_same_place(&theirs, &ours);
+}
+
 /* May the kernel walk the target's own path, from our root? */
 static bool may_walk(const struct path_binding *binding)
 {
@@ -82,7 +104,7 @@ static bool may_walk(const struct path_binding *binding)
 
 	memcpy(directory, place->path, length);
 	memcpy(directory + length, length ? "" : "/", length ? 1 : 2);
-	return last && place->root < 0 && !binding->broker->root_name[0] &&
+	return last && has_our_root(binding) &&
 	       policy_is_uniform_below(binding->broker->policy, directory) &&
 	       (place->start < 0 || fchdir(place->start) == 0) &&
 	       confine_to(binding->entry.directory) == 0;

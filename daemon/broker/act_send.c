@@ -6,6 +6,8 @@
  * does. Each piece is first tried without waiting: only one that has to wait makes another thread
  * the leader.
  *
+ * All this is done with the target's rights; its memory and descriptors are got at with our own.
+ *
  * SIGPIPE is blocked in our threads: where the kernel would have struck the sender with it, it is
  * pending here, and is passed on to the thread that asked.
  *
@@ -44,6 +46,7 @@
 
 /* One call under way. */
 struct sending {
+	const struct identity *own;
 	struct worker *worker;
 	struct request *request;
 	const struct exact_address *to;
@@ -172,7 +175,11 @@ static ssize_t copy_and_send(const struct sending *sending, size_t skip, size_t 
 			message->part_count, skip, piece, size);
 		data.iov_base = error < 0 ? NULL : piece;
 	}
-	ssize_t sent = send_piece(sending, &data);
+	ssize_t sent = identity_resume(sending->own, sending->request->identity);
+	if (sent == 0) {
+		sent = send_piece(sending, &data);
+		identity_pause(sending->own, sending->request->identity);
+	}
 	piece_free(message->flags, piece, size);
 	return sent;
 }
@@ -251,11 +258,34 @@ static ssize_t send_message(const struct sending *sending)
 				  : copy_and_send(sending, 0, request->message.size);
 }
 
-static ssize_t prepare_and_send(struct worker *worker, struct request *request)
+/* How much of it was sent stands behind each message; the call itself tells their number. */
+static int note_sent(struct request *request, unsigned int sent)
+{
+	struct message_request *message = &request->message;
+	uint64_t length = message->header + offsetof(struct mmsghdr, msg_len);
+	int error = target_write(request->tid, length, &sent, sizeof(sent));
+
+	if (error < 0) {
+		return error;
+	}
+	message->done++;
+	message->is_cut_off = sent < message->size;
+	request->slot->result = (int)message->done;
+	return (int)message->done;
+}
+
+static bool has_many(const struct request *request)
+{
+	return request->slot->notification.data.nr == SYS_sendmmsg;
+}
+
+static ssize_t prepare_and_send(
+	const struct broker *broker, struct worker *worker, struct request *request)
 {
 	const struct message_request *message = &request->message;
 	struct exact_address to;
 	struct sending sending = {
+		.own = &broker->identity,
 		.worker = worker,
 		.request = request,
 		.to = &to,
@@ -264,42 +294,28 @@ static ssize_t prepare_and_send(struct worker *worker, struct request *request)
 	};
 	ssize_t sent = exact_address_init(&to, request);
 
+	identity_pause(&broker->identity, request->identity);
 	if (sent == 0) {
 		sent = control_translate(request);
 	}
 	if (sent == 0) {
 		sent = send_message(&sending);
 	}
-	exact_address_finish(&to);
-	return sent;
-}
-
-/* How much of it was sent stands behind each message; the call itself tells their number. */
-static enum act_outcome next_message(struct request *request)
-{
-	struct message_request *message = &request->message;
-	const unsigned int sent = (unsigned int)request->result;
-	uint64_t length = message->header + offsetof(struct mmsghdr, msg_len);
-	bool is_whole = sent == message->size;
-
-	request->result = target_write(request->tid, length, &sent, sizeof(sent));
-	if (request->result < 0) {
-		return ACT_DONE;
+	if (sent >= 0 && has_many(request)) {
+		sent = note_sent(request, (unsigned int)sent);
 	}
-	request->slot->result = request->result = (int)++message->done;
-	return is_whole && message->done < message->count ? ACT_NEXT_MESSAGE : ACT_DONE;
-}
-
-static bool has_many(const struct request *request)
-{
-	return request->slot->notification.data.nr == SYS_sendmmsg;
+	exact_address_finish(&to);
+	int error = identity_resume(&broker->identity, request->identity);
+	return sent >= 0 && error < 0 ? error : sent;
 }
 
 enum act_outcome act_send(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
+	const struct message_request *message = &request->message;
+
 	request->result = 0;
-	if (request->message.count == 0) {
+	if (message->count == 0) {
 		return ACT_DONE;
 	}
 	if (!notify_is_pending(broker->listener, request->id)) {
@@ -309,10 +325,12 @@ enum act_outcome act_send(
 		request->result = request->slot->result;
 		return ACT_DONE;
 	}
-	request->result = (int)prepare_and_send(worker, request);
+	request->result = (int)prepare_and_send(broker, worker, request);
 	if (request->result == -EINTR && !recover_is_repeated(request) &&
 		!act_has_send_timeout(request->address.socket)) {
 		return act_interrupted(worker);
 	}
-	return request->result >= 0 && has_many(request) ? next_message(request) : ACT_DONE;
+	bool goes_on = request->result >= 0 && has_many(request) && !message->is_cut_off &&
+		       message->done < message->count;
+	return goes_on ? ACT_NEXT_MESSAGE : ACT_DONE;
 }

@@ -51,15 +51,15 @@ static int limit(__rlimit_resource_t resource, rlim_t most)
 	return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 
-/* No dump of what was read of a target; memory has an end; descriptors as many as there may be. */
+/*
+ * No dump of what was read of a target; memory has an end; descriptors as many as there may be.
+ * Memory is locked for targets that send without a copy (MSG_ZEROCOPY): their limit is ours.
+ */
 static int confine_resources(void)
 {
 	struct rlimit descriptors;
 	int error = limit(RLIMIT_CORE, 0);
 
-	if (error == 0) {
-		error = limit(RLIMIT_MEMLOCK, 0);
-	}
 	if (error == 0) {
 		error = limit(RLIMIT_MSGQUEUE, 0);
 	}

@@ -164,9 +164,9 @@ static int take_credentials(struct request *request, const struct control *contr
 
 /*
  * A receiver that asks for credentials would see our real ids, which in a session of root's are not
- * the target's if that has changed them: we say who it is.
+ * the target's if that has changed them: we say who it is, `behind` what the target says.
  */
-static int add_credentials(struct request *request)
+static int add_credentials(struct request *request, size_t behind)
 {
 	struct message_request *message = &request->message;
 	const struct identity *identity = request->identity;
@@ -178,13 +178,14 @@ static int add_credentials(struct request *request)
 		.uid = has(request, CAP_SETUID) ? identity->real_uid : identity->effective_uid,
 		.gid = has(request, CAP_SETGID) ? identity->real_gid : identity->effective_gid,
 	};
-	size_t behind = CMSG_ALIGN(message->control_size);
 	char *control = realloc(message->control, behind + CMSG_SPACE(sizeof(claim)));
 
 	if (!control) {
 		return -ENOMEM;
 	}
-	memset(control + message->control_size, 0, behind - message->control_size);
+	if (behind > message->control_size) { /* what pads the last one was not copied */
+		memset(control + message->control_size, 0, behind - message->control_size);
+	}
 	memcpy(control + behind, &header, sizeof(header));
 	memcpy(control + behind + CMSG_LEN(0), &claim, sizeof(claim));
 	message->control = control;
@@ -201,23 +202,29 @@ static bool is_route(const struct control *control)
 	       (level == IPPROTO_IPV6 && (type == IPV6_RTHDR || type == IPV6_2292RTHDR));
 }
 
-static bool is_unix(const struct request *request)
+static int domain_of(const struct request *request)
 {
-	int domain = 0;
+	int domain = AF_UNSPEC;
 	socklen_t size = sizeof(domain);
 
-	return getsockopt(request->address.socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-	       domain == AF_UNIX;
+	(void)getsockopt(request->address.socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+	return domain;
 }
 
-static int translate(struct request *request, const struct control *control, bool unix_socket,
-	bool *has_credentials)
+/* Their messages tell who has sent them. */
+static bool tells_sender(int domain)
 {
-	if (!unix_socket) {
+	return domain == AF_UNIX || domain == AF_NETLINK;
+}
+
+static int translate(
+	struct request *request, const struct control *control, int domain, bool *has_credentials)
+{
+	if (!tells_sender(domain)) {
 		return is_route(control) ? -EPERM : 0;
 	}
 	if (is_of_socket(control, SCM_RIGHTS)) {
-		return take_rights(request, control);
+		return domain == AF_UNIX ? take_rights(request, control) : -EINVAL;
 	}
 	if (is_of_socket(control, SCM_CREDENTIALS)) {
 		*has_credentials = true;
@@ -235,25 +242,27 @@ static bool speaks_for_itself(const struct request *request)
 int control_translate(struct request *request)
 {
 	const struct message_request *message = &request->message;
-	bool unix_socket = is_unix(request), has_credentials = false;
+	bool has_credentials = false;
+	int domain = domain_of(request);
 	struct control control;
 	size_t offset = 0;
 	int more = next_control(message, &offset, &control);
 
 	for (; more > 0; more = next_control(message, &offset, &control)) {
-		int error = translate(request, &control, unix_socket, &has_credentials);
+		int error = translate(request, &control, domain, &has_credentials);
 
 		if (error < 0) {
 			return error;
 		}
 	}
-	/* Of other sockets the kernel itself says when it looks at them, and whether. */
-	if (more < 0) {
-		return unix_socket ? more : 0;
+	if (!tells_sender(domain)) {
+		return 0; /* where they are cut up wrongly the kernel says so, if it looks at them
+			   */
 	}
-	return unix_socket && !has_credentials && !speaks_for_itself(request)
-		       ? add_credentials(request)
-		       : 0;
+	if (more < 0 || has_credentials || speaks_for_itself(request)) {
+		return more;
+	}
+	return add_credentials(request, offset);
 }
 
 void control_drop_rights(struct request *request)

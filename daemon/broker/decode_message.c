@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 
 /* More than any limit of the kernel's lets through (net.core.optmem_max). */
 #define CONTROL_MAX (1u << 20)
+/* In no header of user space: what of a 32-bit program's came that way. */
+#define MSG_CMSG_COMPAT 0x80000000u
 /* As much as one call moves: MAX_RW_COUNT of the kernel. */
 #define SIZE_MAX_OF_CALL ((size_t)INT_MAX & ~(size_t)4095)
 
@@ -97,6 +100,10 @@ static int decode_common(
 	request->call = CALL_SEND;
 	request->message.count = 1;
 	request->message.flags = flags;
+	request->message.header = data->nr == SYS_sendto ? 0 : data->args[1];
+	if (data->nr != SYS_sendto && (flags & MSG_CMSG_COMPAT)) {
+		return -EINVAL;
+	}
 	return decode_socket_number(request, (int)data->args[0]);
 }
 
@@ -128,7 +135,6 @@ int decode_sendmsg(
 {
 	int error = decode_common(request, data, (unsigned int)data->args[2]);
 
-	request->message.header = data->args[1];
 	return error < 0 ? error : read_message(broker, request);
 }
 
@@ -139,7 +145,6 @@ int decode_sendmmsg(
 	int error = decode_common(request, data, (unsigned int)data->args[3]);
 
 	request->message.count = count < IOV_MAX ? count : IOV_MAX;
-	request->message.header = data->args[1];
 	return error < 0 || count == 0 ? error : read_message(broker, request);
 }
 

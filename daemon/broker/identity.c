@@ -166,3 +166,20 @@ int identity_assume(const struct identity *wanted, const struct identity *curren
 	/* Last: it lowers what the calls before it needed, and the ids change it by themselves. */
 	return error < 0 ? error : set_effective_capabilities(wanted->capabilities);
 }
+
+void identity_pause(const struct identity *own, const struct identity *assumed)
+{
+	if (assumed != own && identity_assume(own, assumed) < 0) {
+		abort();
+	}
+}
+
+int identity_resume(const struct identity *own, const struct identity *assumed)
+{
+	int error = assumed != own ? identity_assume(assumed, own) : 0;
+
+	if (error < 0 && identity_assume(own, assumed) < 0) {
+		abort();
+	}
+	return error;
+}

@@ -20,11 +20,11 @@
  * opened: it gives them up, and they count nowhere.
  */
 #define IDENTITY_CAPABILITIES_UNUSED                                                       \
-	(1ull << CAP_SETPCAP | 1ull << CAP_IPC_LOCK | 1ull << CAP_IPC_OWNER |              \
-		1ull << CAP_SYS_MODULE | 1ull << CAP_SYS_PACCT | 1ull << CAP_SYS_BOOT |    \
-		1ull << CAP_SYS_NICE | 1ull << CAP_SYS_TIME | 1ull << CAP_SYS_TTY_CONFIG | \
-		1ull << CAP_LEASE | 1ull << CAP_WAKE_ALARM | 1ull << CAP_BLOCK_SUSPEND |   \
-		1ull << CAP_PERFMON | 1ull << CAP_BPF)
+	(1ull << CAP_SETPCAP | 1ull << CAP_IPC_OWNER | 1ull << CAP_SYS_MODULE |            \
+		1ull << CAP_SYS_PACCT | 1ull << CAP_SYS_BOOT | 1ull << CAP_SYS_NICE |      \
+		1ull << CAP_SYS_TIME | 1ull << CAP_SYS_TTY_CONFIG | 1ull << CAP_LEASE |    \
+		1ull << CAP_WAKE_ALARM | 1ull << CAP_BLOCK_SUSPEND | 1ull << CAP_PERFMON | \
+		1ull << CAP_BPF)
 
 struct identity {
 	uid_t uid; /* filesystem uid and gid: whose files */
@@ -74,3 +74,11 @@ bool identity_is_same(const struct identity *a, const struct identity *b);
  * swapped.
  */
 int identity_assume(const struct identity *wanted, const struct identity *current);
+
+/*
+ * In the middle of an act: back to `own` for what needs our rights over the target, its memory and
+ * descriptors, and on again with `assumed`. Nothing where both are the same. A thread that cannot
+ * become itself again must not go on: that ends the process. 0 or a negative errno.
+ */
+void identity_pause(const struct identity *own, const struct identity *assumed);
+int identity_resume(const struct identity *own, const struct identity *assumed);

@@ -98,6 +98,7 @@ struct address_request {
 struct message_request {
 	unsigned int count;  /* of messages */
 	unsigned int done;   /* that were sent */
+	bool is_cut_off;     /* the last of them only in part: then none comes behind it */
 	unsigned int flags;  /* MSG_ */
 	uint64_t header;     /* where the present one's struct msghdr lies; 0 of sendto(2) */
 	struct iovec *parts; /* where its data lies in the target: read when it is sent */

@@ -68,10 +68,7 @@ static void begin(struct worker *worker)
 /* A thread that cannot become itself again must not serve anybody: a successor will. */
 static void leave_identity(const struct broker *broker, struct request *request)
 {
-	if (request->identity != &broker->identity &&
-		identity_assume(&broker->identity, request->identity) < 0) {
-		abort();
-	}
+	identity_pause(&broker->identity, request->identity);
 }
 
 /* Only these calls are performed by us; the rest is continued or refused. */
@@ -350,7 +347,11 @@ static enum act_outcome act_on_each(
 	while (outcome == ACT_NEXT_MESSAGE) {
 		audit_expect(broker->audit);
 		audit(broker->audit, request, ACT_DONE);
+		identity_pause(&broker->identity, request->identity);
 		int error = decode_next_message(broker, request);
+		if (error == 0) {
+			error = identity_resume(&broker->identity, request->identity);
+		}
 		outcome = error < 0 ? refuse(request, error)
 				    : resolve_decide_act(broker, worker, request);
 	}

@@ -59,6 +59,7 @@ static void (*const modules[])(struct runner *) = {
 	cases_bind,
 	cases_send,
 	cases_message,
+	cases_control,
 	cases_calls,
 };
 

@@ -66,5 +66,6 @@ void cases_unix(struct runner *runner);
 void cases_bind(struct runner *runner);
 void cases_send(struct runner *runner);
 void cases_message(struct runner *runner);
+void cases_control(struct runner *runner);
 /* All calls that take a path and open nothing; see cross.h. */
 void cases_calls(struct runner *runner);

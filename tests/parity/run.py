@@ -62,6 +62,9 @@ OTHERS_DESCRIPTORS = ('only the threads of a process itself may enter its /proc/
                       'mode that lets them: nothing can be removed there, but it is said otherwise')
 OWN_DESCRIPTORS = r'((?:proc|dev|task)_fd [\w-]+ /? *= )'
 REWRITTEN = {
+    'message/credentials': (
+        r'from own=1', 'from own=0',
+        'only who rules may say of a message that another process has sent it'),
     'call/unlink/descriptors': (OWN_DESCRIPTORS + 'EPERM', r'\1EACCES', OTHERS_DESCRIPTORS),
     'call/unlinkat/descriptors': (OWN_DESCRIPTORS + 'EPERM', r'\1EACCES', OTHERS_DESCRIPTORS),
     'call/rmdir/descriptors': (OWN_DESCRIPTORS + 'ENOTDIR', r'\1EACCES', OTHERS_DESCRIPTORS),
