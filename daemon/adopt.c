@@ -194,6 +194,18 @@ static void adopt_one(struct adoption *adoption, const struct found *found, size
 	}
 }
 
+bool adopt_is_due(const struct inheritance *inheritance)
+{
+	struct session_name name;
+
+	for (size_t i = 0; i < inheritance->count; i++) {
+		if (session_name_parse(&name, inheritance->all[i].name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void adopt_all(struct context *context, struct inheritance *inheritance)
 {
 	struct adoption *adoption = calloc(1, sizeof(*adoption));

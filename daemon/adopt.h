@@ -7,7 +7,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct context;
 struct inheritance;
+
+/* True if an earlier usherd has left sessions to us. */
+bool adopt_is_due(const struct inheritance *inheritance);
 
 void adopt_all(struct context *context, struct inheritance *inheritance);

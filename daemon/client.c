@@ -286,6 +286,12 @@ static void on_hello(struct client *client, struct packet *packet)
 		refuse(client, -EBADF, "a log descriptor is not open for writing");
 		return;
 	}
+	if (client->config->is_closed) {
+		refuse(client, -ECANCELED,
+			"usherd's configuration is wrong, see its log; it serves nobody new until "
+			"that is mended and `usher reload` has been called");
+		return;
+	}
 	if (client->context->stops_for) {
 		refuse(client, -ESHUTDOWN, "usherd is about to stop; use --embedded");
 		return;

@@ -166,6 +166,23 @@ int config_load_policies(struct config *config, unsigned int flags, struct polic
 		flags | (geteuid() == 0 ? POLICY_TEXTS_TRUSTED : 0u), report);
 }
 
+int config_load_closed(struct config **configp)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int result = config ? fill_defaults(config) : -ENOMEM;
+
+	if (result == 0) {
+		result = fill_directories(config);
+	}
+	if (result < 0) {
+		config_unref(config);
+		return result;
+	}
+	config->is_closed = true;
+	*configp = config;
+	return 0;
+}
+
 struct config *config_ref(struct config *config)
 {
 	config->references++;

@@ -31,7 +31,8 @@ struct config {
 	gid_t control_group; /* whose members may see and do all over the control socket */
 	char **policies;     /* directories, NULL-terminated */
 	size_t policy_count;
-	bool audit; /* decisions of sessions without a log of their own go into the daemon's */
+	bool is_closed; /* nobody new is served */
+	bool audit;     /* decisions of sessions without a log of their own go into the daemon's */
 	struct tally_limits sessions, clients;
 	unsigned int handshake_seconds;
 	struct grant *grants;
@@ -50,6 +51,10 @@ int config_load(struct config **configp, const char *file, struct policy_report 
  * errno, with all mistakes in `report`.
  */
 int config_load_policies(struct config *config, unsigned int flags, struct policy_report *report);
+
+/* One under which nobody is served, in place of one that cannot be loaded. 0 or a negative errno.
+ */
+int config_load_closed(struct config **configp);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is nothing */

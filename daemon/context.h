@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <uv.h>
@@ -40,6 +41,7 @@ struct context {
 	struct tally clients_tally, sessions_tally;
 	struct metrics metrics;
 	struct reload *reload;        /* under way, or NULL */
+	bool is_stopped;              /* for good: nobody comes after us */
 	struct connection *stops_for; /* who waits for the last session to end, or NULL */
 	const char *config_file;      /* NULL: the usual place */
 	uint64_t last_reload;

@@ -36,7 +36,8 @@
 #include "daemon/store.h"
 #include "paths.h"
 
-#define EXIT_CONFIG 2
+#define EXIT_CONFIG  2
+#define EXIT_STOPPED 3 /* systemd is not to start us again */
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5) /* Linux 5.19 */
@@ -175,7 +176,7 @@ static void on_reload(uv_signal_t *handle, int number)
 /* Does somebody come after us who takes over what we leave? */
 static bool has_successor(const struct context *context)
 {
-	return service_kind() == SERVICE_SYSTEMD && context->store.is_there;
+	return service_kind() == SERVICE_SYSTEMD && context->store.is_there && !context->is_stopped;
 }
 
 static void release_sessions(struct context *context)
@@ -428,6 +429,38 @@ static int start(struct daemon *daemon)
 	return result == 0 ? service_watch(&daemon->loop, on_holder_lost, daemon) : result;
 }
 
+static int exit_status(const struct daemon *daemon, int result)
+{
+	if (result < 0) {
+		return EXIT_FAILURE;
+	}
+	return daemon->context.is_stopped && service_kind() == SERVICE_SYSTEMD ? EXIT_STOPPED
+									       : EXIT_SUCCESS;
+}
+
+/*
+ * With a wrong configuration nothing begins. But sessions that were left to us go on: then nobody
+ * new is served until the configuration is right and `usher reload` has told us so.
+ */
+static int configure(struct daemon *daemon)
+{
+	struct context *context = &daemon->context;
+
+	if (load_config(&context->config, daemon->options) == 0 &&
+		load_policies(context->config) == 0) {
+		return 0;
+	}
+	config_unref(context->config);
+	context->config = NULL;
+	if (!adopt_is_due(daemon->inheritance) || config_load_closed(&context->config) < 0) {
+		journal_error("not started: the configuration is wrong");
+		return -EINVAL;
+	}
+	journal_error("the configuration is wrong: sessions that are there go on, and nobody new "
+		      "is served until `usher reload`");
+	return 0;
+}
+
 int daemon_run(const struct daemon_options *options, struct inheritance *inheritance)
 {
 	struct daemon daemon = {.options = options, .inheritance = inheritance, .lock = -1};
@@ -436,9 +469,7 @@ int daemon_run(const struct daemon_options *options, struct inheritance *inherit
 	service_init(options->holder);
 	store_init(&daemon.context.store);
 	daemon.context.config_file = options->config;
-	if (load_config(&daemon.context.config, options) < 0 ||
-		load_policies(daemon.context.config) < 0) {
-		journal_error("not started: the configuration is wrong");
+	if (configure(&daemon) < 0) {
 		return EXIT_CONFIG;
 	}
 	int result = uv_loop_init(&daemon.loop);
@@ -452,10 +483,11 @@ int daemon_run(const struct daemon_options *options, struct inheritance *inherit
 		uv_run(&daemon.loop, UV_RUN_DEFAULT);
 		(void)uv_loop_close(&daemon.loop);
 	}
+	int status = exit_status(&daemon, result);
 	finish_context(&daemon.context);
 	service_finish();
 	close_fd(&daemon.lock);
 	free(daemon.socket_path);
 	free(daemon.control_path);
-	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

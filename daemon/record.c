@@ -23,9 +23,10 @@ static const struct descriptor {
 	{"log", offsetof(struct session, log), false},
 	{"verbose", offsetof(struct session, verbose), false},
 	{"audit", offsetof(struct session, audit), false},
+	{"first_snapshot", offsetof(struct session, first_snapshot), false},
 };
 
-/* The numbers and strings of a record. */
+/* The numbers and strings of a record. A number that an older build has not told is 0. */
 static const struct number {
 	const char *name;
 	size_t offset, size;
@@ -42,6 +43,7 @@ static const struct number {
 	NUMBER("gid", peer.gid),
 	NUMBER("capabilities", peer.capabilities),
 	NUMBER("process_started", peer.started),
+	NUMBER("policy_number", policy_number),
 #undef NUMBER
 };
 
@@ -166,8 +168,10 @@ static int read_number(
 {
 	struct json_object *value;
 
-	if (!json_object_object_get_ex(record, number->name, &value) ||
-		!json_object_is_type(value, json_type_int)) {
+	if (!json_object_object_get_ex(record, number->name, &value)) {
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_int)) {
 		return -EBADMSG;
 	}
 	if (number->size == sizeof(uint64_t)) {

@@ -17,9 +17,10 @@
 
 #define GRACE_SECONDS 5
 
-/* As whoever started us would stop us. */
+/* As whoever started us would stop us, but for good. */
 static void stop(struct connection *connection)
 {
+	connection->control->context->is_stopped = true;
 	struct json_object *answer = json_object_new_object();
 
 	json_object_object_add(answer, "stops", json_object_new_boolean(true));

@@ -318,10 +318,21 @@ def check_restarts(suite, world, sessions):
 
     before = world.main_pid()
     done = guest.run('systemctl', 'reload', 'usherd')
-    suite.test(done.returncode == 0 and
-               world.wait(lambda: 'was read again' in guest.journal(), 'it was read') and
-               world.wait(lambda: guest.property('SubState') == 'running', 'it says so') and
-               world.main_pid() == before, 'a reload says when it is done', done)
+    suite.test(done.returncode == 0 and guest.property('SubState') == 'running' and
+               guest.property('StatusText').startswith('Serving') and world.main_pid() == before,
+               'systemctl reload ends when it is done', done, guest.journal())
+    guest.write(f'{CONFIGURATION}/usherd.ini', 'nonsense\n')
+    done = guest.run('systemctl', 'reload', 'usherd')
+    suite.test(done.returncode != 0, 'and fails where something is wrong', done)
+    guest.run('systemctl', 'restart', 'usherd')
+    done = guest.run('usher', 'run', '--daemon', '--policy', 'load', '--', 'true')
+    suite.test(world.sessions() == sessions and done.returncode == 125 and
+               'configuration is wrong' in done.stderr,
+               'with a wrong configuration sessions go on, and nobody new is served', done)
+    guest.write(f'{CONFIGURATION}/usherd.ini', DAEMON)
+    guest.run('systemctl', 'reload', 'usherd')
+    done = guest.run('usher', 'run', '--daemon', '--policy', 'load', '--', 'true')
+    suite.test(done.returncode == 0, 'until it is mended and reloaded', done)
 
 
 def check_figures(suite, world, loads):
@@ -409,6 +420,17 @@ def check_limit(suite, world):
 
 def check_stop(suite, world):
     guest = world.guest
+    with idle_sessions(world, 1) as (process,):
+        done = guest.run('usher', 'stop')
+        suite.test(done.returncode != 0 and '1 sessions live' in done.stderr,
+                   'usher stop is refused while sessions live', done)
+        done = guest.run('usher', 'stop', '--end')
+        world.wait(lambda: guest.property('SubState') == 'dead', 'it has ended')
+        suite.test(done.returncode == 0 and guest.property('SubState') == 'dead' and
+                   guest.property('Result') == 'success' and process.wait(20) != 0,
+                   'or ends them, and is not started again', done, guest.journal())
+    done = guest.run('usher', 'run', '--daemon', '--policy', 'load', '--', 'true')
+    suite.test(done.returncode == 0, 'until the next program comes', done)
     with idle_sessions(world, 1) as (process,):
         guest.run('systemctl', 'stop', 'usherd.socket', 'usherd.service')
         suite.test(guest.property('ActiveState') == 'inactive' and
