@@ -237,7 +237,7 @@ int child_start(struct child **childp, uv_loop_t *loop, const struct child_optio
 	}
 	cleanup_fd int ours = pair[0];
 	cleanup_fd int theirs = pair[1];
-	int result = relay_start(&log, &words, loop, options->label, RELAY_WORDS);
+	int result = relay_start(&log, &words, loop, options->label, NULL, RELAY_WORDS);
 	if (result < 0) {
 		return result;
 	}
@@ -282,7 +282,7 @@ int child_adopt(struct child **childp, uv_loop_t *loop, const struct child_optio
 	if (estate->control >= 0) {
 		control = fcntl(estate->control, F_DUPFD_CLOEXEC, 0);
 		words = fcntl(estate->words, F_DUPFD_CLOEXEC, 0);
-		(void)relay_resume(estate->words, loop, options->label, RELAY_WORDS);
+		(void)relay_resume(estate->words, loop, options->label, NULL, RELAY_WORDS);
 	}
 	struct child *child = make(options, &words);
 	if (!child) {

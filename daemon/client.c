@@ -18,6 +18,7 @@
 #include "daemon/context.h"
 #include "daemon/descriptor.h"
 #include "daemon/journal.h"
+#include "daemon/journal_record.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
 #include "daemon/session_keep.h"
@@ -334,7 +335,8 @@ static void on_session_ready(void *owner)
 	struct wire_ready ready = {
 		.header = wire_header_make(WIRE_READY, sizeof(ready)), .session = session->id};
 
-	journal_info("session %llu: policy %s, uid %u, pid %d: %s", (unsigned long long)session->id,
+	journal_event(JOURNAL_BEGAN, JOURNAL_INFO, session->id, session->policy,
+		"session %llu: policy %s, uid %u, pid %d: %s", (unsigned long long)session->id,
 		session->policy, session->peer.uid, session->peer.pid, session->command);
 	if (fdpass_send(client->socket, &ready, sizeof(ready), NULL, 0) == 0) {
 		client->session = NULL; /* it lives on without us */

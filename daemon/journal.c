@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/journal_record.h"
+
 #define LINE_MAX_BYTES (17 * 1024)
 
 static bool journal_has_levels;
@@ -22,6 +24,7 @@ void journal_open(void)
 	journal_has_levels = stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
 			     fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
 			     status.st_ino == inode;
+	journal_record_open(journal_has_levels);
 }
 
 /* Copies `text`, control characters as \xNN; cuts what does not fit. Returns the length. */

@@ -11,6 +11,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/journal.h"
+#include "daemon/journal_record.h"
 
 static const struct kind {
 	enum journal_level level;
@@ -24,8 +25,8 @@ struct relay {
 	LIST_ENTRY(relay) entry;
 	uv_pipe_t pipe;
 	const struct kind *kind;
-	char *label;
-	uint64_t second; /* of the loop's clock, in which `lines` were written */
+	char *label, *policy; /* policy: RELAY_AUDIT */
+	uint64_t second;      /* of the loop's clock, in which `lines` were written */
 	unsigned int lines, left_out;
 	char *line; /* what has come of a line that is not complete yet; an idle relay is small */
 	size_t length, room;
@@ -41,6 +42,15 @@ static void tell_left_out(struct relay *relay)
 	}
 }
 
+static void write_record(const struct relay *relay)
+{
+	cleanup_free char *line = strndup(relay->line, relay->length);
+
+	if (line) {
+		journal_record(relay->label, relay->policy, line);
+	}
+}
+
 static void write_line(struct relay *relay)
 {
 	uint64_t second = uv_now(relay->pipe.loop) / 1000;
@@ -52,6 +62,8 @@ static void write_line(struct relay *relay)
 	}
 	if (++relay->lines > relay->kind->lines_per_second) {
 		relay->left_out++;
+	} else if (relay->length > 0 && relay->policy) {
+		write_record(relay);
 	} else if (relay->length > 0) {
 		journal_write(relay->kind->level, "%s: %.*s", relay->label, (int)relay->length,
 			relay->line);
@@ -112,6 +124,7 @@ static void on_closed(uv_handle_t *handle)
 
 	free(relay->line);
 	free(relay->label);
+	free(relay->policy);
 	free(relay);
 }
 
@@ -142,6 +155,8 @@ static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
 
 	if (result < 0) {
 		free(relay->label);
+		free(relay->policy);
+		free(relay->policy);
 		free(relay);
 		return result;
 	}
@@ -159,22 +174,26 @@ static int open_pipe(struct relay *relay, uv_loop_t *loop, int *reader)
 	return result;
 }
 
-int relay_resume(int reader, uv_loop_t *loop, const char *label, enum relay_kind kind)
+int relay_resume(
+	int reader, uv_loop_t *loop, const char *label, const char *policy, enum relay_kind kind)
 {
 	cleanup_fd int ours = fcntl(reader, F_DUPFD_CLOEXEC, 0);
 	cleanup_free char *copy = strdup(label);
+	cleanup_free char *policy_copy = policy ? strdup(policy) : NULL;
 	struct relay *relay = calloc(1, sizeof(*relay));
 
-	if (ours < 0 || !relay || !copy) {
+	if (ours < 0 || !relay || !copy || (policy && !policy_copy)) {
 		free(relay);
 		return ours < 0 ? -errno : -ENOMEM;
 	}
 	relay->label = steal_pointer(&copy);
+	relay->policy = steal_pointer(&policy_copy);
 	relay->kind = &kinds[kind];
 	return open_pipe(relay, loop, &ours);
 }
 
-int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, enum relay_kind kind)
+int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, const char *policy,
+	enum relay_kind kind)
 {
 	int pair[2] = {-1, -1};
 
@@ -183,7 +202,7 @@ int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, en
 	}
 	cleanup_fd int ours = pair[0];
 	cleanup_fd int theirs = pair[1];
-	int result = relay_resume(ours, loop, label, kind);
+	int result = relay_resume(ours, loop, label, policy, kind);
 	if (result == 0) {
 		*writer = steal_fd(&theirs);
 		*reader = steal_fd(&ours);

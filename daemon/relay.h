@@ -20,13 +20,16 @@ enum relay_kind {
 
 /*
  * Starts one; *writer is the end for the broker and the caller's, and so is *reader, a copy of ours
- * for whoever comes after us. `label` stands before each line and is copied. 0 or a negative errno.
+ * for whoever comes after us. `label` stands before each line and is copied, and so
+ * is `policy`, whose decisions the records of RELAY_AUDIT are (else NULL). 0 or a negative errno.
  */
-int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, enum relay_kind kind);
+int relay_start(int *writer, int *reader, uv_loop_t *loop, const char *label, const char *policy,
+	enum relay_kind kind);
 
 /* Goes on with one of which an earlier daemon has left the reader's end; `reader` stays the
  * caller's. */
-int relay_resume(int reader, uv_loop_t *loop, const char *label, enum relay_kind kind);
+int relay_resume(
+	int reader, uv_loop_t *loop, const char *label, const char *policy, enum relay_kind kind);
 
 /* Ends all relays, with the daemon; what is still in their pipes is lost. */
 void relay_end_all(void);

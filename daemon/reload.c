@@ -14,6 +14,7 @@
 #include "daemon/control.h"
 #include "daemon/control_request.h"
 #include "daemon/journal.h"
+#include "daemon/journal_record.h"
 #include "daemon/policy/texts.h"
 #include "daemon/reload_plan.h"
 #include "daemon/service.h"

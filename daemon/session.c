@@ -20,6 +20,7 @@
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/journal.h"
+#include "daemon/journal_record.h"
 #include "daemon/monitor.h"
 #include "daemon/relay.h"
 #include "daemon/reload.h"
@@ -116,7 +117,8 @@ void session_end(struct session *session)
 {
 	const struct session_counters *counters = &session->memory->counters;
 
-	journal_info("%s: ended: %" PRIu64 " allowed, %" PRIu64 " denied, %" PRIu64 " injected",
+	journal_event(JOURNAL_ENDED, JOURNAL_INFO, session->id, session->policy,
+		"%s: ended: %" PRIu64 " allowed, %" PRIu64 " denied, %" PRIu64 " injected",
 		session->label, counters->allowed, counters->denied, counters->injected);
 	session_abort(session);
 }
@@ -182,8 +184,8 @@ static int prepare(struct session *session)
 		return session->memory_fd;
 	}
 	if (session->log < 0 && context->config->audit) {
-		return relay_start(
-			&session->log, &session->audit, context->loop, session->label, RELAY_AUDIT);
+		return relay_start(&session->log, &session->audit, context->loop, session->label,
+			session->policy, RELAY_AUDIT);
 	}
 	return 0;
 }
@@ -319,7 +321,8 @@ int session_join(struct session *session)
 		return result;
 	}
 	if (session->audit >= 0) {
-		(void)relay_resume(session->audit, context->loop, session->label, RELAY_AUDIT);
+		(void)relay_resume(session->audit, context->loop, session->label, session->policy,
+			RELAY_AUDIT);
 	}
 	/* Who watched has lost its connection with the daemon before us. */
 	atomic_store(&session->memory->watched, 0);

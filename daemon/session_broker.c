@@ -15,6 +15,7 @@
 #include "daemon/child.h"
 #include "daemon/context.h"
 #include "daemon/journal.h"
+#include "daemon/journal_record.h"
 #include "daemon/monitor.h"
 #include "daemon/reload.h"
 #include "daemon/session.h"
@@ -226,7 +227,8 @@ static void on_ended(void *owner, int64_t status, int signal)
 	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
 	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;
 	session->context->metrics.broker_deaths++;
-	journal_warning("%s: its broker %s; another takes over", session->label, what);
+	journal_event(JOURNAL_BROKER_DIED, JOURNAL_WARNING, session->id, session->policy,
+		"%s: its broker %s; another takes over", session->label, what);
 	retry_later(session);
 }
 
