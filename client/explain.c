@@ -32,8 +32,10 @@ static const char usage[] =
 	"  create PATH, remove PATH           of a name, as mkdir(2) and unlink(2) do\n"
 	"  metadata PATH, stat PATH           change, and look at, mode, owner and times\n"
 	"  exec PATH\n"
-	"  connect tcp HOST:PORT              HOST an address, IPv6 in brackets; also udp\n"
+	"  connect tcp HOST:PORT              HOST an address, IPv6 in brackets, or a name; also "
+	"udp\n"
 	"  connect unix PATH, unix @NAME\n"
+	"  resolve NAME                       may a program ask for this host's addresses?\n"
 	"  socket FAMILY/TYPE[/PROTOCOL]      inet/stream\n"
 	"  syscall NAME                       or 'NAME(argN == VALUE, ...)', others being 0\n"
 	"\n"
@@ -59,7 +61,9 @@ static struct policy_verdict decide_section(
 	case POLICY_FILES:
 		return policy_decide_file(policy, question->operations, question->path);
 	case POLICY_NETWORK:
-		return policy_decide_endpoint(policy, OPERATION_CONNECT, &question->endpoint);
+		return question->resolves ? policy_decide_name(policy, question->name)
+					  : policy_decide_endpoint(
+						    policy, OPERATION_CONNECT, &question->endpoint);
 	case POLICY_SOCKETS:
 		return policy_decide_socket(
 			policy, question->family, question->type, question->protocol);
@@ -145,7 +149,8 @@ static const char *mechanism_of(const struct explain_question *question, size_t 
 
 static const char own_refusal[] = "(no rule: usher refuses what would go round a mediated section)";
 
-static void print_verdict(const struct explain_answer *answer)
+static void print_verdict(
+	const struct explain_question *question, const struct explain_answer *answer)
 {
 	const struct policy_verdict *verdict = &answer->verdict;
 	const char *replacement = answer->is_own ? NULL : policy_inject_text(verdict);
@@ -153,6 +158,7 @@ static void print_verdict(const struct explain_answer *answer)
 	printf("  verdict   %s%s%s%s%s\n", policy_action_name(verdict->action),
 		verdict->action == POLICY_DENY ? " " : "",
 		verdict->action != POLICY_DENY ? ""
+		: question->resolves           ? "NXDOMAIN"
 		: verdict->error               ? policy_errno_name(verdict->error)
 					       : "(succeeds without effect)",
 		replacement ? " " : "", replacement ? replacement : "");
@@ -283,7 +289,9 @@ static void print_json(const struct explain_question *question, const struct exp
 	add_text(object, "question", question->asked);
 	add_text(object, "verdict", policy_action_name(verdict->action));
 	add_text(object, "errno",
-		verdict->action == POLICY_DENY ? policy_errno_name(verdict->error) : NULL);
+		verdict->action != POLICY_DENY ? NULL
+		: question->resolves           ? "NXDOMAIN"
+					       : policy_errno_name(verdict->error));
 	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_text(verdict));
 	json_object_object_add(
 		object, "rule", answer->is_own ? NULL : rule_to_json(&verdict->rule->origin));
@@ -316,7 +324,7 @@ static int explain(const struct policy *policy, struct explain_question *questio
 		return EXIT_ANSWERED;
 	}
 	printf("%s\n", question->asked);
-	print_verdict(&answer);
+	print_verdict(question, &answer);
 	print_rule(&answer);
 	print_mechanisms(question);
 	print_account(question);

@@ -28,6 +28,8 @@ struct explain_question {
 	char *asked;                     /* in words, as it is understood: resolved, canonical */
 	unsigned int operations;         /* FILES */
 	struct policy_endpoint endpoint; /* NETWORK */
+	const char *name;                /* NETWORK: of a host, in `path`; what it leads to, or */
+	bool resolves;                   /* whether it may be asked for */
 	int family, type, protocol;      /* SOCKETS */
 	char *path;                      /* FILES, and what `endpoint` points into */
 	struct explain_call calls[EXPLAIN_CALLS_MAX]; /* the first is the usual one */

@@ -197,6 +197,16 @@ static unsigned int no_service(void *user, const char *service, const char *prot
 	return 0;
 }
 
+/* Some address that the name leads to: what rules say of single addresses is left open. */
+static int take_name(struct explain_question *question, const char *name)
+{
+	question->path = strdup(name);
+	question->name = question->path;
+	question->endpoint.names = &question->name;
+	question->endpoint.name_count = 1;
+	return question->path ? 0 : -ENOMEM;
+}
+
 /* An address is what a rule's subject would be that matches it alone. */
 static int take_endpoint(
 	struct explain_question *question, const struct endpoint_subject *subject, const char *text)
@@ -204,9 +214,14 @@ static int take_endpoint(
 	struct policy_endpoint *endpoint = &question->endpoint;
 	unsigned int bits = subject->family == AF_INET ? 32 : 128;
 
+	if (subject->host && !subject->host_below && subject->port_first == subject->port_last) {
+		endpoint->kind = subject->kind;
+		endpoint->port = subject->port_first;
+		return take_name(question, subject->host);
+	}
 	if (subject->any || subject->family == AF_UNSPEC || subject->prefix != bits ||
 		subject->port_first != subject->port_last) {
-		return complain(text, "one address and one port are expected");
+		return complain(text, "one address (or name) and one port are expected");
 	}
 	endpoint->kind = subject->kind;
 	endpoint->family = subject->family;
@@ -280,7 +295,30 @@ static int parse_connect(struct explain_question *question, int argc, char **arg
 	}
 	add_call(question, "connect", SCMP_SYS(connect), (unsigned long long[6]){0});
 	if (asprintf(&question->asked, "connect: %s %s", kind,
-		    question->path && text[0] != '@' ? question->path : text) < 0) {
+		    word->value == WORD_UNIX && text[0] != '@' ? question->path : text) < 0) {
+		question->asked = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* `resolve NAME` */
+static int parse_resolve(struct explain_question *question, int argc, char **argv)
+{
+	char name[POLICY_NAME_MAX + 1];
+
+	question->section = POLICY_NETWORK;
+	question->resolves = true;
+	if (argc != 2) {
+		return complain(
+			"resolve", "one NAME of a host is expected: resolve www.debian.org");
+	}
+	if (policy_canonical_name(name, argv[1]) < 0) {
+		return complain(argv[1], "not a name of a host; write it in its ASCII form, "
+					 "without a port");
+	}
+	add_call(question, "connect", SCMP_SYS(connect), (unsigned long long[6]){0});
+	if (take_name(question, name) < 0 || asprintf(&question->asked, "resolve: %s", name) < 0) {
 		question->asked = NULL;
 		return -ENOMEM;
 	}
@@ -372,6 +410,7 @@ static const struct {
 	{"stat", parse_operation},
 	{"exec", parse_operation},
 	{"connect", parse_connect},
+	{"resolve", parse_resolve},
 	{"socket", parse_socket},
 	{"syscall", parse_syscall},
 };
@@ -386,7 +425,7 @@ int explain_question_parse(struct explain_question *question, int argc, char **a
 	}
 	return complain(argv[0],
 		"not a question; ask open, create, remove, metadata, stat, exec, connect, "
-		"socket or syscall");
+		"resolve, socket or syscall");
 }
 
 void explain_question_finish(struct explain_question *question)

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/host.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/words.h"
 
@@ -115,6 +116,18 @@ static int set_prefix(struct endpoint_subject *subject, const struct endpoint_te
 	return 0;
 }
 
+static int read_name(
+	struct endpoint_subject *subject, const struct endpoint_text *from, struct span host)
+{
+	int r = host_subject_parse(subject, from->text + host.begin,
+		from->literal ? from->literal + host.begin : NULL, host.end - host.begin,
+		from->mistake);
+
+	subject->family = AF_UNSPEC;
+	from->mistake->offset += r == -EINVAL ? host.begin : 0;
+	return r;
+}
+
 /* `host` is without brackets and prefix. */
 static int read_address(struct endpoint_subject *subject, const struct endpoint_text *from,
 	struct span host, bool brackets)
@@ -137,9 +150,11 @@ static int read_address(struct endpoint_subject *subject, const struct endpoint_
 		return mistake_set(
 			from->mistake, host.begin, "'%s': a rule's address has no zone", text);
 	}
-	return mistake_set(from->mistake, host.begin,
-		"'%.*s' is not an IP%s address; names of hosts are not looked up",
-		(int)(length < 60 ? length : 60), from->text + host.begin, brackets ? "v6" : "v4");
+	if (!brackets) {
+		return read_name(subject, from, host);
+	}
+	return mistake_set(from->mistake, host.begin, "'%.*s' is not an IPv6 address",
+		(int)(length < 60 ? length : 60), from->text + host.begin);
 }
 
 static int read_host(
@@ -170,7 +185,10 @@ static int read_host(
 		}
 	}
 	r = read_address(subject, from, address, brackets);
-	return r < 0 ? r : set_prefix(subject, from, slash ? &prefix : NULL);
+	if (r == 0 && subject->host && slash) {
+		return mistake_set(from->mistake, prefix.begin - 1, "a name has no prefix");
+	}
+	return r < 0 || subject->host ? r : set_prefix(subject, from, slash ? &prefix : NULL);
 }
 
 static int read_service(const struct endpoint_text *from, struct span ports, unsigned long *numberp)
@@ -270,6 +288,7 @@ int endpoint_subject_parse(struct endpoint_subject *subject, long word, const ch
 {
 	struct endpoint_text from = {
 		text, literal, length, word == WORD_UDP ? "udp" : "tcp", services, mistake};
+	int r;
 
 	memset(subject, 0, sizeof(*subject));
 	switch (word) {
@@ -277,16 +296,22 @@ int endpoint_subject_parse(struct endpoint_subject *subject, long word, const ch
 		subject->any = true;
 		return 0;
 	case WORD_UNIX:
-		return parse_unix(subject, &from);
+		r = parse_unix(subject, &from);
+		break;
 	default:
 		subject->kind = word == WORD_UDP ? ENDPOINT_UDP : ENDPOINT_TCP;
-		return parse_internet(subject, &from);
+		r = parse_internet(subject, &from);
 	}
+	if (r < 0) {
+		endpoint_subject_finish(subject);
+	}
+	return r;
 }
 
 void endpoint_subject_finish(struct endpoint_subject *subject)
 {
 	pattern_free(subject->pattern);
+	free(subject->host);
 	if (subject->replacement) {
 		endpoint_subject_finish(subject->replacement);
 		free(subject->replacement);
@@ -303,6 +328,18 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned int bits)
 	       (rest == 0 || ((a[whole] ^ b[whole]) & (0xff00u >> rest) & 0xffu) == 0);
 }
 
+/* One of the names that lead to the address is meant. */
+static bool is_led_to(
+	const struct endpoint_subject *subject, const struct policy_endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->name_count; i++) {
+		if (host_subject_matches(subject, endpoint->names[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool endpoint_subject_matches(
 	const struct endpoint_subject *subject, const struct policy_endpoint *endpoint)
 {
@@ -317,6 +354,9 @@ bool endpoint_subject_matches(
 	}
 	if (endpoint->port < subject->port_first || endpoint->port > subject->port_last) {
 		return false;
+	}
+	if (subject->host) {
+		return is_led_to(subject, endpoint);
 	}
 	return subject->family == AF_UNSPEC ||
 	       (subject->family == endpoint->family &&
@@ -337,6 +377,9 @@ bool endpoint_subject_covers(
 	}
 	if (narrow->port_first < wide->port_first || narrow->port_last > wide->port_last) {
 		return false;
+	}
+	if (wide->host) {
+		return narrow->host && host_subject_covers(wide, narrow);
 	}
 	return wide->family == AF_UNSPEC ||
 	       (wide->family == narrow->family && narrow->prefix >= wide->prefix &&

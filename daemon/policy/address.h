@@ -2,7 +2,8 @@
 /*
  * Subjects of [network]: `tcp HOST:PORTS`, `udp HOST:PORTS`, `unix PATTERN`, `unix @NAME`, `any`.
  * HOST is an address, a prefix (IPv6 in brackets, the prefix's length inside or behind them) or
- * `*`. Host names are not looked up: what a name means tomorrow is nobody's rule.
+ * `*`, or a name (host.h), which is matched with the names that lead to an address, never looked
+ * up.
  */
 #pragma once
 

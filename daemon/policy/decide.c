@@ -6,10 +6,12 @@
  * Denials that are not `quiet`, injections and kills belong into the audit log; what is allowed
  * only where a rule says `audit`.
  */
+#include <arpa/nameser.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/policy/address.h"
 #include "daemon/policy/inside.h"
 #include "daemon/policy/model.h"
@@ -48,7 +50,7 @@ static int error_of(const struct policy_rule *rule, unsigned int operation)
 				      : rule->error;
 }
 
-static struct policy_verdict verdict_of(const struct policy_rule *rule,
+struct policy_verdict policy_verdict_of(const struct policy_rule *rule,
 	const struct policy_subject *subject, unsigned int operation)
 {
 	return (struct policy_verdict){
@@ -66,7 +68,7 @@ static struct policy_verdict verdict_of_default(
 	const struct policy_rule *rule = &section->rules[section->count - 1];
 	bool speaks = operation == 0 || (rule->operations & operation) != 0;
 
-	return verdict_of(speaks ? rule : &section->unspoken, NULL, operation);
+	return policy_verdict_of(speaks ? rule : &section->unspoken, NULL, operation);
 }
 
 /* Tries the rules one by one: of kinds of sockets there are few. */
@@ -83,7 +85,7 @@ static struct policy_verdict try_rules(const struct policy_section_rules *sectio
 		}
 		for (size_t k = 0; k < rule->subject_count; k++) {
 			if (matches(&rule->subjects[k], request)) {
-				return verdict_of(rule, &rule->subjects[k], operation);
+				return policy_verdict_of(rule, &rule->subjects[k], operation);
 			}
 		}
 	}
@@ -125,7 +127,7 @@ static struct policy_verdict decide(const struct policy *policy, const struct qu
 	bool mixed = false;
 
 	if (!policy->sections[question->section].present) {
-		return verdict_of(
+		return policy_verdict_of(
 			&policy->sections[question->section].absent, NULL, question->operations);
 	}
 	verdict = question->ask(policy, rest & -rest, question->request);
@@ -171,7 +173,8 @@ static struct policy_verdict ask_file(
 	if (order == ORDER_NONE) {
 		return verdict_of_default(&policy->sections[POLICY_FILES], operation);
 	}
-	return verdict_of(policy->paths[order].rule, policy->paths[order].subject, operation);
+	return policy_verdict_of(
+		policy->paths[order].rule, policy->paths[order].subject, operation);
 }
 
 struct policy_verdict policy_decide_file(
@@ -206,8 +209,72 @@ static struct policy_verdict ask_endpoint(
 	if (order == ORDER_NONE) {
 		return verdict_of_default(&policy->sections[POLICY_NETWORK], operation);
 	}
-	return verdict_of(
+	return policy_verdict_of(
 		policy->endpoints[order].rule, policy->endpoints[order].subject, operation);
+}
+
+/* What a policy that names hosts says by itself: who answers questions about names. */
+static const struct policy_rule asks_broker = {
+	.section = POLICY_NETWORK,
+	.action = POLICY_INJECT,
+	.operations = OPERATION_CONNECT,
+	.origin = {.file = "", .text = "(rules name hosts: the broker answers for port 53)"},
+};
+static const struct policy_rule closes_resolvers = {
+	.section = POLICY_NETWORK,
+	.action = POLICY_DENY,
+	.error = ENOENT,
+	.operations = OPERATION_CONNECT,
+	.quiet = true,
+	.origin = {.file = "", .text = "(rules name hosts: other resolvers are closed)"},
+};
+
+/* Where the C library asks before it asks a server; without an answer it goes on. */
+static const char *const resolver_sockets[] = {
+	"/run/systemd/resolve/io.systemd.Resolve",
+	"/run/systemd/resolve/io.systemd.Resolve.Monitor",
+	"/run/nscd/socket",
+	"/var/run/nscd/socket",
+	"/run/avahi-daemon/socket",
+};
+
+static bool is_resolver_socket(const struct policy_endpoint *endpoint)
+{
+	size_t i = 0;
+
+	while (i < array_length(resolver_sockets) &&
+		strcmp(resolver_sockets[i], endpoint->path) != 0) {
+		i++;
+	}
+	return i < array_length(resolver_sockets);
+}
+
+/* The policy's own answer, if it has one. */
+static const struct policy_rule *find_own_rule(const struct policy *policy,
+	enum policy_operation operation, const struct policy_endpoint *endpoint)
+{
+	if (!policy->names_hosts || operation != OPERATION_CONNECT) {
+		return NULL;
+	}
+	switch (endpoint->kind) {
+	case ENDPOINT_TCP:
+	case ENDPOINT_UDP:
+		return endpoint->port == NS_DEFAULTPORT ? &asks_broker : NULL;
+	case ENDPOINT_UNIX_PATH:
+		return is_resolver_socket(endpoint) ? &closes_resolvers : NULL;
+	default:
+		return NULL;
+	}
+}
+
+bool policy_names_hosts(const struct policy *policy)
+{
+	return policy->names_hosts;
+}
+
+bool policy_asks_broker(const struct policy_verdict *verdict)
+{
+	return verdict->rule == &asks_broker;
 }
 
 struct policy_verdict policy_decide_endpoint(const struct policy *policy,
@@ -215,7 +282,13 @@ struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 {
 	struct policy_endpoint request = *endpoint;
 	struct question question = {POLICY_NETWORK, operation, ask_endpoint, &request};
+	const struct policy_rule *own = find_own_rule(policy, operation, endpoint);
 
+	if (own) {
+		struct policy_verdict verdict = policy_verdict_of(own, NULL, OPERATION_CONNECT);
+		verdict.log = false;
+		return verdict;
+	}
 	endpoint_canonical(&request, operation);
 	if (request.kind == ENDPOINT_UNIX_PATH) {
 		request.path_length = strlen(request.path);

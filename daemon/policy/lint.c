@@ -16,6 +16,7 @@
 #include "daemon/policy/address.h"
 #include "daemon/policy/lint_cover.h"
 #include "daemon/policy/lint_execute.h"
+#include "daemon/policy/lint_names.h"
 #include "daemon/policy/lint_resolve.h"
 #include "daemon/policy/lint_tables.h"
 #include "daemon/policy/lint_warn.h"
@@ -361,6 +362,7 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 	if (policy->sections[POLICY_NETWORK].present) {
 		lint_network(&lint);
 		lint_unspecified(&lint);
+		lint_names(&lint);
 		lint_links(&lint, POLICY_NETWORK);
 		if (unix_passes(policy)) {
 			lint_launchers(&lint);

@@ -247,6 +247,18 @@ static unsigned int default_operations(struct policy *policy, enum policy_sectio
 	return section_operations[index] & ~unspoken;
 }
 
+static bool has_host(const struct policy_section_rules *network)
+{
+	for (size_t i = 0; i < network->count; i++) {
+		for (size_t k = 0; k < network->rules[i].subject_count; k++) {
+			if (network->rules[i].subjects[k].endpoint.host) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 int policy_seal(struct policy *policy)
 {
 	for (unsigned int i = 0; i < POLICY_SECTIONS; i++) {
@@ -267,6 +279,8 @@ int policy_seal(struct policy *policy)
 		}
 	}
 	leave_execute_out(&policy->sections[POLICY_FILES]);
+	policy->names_hosts = policy_mediates_endpoint(policy, OPERATION_CONNECT) &&
+			      has_host(&policy->sections[POLICY_NETWORK]);
 	return make_index(policy);
 }
 

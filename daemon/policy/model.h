@@ -71,6 +71,7 @@ struct policy {
 	struct endpoint_index *endpoint_index; /* of the orders of `endpoints` */
 	struct policy_choice *endpoints;       /* [network] */
 	size_t endpoint_count;
+	bool names_hosts; /* some rule on connections does, and they are mediated */
 };
 
 struct policy *policy_new(void);
@@ -87,6 +88,10 @@ int policy_seal(struct policy *policy);
 
 void policy_subject_finish(enum policy_section section, struct policy_subject *subject);
 void policy_rule_finish(struct policy_rule *rule);
+
+/* `subject` NULL: a default's. `operation` is 0 where the section has none. */
+struct policy_verdict policy_verdict_of(const struct policy_rule *rule,
+	const struct policy_subject *subject, unsigned int operation);
 
 /* The errno of `deny` alone. */
 int policy_default_errno(enum policy_section section, unsigned int operations);

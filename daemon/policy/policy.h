@@ -103,7 +103,14 @@ struct policy_endpoint {
 	const char *
 		path; /* UNIX_PATH: resolved, NUL-terminated; UNIX_ABSTRACT: without the NUL byte */
 	size_t path_length; /* UNIX_ABSTRACT may hold NULs */
+	/* TCP and UDP: the names that lead to this address, canonical (policy_canonical_name). A
+	 * family of AF_UNSPEC is an address that is not known, to which they lead. */
+	const char *const *names;
+	size_t name_count;
 };
+
+/* Of a host's name, without its NUL: 255 bytes in a message of DNS. */
+#define POLICY_NAME_MAX 253
 
 struct policy;
 struct policy_texts;
@@ -218,6 +225,24 @@ struct policy_verdict policy_decide_socket(
  */
 bool policy_mediates_file(const struct policy *policy, enum policy_operation operation);
 bool policy_mediates_endpoint(const struct policy *policy, enum policy_operation operation);
+
+/*
+ * Has rules on connections that name hosts: then the broker answers the session's questions about
+ * names itself, and remembers the answers. Two verdicts are its own, by no rule of a file: whatever
+ * connects to port 53 is given to the broker (policy_asks_broker), and the sockets of other
+ * resolvers are closed.
+ */
+bool policy_names_hosts(const struct policy *policy);
+bool policy_asks_broker(const struct policy_verdict *verdict);
+
+/*
+ * May this name (canonical) be asked for: could a rule allow to connect to what it leads to? An
+ * injection counts as allowed.
+ */
+struct policy_verdict policy_decide_name(const struct policy *policy, const char *name);
+
+/* In lower case, without a dot at its end. 0, or -EINVAL: not a name of a host. */
+int policy_canonical_name(char canonical[POLICY_NAME_MAX + 1], const char *name);
 
 /*
  * True if all names strictly below `directory` (as `path` above) surely have the same answers to

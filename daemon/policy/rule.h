@@ -35,9 +35,11 @@ struct path_subject {
 struct endpoint_subject {
 	bool any; /* the word `any` */
 	enum endpoint_kind kind;
-	int family; /* of the address; AF_UNSPEC for HOST `*` */
+	int family; /* of the address; AF_UNSPEC for HOST `*` and for a name */
 	uint8_t address[16];
 	unsigned int prefix; /* bits of the address that count */
+	char *host;          /* TCP and UDP: a name instead of an address (host.h); else NULL */
+	bool host_below;     /* `*.NAME` */
 	uint16_t port_first, port_last;
 	struct pattern *pattern;              /* UNIX_PATH and UNIX_ABSTRACT */
 	struct endpoint_subject *replacement; /* INJECT */

@@ -294,6 +294,16 @@ static int read_replaced_endpoint(
 	return r;
 }
 
+/* One binds an address of one's own; what leads there is of no account. */
+static int check_host(const struct policy_rule *rule, struct cursor *cursor,
+	const struct token *first, const struct endpoint_subject *endpoint)
+{
+	if (!endpoint->host || !(rule->named & OPERATION_BIND)) {
+		return 0;
+	}
+	return fail(cursor, first + 1, "a rule about bind names an address, not a host");
+}
+
 static int read_network_subject(struct policy_rule *rule, struct cursor *cursor)
 {
 	const struct token *first = cursor->next;
@@ -304,6 +314,7 @@ static int read_network_subject(struct policy_rule *rule, struct cursor *cursor)
 	if (r == -EINVAL) {
 		skip_address(cursor, first);
 	}
+	r = r < 0 ? r : check_host(rule, cursor, first, &endpoint);
 	if (r == 0) {
 		r = read_arrow(rule, cursor);
 	}
