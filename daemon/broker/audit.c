@@ -314,6 +314,16 @@ static void record(struct audit *audit, const struct request *request, enum act_
 	}
 }
 
+void audit_name(struct audit *audit, const struct audit_name *event)
+{
+	bool for_log = event->verdict->log && audit->to.log >= 0;
+	bool written = for_log || audit->to.verbose >= 0;
+
+	if (written || is_watched(audit, event->verdict->action)) {
+		enqueue(audit, audit_record_new_name(event, for_log), written);
+	}
+}
+
 void audit(struct audit *audit, const struct request *request, enum act_outcome outcome)
 {
 	record(audit, request, outcome);

@@ -10,11 +10,14 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "daemon/broker/act.h"
 #include "usher/session.h"
 
 struct audit;
+struct dns_answer;
+struct policy_verdict;
 struct request;
 
 /* Where the lines go: descriptors, -1 where nobody wants them. */
@@ -38,5 +41,16 @@ void audit_drain(struct audit *audit);
  * the answer the last target may end.
  */
 void audit_expect(struct audit *audit);
+
+/* A question about a name, and what was answered. */
+struct audit_name {
+	pid_t tid;        /* who asked; 0: nobody knows */
+	const char *name; /* as it was asked, escaped */
+	int type;         /* enum __ns_type */
+	const struct dns_answer *answer;
+	const struct policy_verdict *verdict;
+};
+
+void audit_name(struct audit *audit, const struct audit_name *event);
 
 void audit(struct audit *audit, const struct request *request, enum act_outcome outcome);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/audit.h"
+#include "daemon/broker/dns_message.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
@@ -93,7 +95,8 @@ static unsigned int microseconds_since(const struct timespec *begin)
 static void copy_rule(struct audit_record *record, const struct policy_rule *rule)
 {
 	if (rule) {
-		record->rule_file = rule->origin.file ? strdup(rule->origin.file) : NULL;
+		bool stands_somewhere = rule->origin.file && rule->origin.file[0];
+		record->rule_file = stands_somewhere ? strdup(rule->origin.file) : NULL;
 		record->rule_line = rule->origin.line;
 	}
 }
@@ -137,6 +140,8 @@ static char *resolved_text(const struct request *request, const char *asked)
 		   (names_address(request) &&
 			   request->address.endpoint.kind == ENDPOINT_UNIX_PATH)) {
 		text = strdup(request->place.path);
+	} else if (names_address(request)) {
+		text = strdup(request->address.host);
 	}
 	if (text && (text[0] == '\0' || (asked && strcmp(text, asked) == 0))) {
 		free(text);
@@ -168,6 +173,76 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 				 : NULL;
 	record->asked = asked_text(request);
 	record->resolved = resolved_text(request, record->asked);
+	return record;
+}
+
+static void print_addresses(FILE *out, const struct dns_answer *answer)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	for (size_t i = 0; i < answer->address_count; i++) {
+		const struct dns_address *address = &answer->addresses[i];
+
+		(void)fprintf(out, "%s%s", i ? " " : "",
+			inet_ntop(address->family, address->bytes, text, sizeof(text)));
+	}
+}
+
+/* The chain of names and the addresses at its end, or why there are none. */
+static char *answer_text(const struct dns_answer *answer)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out) {
+		return NULL;
+	}
+	for (const char *alias = dns_next_alias(answer, NULL); alias;
+		alias = dns_next_alias(answer, alias)) {
+		(void)fprintf(out, "%s ", alias);
+	}
+	print_addresses(out, answer);
+	if (answer->address_count == 0) {
+		(void)fputs(answer->code == ns_r_nxdomain  ? "NXDOMAIN"
+			    : answer->code == ns_r_noerror ? "no address"
+							   : "SERVFAIL",
+			out);
+	}
+	return fclose(out) == 0 ? text : NULL;
+}
+
+static char *question_text(const struct audit_name *event)
+{
+	char type[16];
+	char *text = NULL;
+
+	(void)snprintf(type, sizeof(type), "%d", event->type);
+	return asprintf(&text, "%s %s", event->name,
+		       event->type == ns_t_a      ? "A"
+		       : event->type == ns_t_aaaa ? "AAAA"
+						  : type) < 0
+		       ? NULL
+		       : text;
+}
+
+struct audit_record *audit_record_new_name(const struct audit_name *event, bool for_log)
+{
+	struct audit_record *record = calloc(1, sizeof(*record));
+
+	if (!record) {
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &record->time);
+	record->for_log = for_log;
+	record->tid = event->tid;
+	record->call = "dns";
+	record->operation = "resolve";
+	record->action = event->verdict->action;
+	record->verdict = policy_action_name(event->verdict->action);
+	copy_rule(record, event->verdict->rule);
+	record->asked = question_text(event);
+	record->resolved = answer_text(event->answer);
 	return record;
 }
 
@@ -243,9 +318,10 @@ static void add_number(struct json_object *object, const char *key, int64_t numb
 	json_object_object_add(object, key, json_object_new_int64(number));
 }
 
-static char *call_name(int nr)
+static char *call_name(const struct audit_record *record)
 {
-	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+	char *name = record->call ? strdup(record->call)
+				  : seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, record->nr);
 
 	return name ? name : strdup("?");
 }
@@ -263,7 +339,7 @@ static void add_rule(struct json_object *object, const struct audit_record *reco
 char *audit_record_to_json(const struct audit_record *record, uint64_t session, uint64_t dropped)
 {
 	struct json_object *object = json_object_new_object();
-	cleanup_free char *call = call_name(record->nr);
+	cleanup_free char *call = call_name(record);
 	char *line = NULL;
 	char time[64];
 
@@ -299,7 +375,7 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 
 char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 {
-	cleanup_free char *call = call_name(record->nr);
+	cleanup_free char *call = call_name(record);
 	cleanup_free char *asked = escape(record->asked ? record->asked : "");
 	cleanup_free char *resolved = record->resolved ? escape(record->resolved) : NULL;
 	cleanup_free char *program = escape(record->program); /* prctl(2) takes any bytes */

@@ -9,6 +9,7 @@
 
 #include "daemon/policy/policy.h"
 
+struct audit_name;
 struct request;
 
 struct audit_record {
@@ -18,6 +19,7 @@ struct audit_record {
 	pid_t tid;
 	pid_t pid;        /* look_up: the process */
 	char program[64]; /* look_up: its name */
+	const char *call; /* what it was, if it was no system call; else NULL */
 	int nr;
 	const char *operation;     /* "" where the call says it all */
 	enum policy_action action; /* the verdict ... */
@@ -34,6 +36,7 @@ struct audit_record {
 
 /* NULL if there is no memory. */
 struct audit_record *audit_record_new(const struct request *request, bool for_log);
+struct audit_record *audit_record_new_name(const struct audit_name *event, bool for_log);
 void audit_record_free(struct audit_record *record);
 
 /* Fills in what must be asked of /proc. The target may be gone: "?" then. */

@@ -15,6 +15,7 @@
 #include "usher/session.h"
 
 struct audit;
+struct dns;
 struct mounts;
 struct outside;
 struct workers;
@@ -27,6 +28,7 @@ struct broker {
 	struct policy *policy;
 	struct audit *audit;
 	struct workers *workers;
+	struct dns *dns;          /* NULL: the policy names no hosts */
 	struct identity identity; /* our own */
 	pid_t first;              /* the session's first process, whose descendants belong to it */
 	unsigned int pid_levels;  /* pid namespaces that it has a number in, from ours on */

@@ -61,7 +61,8 @@ struct allowance {
 /* Serving: the listener, the supervisor, the loop. First, since the filter is searched in order. */
 static const struct allowance serving[] = {
 	CALL_IF(ioctl, 1, 0xff00, SECCOMP_IOC_MAGIC << 8),
-	CALL_IF(ioctl, 1, NUMBER, FIONBIO), /* libuv */
+	CALL_IF(ioctl, 1, NUMBER, FIONBIO),      /* libuv */
+	CALL_IF(ioctl, 1, NUMBER, SIOCSIFFLAGS), /* dns_space.c: its loopback */
 	CALL_IF(seccomp, 0, NUMBER, SECCOMP_GET_NOTIF_SIZES),
 	CALL(close),
 	CALL(fcntl),
@@ -80,6 +81,7 @@ static const struct allowance serving[] = {
 	CALL(sendmsg),
 	CALL(sendto),
 	CALL(recvmsg),
+	CALL(recvfrom),
 	CALL(wait4),
 	CALL(waitid),
 	CALL(pause),
@@ -185,6 +187,7 @@ static const struct allowance sockets[] = {
 	CALL(connect),
 	CALL(bind),
 	CALL(listen),
+	CALL(accept4),
 	CALL(shutdown),
 	CALL(getsockname),
 	CALL(getpeername),
@@ -197,6 +200,7 @@ static const struct allowance living[] = {
 	CALL(futex),
 	CALL_IF(clone, 0, CLONE_THREAD, CLONE_THREAD),
 	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* join.c */
+	CALL_IF(clone, 0, UINT64_MAX, CLONE_VM | CLONE_VFORK | CLONE_FILES), /* dns_space.c */
 	CALL(set_robust_list),
 	CALL(rseq),
 	CALL(gettid),

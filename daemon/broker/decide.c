@@ -9,6 +9,7 @@
 
 #include "daemon/broker/admit.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/dns.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/procfs_number.h"
 #include "daemon/broker/request.h"
@@ -248,7 +249,8 @@ static void decide_address(const struct broker *broker, struct request *request)
 	if (endpoint->kind == ENDPOINT_UNIX_PATH) {
 		endpoint->path = request->place.path;
 	}
-	request->verdict = policy_decide_endpoint(broker->policy, address->operation, endpoint);
+	request->verdict = dns_decide(
+		broker->dns, broker->policy, address->operation, endpoint, address->host);
 	if (request->call == CALL_BIND && endpoint->kind == ENDPOINT_UNIX_PATH &&
 		!request->place.nameless && lets(&request->verdict)) {
 		request->verdict = decide_made(broker, request, request->verdict);

@@ -220,6 +220,7 @@ int decode_socket_number(struct request *request, int number)
 	struct address_request *address = &request->address;
 
 	address->operation = 0;
+	address->host[0] = '\0';
 	address->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER};
 	address->is_named = false;
 	address->length = 0;

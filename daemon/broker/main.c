@@ -25,6 +25,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/confine.h"
 #include "daemon/broker/crash.h"
+#include "daemon/broker/dns.h"
 #include "daemon/broker/follow.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/start.h"
@@ -227,11 +228,16 @@ static int begin(struct session *session)
 		.loop = &session->loop, .first = &session->broker, .current = &session->broker};
 	error = watch(session);
 	if (error == 0) {
+		error = dns_start(&session->broker, &session->loop, &failure);
+	}
+	if (error == 0) {
 		error = workers_start(&session->broker, &session->loop, resumes);
 	}
 	if (error < 0) {
 		return supervisor_tell(
-			error, "the broker cannot start its threads; is a limit reached?");
+			error, failure.text[0] ? failure.text
+					       : "the broker cannot start its threads; is a limit "
+						 "reached?");
 	}
 	return say_ready(session);
 }

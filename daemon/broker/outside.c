@@ -10,6 +10,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/dns.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/request.h"
@@ -107,6 +108,48 @@ static bool is_internet(const struct policy_endpoint *endpoint)
 	return endpoint->kind == ENDPOINT_TCP || endpoint->kind == ENDPOINT_UDP;
 }
 
+/* Under our own rights: the namespace is nobody else's to enter. */
+static int make_resolver(const struct broker *broker, const struct request *request, int like)
+{
+	bool is_other = request->identity != &broker->identity;
+
+	if (is_other && identity_assume(&broker->identity, request->identity) < 0) {
+		abort();
+	}
+	int made = dns_socket(broker->dns, like, request->tid);
+	if (is_other && identity_assume(request->identity, &broker->identity) < 0) {
+		abort();
+	}
+	return made;
+}
+
+static bool is_connected_stream(int socket)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	int type = 0;
+
+	return number_option(socket, SO_TYPE, &type) == 0 && type == SOCK_STREAM &&
+	       getpeername(socket, (struct sockaddr *)&peer, &size) == 0;
+}
+
+/* A stream that is connected stays what it is: the kernel says so. */
+static int enter_resolver(
+	const struct broker *broker, const struct request *request, int number, int *socket)
+{
+	int domain = 0, type = 0;
+
+	if (dns_owns(broker->dns, *socket) || is_connected_stream(*socket)) {
+		return 0;
+	}
+	int made = make_resolver(broker, request, *socket);
+	if (made >= 0 && number_option(made, SO_DOMAIN, &domain) == 0 &&
+		number_option(made, SO_TYPE, &type) == 0) {
+		socket_options_copy(broker->outside->defaults, domain, type, *socket, made);
+	}
+	return outside_replace(broker, request, number, socket, made);
+}
+
 int outside_lead(const struct broker *broker, struct request *request)
 {
 	const struct outside *outside = broker->outside;
@@ -117,12 +160,20 @@ int outside_lead(const struct broker *broker, struct request *request)
 	if (!outside || !request->address.operation || !is_internet(&request->address.endpoint)) {
 		return 0;
 	}
+	if (broker->dns && policy_asks_broker(&request->verdict)) {
+		return enter_resolver(broker, request, number, socket);
+	}
 	int error = cookie_of(*socket, &cookie);
 	bool is_outside = cookie == outside->network;
-	if (error < 0 || is_outside == request->verdict.outside) {
+	bool is_resolver = broker->dns && dns_owns(broker->dns, *socket);
+	enum wire_network network = policy_network(broker->policy);
+	if (error < 0 || (network != WIRE_NETWORK_BROKER && !is_resolver)) {
 		return error;
 	}
-	return is_outside ? -ENETUNREACH
-			  : outside_replace(
-				    broker, request, number, socket, make_like(outside, *socket));
+	if (request->verdict.outside || network == WIRE_NETWORK_HOST) {
+		return is_outside ? 0
+				  : outside_replace(broker, request, number, socket,
+					    make_like(outside, *socket));
+	}
+	return is_outside || is_resolver ? -ENETUNREACH : 0;
 }

@@ -28,6 +28,9 @@ int outside_new(struct outside **outsidep);
  * before anything is done with that address: one from inside is changed for one from outside, and
  * our copy with it. There is no way back: from outside nothing inside can be reached, and what has
  * the same address outside must not be: that is ENETUNREACH. 0 or a negative errno.
+ *
+ * One that is to ask a nameserver becomes one of the broker's own, by which it is asked (dns.h), in
+ * any session whose policy names hosts; and another again where it is used for something else.
  */
 int outside_lead(const struct broker *broker, struct request *request);
 

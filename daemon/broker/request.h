@@ -92,6 +92,7 @@ struct address_request {
 	bool may_wait;      /* a blocking socket */
 	bool is_redirected; /* act: `name` is what the policy gives instead, `socket` fits it ... */
 	int replaced;       /* ... and may be a new one, for this one of the target's; or -1 */
+	char host[POLICY_NAME_MAX + 1]; /* decide: a name that leads there, or "" */
 };
 
 /* What is sent to that address: one message, or one after the other those of a sendmmsg(2). */

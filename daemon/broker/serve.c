@@ -245,7 +245,8 @@ static bool takes_address(enum call call)
 static enum act_outcome act_on_address(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
-	bool redirects = request->verdict.action == POLICY_INJECT;
+	bool redirects =
+		request->verdict.action == POLICY_INJECT && !policy_asks_broker(&request->verdict);
 	int error = redirects ? redirect_begin(broker, request) : outside_lead(broker, request);
 	enum act_outcome outcome = ACT_DONE;
 

@@ -46,7 +46,7 @@ enum need {
 	NEED_MESSAGES = 1u << 14, /* connections, and sockets that take an address by the message */
 	NEED_LISTEN = 1u << 15,   /* binding, and sockets that listen(2) can bind */
 	NEED_INSIDE = 1u << 16,   /* they live in a network namespace of their own */
-	NEED_OUTSIDE = 1u << 17,  /* and some sockets of theirs get out of it */
+	NEED_OUTSIDE = 1u << 17,  /* some sockets of theirs are exchanged for the broker's */
 };
 
 struct row {
@@ -328,6 +328,7 @@ static unsigned int needs_of_network(const struct policy *policy)
 	if (policy_mediates_endpoint(policy, OPERATION_CONNECT)) {
 		needs |= NEED_CONNECT | NEED_ADDRESS | NEED_BROKER;
 		needs |= sockets_take_addresses(policy) ? NEED_MESSAGES : 0;
+		needs |= policy_names_hosts(policy) ? NEED_OUTSIDE : 0;
 	}
 	if (policy_mediates_endpoint(policy, OPERATION_BIND)) {
 		needs |= NEED_BIND | NEED_ADDRESS | NEED_BROKER;

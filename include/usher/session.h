@@ -18,6 +18,7 @@
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
 #define SESSION_VERSION     2u
 #define SESSION_SLOTS       1024u
+#define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
 #define SESSION_DELAYS      24u
 #define SESSION_CRASHES_MAX 2u /* a call that so many brokers died over is denied */
@@ -50,7 +51,8 @@ enum session_facts {
 		1u << 1,         /* a target may have other ids or capabilities than at the start */
 	SESSION_READY = 1u << 2, /* the probe has passed */
 	SESSION_ENDING = 1u << 3, /* who makes a notified call is killed; set by the supervisor */
-	SESSION_EPOLLS = 1u << 4, /* a target has an epoll instance; known where `net = broker` */
+	SESSION_EPOLLS =
+		1u << 4, /* a target has an epoll instance; known where sockets are exchanged */
 	SESSION_MOUNTS_VARY = 1u << 5,  /* a target may have a mount namespace of its own */
 	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
 };
@@ -94,6 +96,19 @@ struct session_statistics {
 };
 static_assert(sizeof(struct session_statistics) == 256 + SESSION_CALLS * 40, "session layout");
 
+/*
+ * A name that leads to an address, as the broker has answered it to the session: kept here, so that
+ * a program that has asked the last broker is not refused by the next (daemon/broker/dns_memory.h).
+ */
+struct session_host {
+	_Atomic int64_t until; /* in s of CLOCK_BOOTTIME; 0: free */
+	uint32_t family;       /* AF_INET or AF_INET6 */
+	uint32_t reserved;
+	uint8_t address[16];
+	char name[256]; /* canonical */
+};
+static_assert(sizeof(struct session_host) == 288, "session layout");
+
 struct session_memory {
 	uint32_t magic;
 	uint32_t version;
@@ -102,11 +117,14 @@ struct session_memory {
 	_Atomic uint32_t facts; /* enum session_facts */
 	uint32_t slot_count;
 	struct session_counters counters;
-	_Atomic uint32_t watched; /* a bit for each verdict that somebody wants to see */
-	uint8_t reserved[52];
+	_Atomic uint32_t watched;    /* a bit for each verdict that somebody wants to see */
+	_Atomic uint32_t host_count; /* of the names' entries that were ever taken */
+	uint8_t reserved[48];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
+	struct session_host hosts[SESSION_HOSTS];
 };
 static_assert(sizeof(struct session_memory) == 128 + sizeof(struct session_statistics) +
-						       SESSION_SLOTS * sizeof(struct session_slot),
+						       SESSION_SLOTS * sizeof(struct session_slot) +
+						       SESSION_HOSTS * sizeof(struct session_host),
 	"session layout");

@@ -59,7 +59,6 @@ static const struct {
 	 "deny connect = tcp a.net:80\nallow connect = tcp *.net:80\n"
 	 "allow connect = tcp b.net:80\n",
 		"t.ini:1:2: warning: the section has no default, which means deny EAFNOSUPPORT\n"
-		"t.ini:3:2: warning: bind is not mediated yet\n"
 		"t.ini:3:2: warning: rules name hosts, and [sockets] lets no inet/dgram through, "
 		"by which programs ask for names\n"
 		"t.ini:5:16: warning: 'tcp a.net:80' is a weak denial: the same address can be "
@@ -72,8 +71,6 @@ static const struct {
 	 "default = deny\nallow connect = tcp a.example.net:80 udp 10.0.0.1:53\n",
 		"t.ini:5:15: warning: this allows writing to /etc/hosts: whoever may do that says "
 		"where names lead, and rules name hosts\n"
-		"t.ini:6:2: warning: bind, and datagrams that are sent without connect, are not "
-		"mediated yet; [sockets] can refuse datagram sockets as a whole\n"
 		"t.ini:8:38: warning: 'udp 10.0.0.1:53' never matches: rules name hosts, so the "
 		"broker answers for port 53 itself\n"},
 
