@@ -199,8 +199,7 @@ static const struct allowance sockets[] = {
 static const struct allowance living[] = {
 	CALL(futex),
 	CALL_IF(clone, 0, CLONE_THREAD, CLONE_THREAD),
-	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* join.c */
-	CALL_IF(clone, 0, UINT64_MAX, CLONE_VM | CLONE_VFORK | CLONE_FILES), /* dns_space.c */
+	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* join.c, dns_space.c */
 	CALL(set_robust_list),
 	CALL(rseq),
 	CALL(gettid),

@@ -21,6 +21,7 @@
 #include "daemon/broker/dns_server.h"
 #include "daemon/broker/dns_space.h"
 #include "daemon/broker/dns_upstream.h"
+#include "daemon/broker/outside.h"
 #include "daemon/broker/start.h"
 
 #define HOSTS       "/etc/hosts"
@@ -29,13 +30,16 @@
 #define HOSTS_TTL   60u
 
 struct dns {
-	struct broker *broker;
+	struct audit *audit;
+	struct session_memory *memory;
+	const struct policy *policy; /* written under the mutex by the main thread */
 	struct dns_space space;
 	struct dns_askers askers;
 	struct dns_server *server;
 	struct dns_upstream *upstream;
 	struct dns_cache cache;
-	pthread_mutex_t mutex; /* of `hosts`, `names`, and the names in the session's memory */
+	pthread_mutex_t mutex; /* of `hosts`, `names`, and the names in the session's memory;
+				* workers have `policy` under it, too */
 	struct dns_hosts hosts;
 	const char *names[NAMES_MAX]; /* that lead to the address which is judged at present */
 };
@@ -45,7 +49,6 @@ struct asked {
 	struct dns *dns;
 	struct dns_origin origin;
 	struct dns_question question;
-	struct policy_verdict verdict;
 };
 
 static int64_t now_in_seconds(void)
@@ -68,7 +71,7 @@ static void tell(struct dns *dns, const struct dns_origin *origin,
 		.answer = answer,
 		.verdict = verdict};
 
-	audit_name(dns->broker->audit, &event);
+	audit_name(dns->audit, &event);
 }
 
 static void send_answer(const struct dns_origin *origin, const struct dns_question *question,
@@ -98,7 +101,7 @@ static void remember_name(
 		struct dns_address address = dns_address_canonical(&answer->addresses[i]);
 
 		if (!dns_address_is_special(&address)) {
-			dns_memory_remember(dns->broker->memory, name, &address, answer->ttl, now);
+			dns_memory_remember(dns->memory, name, &address, answer->ttl, now);
 		}
 	}
 }
@@ -117,30 +120,38 @@ static void remember(struct dns *dns, const char *name, const struct dns_answer 
 	pthread_mutex_unlock(&dns->mutex);
 }
 
+static bool lets(const struct policy_verdict *verdict)
+{
+	return verdict->action == POLICY_ALLOW || verdict->action == POLICY_INJECT;
+}
+
+/* The policy may be another by now: it is asked again. */
 static void on_upstream(void *user, const struct dns_answer *answer)
 {
 	struct asked *asked = user;
 	struct dns *dns = asked->dns;
+	const struct dns_question *question = &asked->question;
+	struct policy_verdict verdict = policy_decide_name(dns->policy, question->name);
 
-	if (answer) {
-		dns_cache_put(&dns->cache, asked->question.name, asked->question.type, answer,
-			now_in_seconds());
-		remember(dns, asked->question.name, answer);
-		tell(dns, &asked->origin, &asked->question, answer, &asked->verdict);
-		send_answer(&asked->origin, &asked->question, answer);
+	if (answer && lets(&verdict)) {
+		dns_cache_put(
+			&dns->cache, question->name, question->type, answer, now_in_seconds());
+		remember(dns, question->name, answer);
+		tell(dns, &asked->origin, question, answer, &verdict);
+		send_answer(&asked->origin, question, answer);
 	} else {
-		send_code(&asked->origin, &asked->question, ns_r_servfail);
+		send_code(&asked->origin, question, ns_r_servfail);
 	}
 	free(asked);
 }
 
-static void ask_upstream(struct dns *dns, const struct dns_origin *origin,
-	const struct dns_question *question, const struct policy_verdict *verdict)
+static void ask_upstream(
+	struct dns *dns, const struct dns_origin *origin, const struct dns_question *question)
 {
 	struct asked *asked = malloc(sizeof(*asked));
 
 	if (asked) {
-		*asked = (struct asked){dns, *origin, *question, *verdict};
+		*asked = (struct asked){dns, *origin, *question};
 	}
 	if (!asked || dns_upstream_ask(dns->upstream, question->name, question->type, on_upstream,
 			      asked) < 0) {
@@ -153,15 +164,15 @@ static bool answer_from_hosts(
 	struct dns *dns, const struct dns_question *question, struct dns_answer *answer)
 {
 	pthread_mutex_lock(&dns->mutex);
-	dns_hosts_refresh(&dns->hosts, HOSTS, dns->broker->policy);
+	dns_hosts_refresh(&dns->hosts, HOSTS, dns->policy);
 	bool known = dns_hosts_answer(&dns->hosts, question->name, question->type, answer);
 	pthread_mutex_unlock(&dns->mutex);
 	answer->ttl = HOSTS_TTL;
 	return known;
 }
 
-static void answer_addresses(struct dns *dns, const struct dns_origin *origin,
-	const struct dns_question *question, const struct policy_verdict *verdict)
+static void answer_addresses(
+	struct dns *dns, const struct dns_origin *origin, const struct dns_question *question)
 {
 	struct dns_answer answer = {.code = ns_r_noerror};
 
@@ -172,17 +183,17 @@ static void answer_addresses(struct dns *dns, const struct dns_origin *origin,
 		remember(dns, question->name, &answer);
 		send_answer(origin, question, &answer);
 	} else {
-		ask_upstream(dns, origin, question, verdict);
+		ask_upstream(dns, origin, question);
 	}
 }
 
 /* The names that lead to an address. Under the mutex. */
 static size_t find_names(struct dns *dns, const struct dns_address *address)
 {
-	size_t found = dns_memory_find(
-		dns->broker->memory, address, now_in_seconds(), dns->names, NAMES_MAX);
+	size_t found =
+		dns_memory_find(dns->memory, address, now_in_seconds(), dns->names, NAMES_MAX);
 
-	dns_hosts_refresh(&dns->hosts, HOSTS, dns->broker->policy);
+	dns_hosts_refresh(&dns->hosts, HOSTS, dns->policy);
 	return found + dns_hosts_find(&dns->hosts, address, dns->names + found, NAMES_MAX - found);
 }
 
@@ -218,13 +229,13 @@ static void refuse(struct dns *dns, const struct dns_origin *origin,
  * Which types are answered: those that programs need to connect. Others would be channels, in their
  * data and in what is asked; a name without them is an ordinary name.
  */
-static void answer_type(struct dns *dns, const struct dns_origin *origin,
-	const struct dns_question *question, const struct policy_verdict *verdict)
+static void answer_type(
+	struct dns *dns, const struct dns_origin *origin, const struct dns_question *question)
 {
 	switch (question->type) {
 	case ns_t_a:
 	case ns_t_aaaa:
-		answer_addresses(dns, origin, question, verdict);
+		answer_addresses(dns, origin, question);
 		break;
 	case ns_t_any:
 	case ns_t_axfr:
@@ -257,13 +268,13 @@ static void on_question(
 		return;
 	}
 	/* What is no name of a host is allowed by no rule. */
-	struct policy_verdict verdict = policy_decide_name(dns->broker->policy, question.name);
-	if (code > 0 || (verdict.action != POLICY_ALLOW && verdict.action != POLICY_INJECT)) {
+	struct policy_verdict verdict = policy_decide_name(dns->policy, question.name);
+	if (code > 0 || !lets(&verdict)) {
 		verdict.log = verdict.log || code > 0;
 		refuse(dns, origin, &question, ns_r_nxdomain, verdict);
 		return;
 	}
-	answer_type(dns, origin, &question, &verdict);
+	answer_type(dns, origin, &question);
 }
 
 /* ---- for the workers ---- */
@@ -334,17 +345,43 @@ static int open_all(struct dns *dns, uv_loop_t *loop, struct start_failure *fail
 	return error;
 }
 
+static int make(struct broker *broker, uv_loop_t *loop, struct start_failure *failure)
+{
+	struct dns *dns = calloc(1, sizeof(*dns)); /* for the life of the broker */
+
+	if (!dns) {
+		return -ENOMEM;
+	}
+	dns->audit = broker->audit;
+	dns->memory = broker->memory;
+	dns->policy = broker->policy;
+	pthread_mutex_init(&dns->mutex, NULL);
+	int error = open_all(dns, loop, failure);
+	broker->dns = error < 0 ? NULL : dns;
+	return error;
+}
+
 int dns_start(struct broker *broker, uv_loop_t *loop, struct start_failure *failure)
 {
 	if (!policy_names_hosts(broker->policy)) {
 		return 0;
 	}
-	struct dns *dns = calloc(1, sizeof(*dns)); /* for the life of the broker */
+	int error = broker->outside ? 0 : outside_new(&broker->outside);
+	return error < 0 ? error : make(broker, loop, failure);
+}
+
+int dns_follow(struct broker *broker, uv_loop_t *loop)
+{
+	struct start_failure failure;
+	struct dns *dns = broker->dns;
+
 	if (!dns) {
-		return -ENOMEM;
+		return dns_start(broker, loop, &failure);
 	}
-	dns->broker = broker;
-	pthread_mutex_init(&dns->mutex, NULL);
-	broker->dns = dns;
-	return open_all(dns, loop, failure);
+	pthread_mutex_lock(&dns->mutex);
+	dns->policy = broker->policy;
+	dns_hosts_finish(&dns->hosts);
+	dns->hosts.seen = (struct stat){.st_ino = 0};
+	pthread_mutex_unlock(&dns->mutex);
+	return 0;
 }

@@ -24,8 +24,15 @@ struct broker;
 struct dns;
 struct start_failure;
 
-/* Fills broker->dns, if the policy names hosts. 0 or a negative errno, told in `failure`. */
+/* Fills broker->dns (and ->outside), if the policy names hosts. 0 or a negative errno, told in
+ * `failure`. */
 int dns_start(struct broker *broker, uv_loop_t *loop, struct start_failure *failure);
+
+/*
+ * `broker` is the one that calls begin with from now on, with another policy: answers for that one.
+ * As dns_start() where the one before named no hosts.
+ */
+int dns_follow(struct broker *broker, uv_loop_t *loop);
 
 /*
  * The policy's verdict on an address, of a connection by the names that lead there; one of them is

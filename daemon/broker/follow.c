@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/dns.h"
 #include "daemon/broker/workers.h"
 
 #define LOOK_MS 20u
@@ -56,7 +57,14 @@ int follow_policy(struct follow *follow, int snapshot)
 		return result;
 	}
 	*broker = *follow->current;
-	broker->policy = steal_pointer(&policy);
+	broker->policy = policy;
+	result = dns_follow(broker, follow->loop);
+	if (result < 0) {
+		uv_close((uv_handle_t *)&retired->timer, on_closed);
+		steal_pointer(&retired);
+		return result;
+	}
+	steal_pointer(&policy);
 	retired->broker = follow->current;
 	retired->is_first = follow->current == follow->first;
 	retired->grace = steal_pointer(&grace);

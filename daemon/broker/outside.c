@@ -157,11 +157,12 @@ int outside_lead(const struct broker *broker, struct request *request)
 	int *socket = &request->address.socket;
 	uint64_t cookie = 0;
 
+	if (policy_asks_broker(&request->verdict)) {
+		return broker->dns ? enter_resolver(broker, request, number, socket)
+				   : -ECONNREFUSED;
+	}
 	if (!outside || !request->address.operation || !is_internet(&request->address.endpoint)) {
 		return 0;
-	}
-	if (broker->dns && policy_asks_broker(&request->verdict)) {
-		return enter_resolver(broker, request, number, socket);
 	}
 	int error = cookie_of(*socket, &cookie);
 	bool is_outside = cookie == outside->network;

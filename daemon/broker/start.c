@@ -104,9 +104,9 @@ static int compare_identities(struct broker *broker, pid_t tid)
 
 static int know_network(struct broker *broker, struct start_failure *failure)
 {
-	bool lends = policy_network(broker->policy) == WIRE_NETWORK_BROKER ||
-		     policy_names_hosts(broker->policy);
-	int error = lends ? outside_new(&broker->outside) : 0;
+	int error = policy_network(broker->policy) == WIRE_NETWORK_BROKER
+			    ? outside_new(&broker->outside)
+			    : 0;
 
 	return error == 0 ? 0
 			  : fail(failure, error, "the broker has no sockets to lend: %s",
