@@ -6,7 +6,6 @@ reached from there: they do what they do natively, and only where rules let them
 import functools
 import json
 import os
-import socket
 import subprocess
 import time
 import unittest
@@ -170,13 +169,8 @@ def far():
     result.serve('/usr/bin/python3', '-c', UDP_SERVER, DNS, UDP)
     result.serve('iperf3', '-s', '-p', IPERF)
     for port in WEB, REDIS, IPERF:
-        harness.wait_until(lambda port=port: is_open(port), f'port {port} is open')
+        harness.wait_until(lambda port=port: world.is_open(port), f'port {port} is open')
     return result
-
-
-def is_open(port):
-    with socket.socket() as probe:
-        return probe.connect_ex((FAR, port)) == 0
 
 
 @harness.both_modes

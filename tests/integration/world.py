@@ -9,6 +9,7 @@ namespace in which they keep their own ids.
 
 import atexit
 import os
+import socket
 import subprocess
 import sys
 
@@ -29,6 +30,12 @@ def enter():
                os.environ | {'USHER_TEST_WORLD': 'yes'})
 
 
+def is_open(port):
+    """Does somebody listen there on the far side?"""
+    with socket.socket() as probe:
+        return probe.connect_ex((FAR, port)) == 0
+
+
 def sh(*words):
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
 
@@ -36,7 +43,7 @@ def sh(*words):
 class World:
     """Made once for a test program; ended with it."""
 
-    def __init__(self):
+    def __init__(self, delay=DELAY):
         self.holder = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'])
         atexit.register(harness.end, self.holder)
         own = os.readlink('/proc/self/ns/net')
@@ -55,8 +62,9 @@ class World:
         # The far side drops what is not its own: it forwards nothing, and says nothing.
         sh(*self.inside(), 'ip', '-6', 'route', 'add', 'blackhole', 'fd78::/64')
         # Where the kernel has no netem, far is near: what is slow is told by what never answers.
-        subprocess.run([*self.inside(), 'tc', 'qdisc', 'add', 'dev', 'far0', 'root', 'netem',
-                        'delay', DELAY], check=False, stderr=subprocess.DEVNULL)
+        if delay:
+            subprocess.run([*self.inside(), 'tc', 'qdisc', 'add', 'dev', 'far0', 'root', 'netem',
+                            'delay', delay], check=False, stderr=subprocess.DEVNULL)
 
     def inside(self):
         """What makes a command run on the far side."""
