@@ -11,12 +11,18 @@
 #include "daemon/base/cleanup.h"
 #include "paths.h"
 
-/* Programs of a build tree, by which it is known. */
-static const char *const build_programs[] = {
-	"/client/usher", "/daemon/usherd", "/daemon/broker/usher-broker"};
+/* Programs of a tree, by which it is known. */
+struct tree {
+	const char *programs[3];
+};
 
-/* The root of the build tree that the running program lies in, allocated, or NULL. */
-static char *build_root(void)
+static const struct tree build_tree = {
+	{"/client/usher", "/daemon/usherd", "/daemon/broker/usher-broker"}};
+static const struct tree installed_tree = {{"/" USHER_BINDIR_BELOW "/usher",
+	"/" USHER_SBINDIR_BELOW "/usherd", "/" USHER_LIBEXECDIR_BELOW "/usher-broker"}};
+
+/* The root of the tree that the running program lies in, allocated, or NULL. */
+static char *root_of(const struct tree *tree)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -25,9 +31,9 @@ static char *build_root(void)
 		return NULL;
 	}
 	path[length] = '\0';
-	for (size_t i = 0; i < array_length(build_programs); i++) {
-		size_t tail = strlen(build_programs[i]);
-		if ((size_t)length > tail && strcmp(path + length - tail, build_programs[i]) == 0) {
+	for (size_t i = 0; i < array_length(tree->programs); i++) {
+		size_t tail = strlen(tree->programs[i]);
+		if ((size_t)length > tail && strcmp(path + length - tail, tree->programs[i]) == 0) {
 			return strndup(path, (size_t)length - tail);
 		}
 	}
@@ -41,21 +47,27 @@ static char *join(const char *directory, const char *rest)
 	return asprintf(&path, "%s%s", directory, rest) < 0 ? NULL : path;
 }
 
+/* Of an installed tree, wherever it has been moved; what it lacks is where it was configured. */
+static char *installed_path(const char *below, const char *configured)
+{
+	cleanup_free char *root = root_of(&installed_tree);
+	cleanup_free char *path = root ? join(root, below) : NULL;
+
+	return path && access(path, F_OK) == 0 ? steal_pointer(&path) : strdup(configured);
+}
+
 char *install_broker_path(void)
 {
-	cleanup_free char *root = build_root();
+	cleanup_free char *root = root_of(&build_tree);
+	cleanup_free char *path = root ? join(root, "/daemon/broker/usher-broker") : NULL;
 
-	if (root) {
-		cleanup_free char *built = join(root, "/daemon/broker/usher-broker");
-		if (built && access(built, X_OK) == 0) {
-			return steal_pointer(&built);
-		}
+	if (path && access(path, X_OK) == 0) {
+		return steal_pointer(&path);
 	}
-	cleanup_free char *installed = strdup(USHER_LIBEXECDIR "/usher-broker");
-	if (installed && access(installed, X_OK) == 0) {
-		return steal_pointer(&installed);
-	}
-	return NULL;
+	free(path);
+	path = installed_path(
+		"/" USHER_LIBEXECDIR_BELOW "/usher-broker", USHER_LIBEXECDIR "/usher-broker");
+	return path && access(path, X_OK) == 0 ? steal_pointer(&path) : NULL;
 }
 
 static char *user_policy_directory(void)
@@ -71,9 +83,10 @@ static char *user_policy_directory(void)
 
 static char *shipped_policy_directory(void)
 {
-	cleanup_free char *root = build_root();
+	cleanup_free char *root = root_of(&build_tree);
 
-	return root ? join(root, "/conf/policies") : strdup(USHER_POLICYDIR);
+	return root ? join(root, "/conf/policies")
+		    : installed_path("/" USHER_POLICYDIR_BELOW, USHER_POLICYDIR);
 }
 
 char **install_policy_directories(enum install_policy_scope scope)

@@ -18,7 +18,7 @@ from pathlib import Path
 import harness
 
 IS_ROOT = os.geteuid() == 0
-# CAP_SETPCAP, IPC_LOCK, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE, SYS_TIME,
+# CAP_SETPCAP, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE, SYS_TIME,
 # SYS_TTY_CONFIG, LEASE, WAKE_ALARM, BLOCK_SUSPEND, PERFMON, BPF
 UNUSED = sum(1 << number for number in (8, 15, 16, 20, 22, 23, 25, 26, 28, 35, 36, 38, 39))
 GIBIBYTE = 1 << 30
@@ -137,7 +137,7 @@ class Confinement(unittest.TestCase):
                          for number in os.listdir(f'/proc/{pid}/fd')}
                 self.assertNotIn(f'pipe:[{inode}]', links.values())
                 self.assertEqual((links['0'], links['1']), ('/dev/null', '/dev/null'))
-                known = re.compile(r'/|/dev/null|/proc|/proc/\d+/fd|socket:\[\d+\]|pipe:\[\d+\]|'
+                known = re.compile(r'/|/dev/null|/proc|/proc/\d+/(fd|mountinfo)|(mnt|user|net|pid):\[\d+\]|socket:\[\d+\]|pipe:\[\d+\]|'
                                    r'/memfd:usher-\S+( \(deleted\))?|'
                                    r'anon_inode:(seccomp notify|\[event(fd|poll)\]|'
                                    r'\[io_uring\])')
