@@ -16,6 +16,7 @@
 
 struct audit;
 struct dns;
+struct members;
 struct mounts;
 struct outside;
 struct workers;
@@ -31,6 +32,7 @@ struct broker {
 	struct dns *dns;          /* NULL: the policy names no hosts */
 	struct identity identity; /* our own */
 	pid_t first;              /* the session's first process, whose descendants belong to it */
+	struct members *members;  /* and those that were heard of */
 	unsigned int pid_levels;  /* pid namespaces that it has a number in, from ours on */
 	int root;                 /* the session's root, O_PATH; names are told from here */
 	char *root_name;          /* "" where it is our own root */

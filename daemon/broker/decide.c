@@ -10,6 +10,7 @@
 #include "daemon/broker/admit.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/dns.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/procfs_number.h"
 #include "daemon/broker/request.h"
@@ -266,8 +267,8 @@ static void decide_reach(const struct broker *broker, struct request *request)
 
 	/* In a pid namespace of its own the caller sees nobody else; in one that was there before
 	 * us numbers mean processes that we do not know by them. */
-	bool is_of_session = levels > broker->pid_levels ||
-			     (levels == 1 && target_descends_from(pid, broker->first));
+	bool is_of_session =
+		levels > broker->pid_levels || (levels == 1 && members_has(broker, pid));
 	request->verdict = is_of_session ? allowed_without_rule : denied_without_rule;
 }
 

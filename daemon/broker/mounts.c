@@ -3,32 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
-#include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/mount_table.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
-
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h of 5.19 */
-#endif
-
-#define ANCESTORS_MAX 16u
 
 /* Our own table, read again whenever the kernel says that it has changed. */
 struct mounts {
@@ -147,316 +134,22 @@ bool mounts_is_foreign(const struct broker *broker, int fd)
 	return !is_own;
 }
 
-static bool is_same_object(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
-	       x.st_dev == y.st_dev;
-}
-
-/* In the first namespace, as the session's first process would find it. */
-static int open_in_first(const struct broker *broker, const char *name)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS};
-	const char *below = name + strspn(name, "/");
-	int fd = (int)syscall(SYS_openat2, broker->root, *below ? below : ".", &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* What `name` below `path` is, of a path that both have before them; NULL if it is not below it. */
-static const char *below(const char *name, const char *path)
-{
-	if (strcmp(path, "/") == 0) {
-		return strcmp(name, "/") == 0 ? "" : name;
-	}
-	return name_is_below(name, path) ? name + strlen(path) : NULL;
-}
-
-/* "/a" and "/b" make "/a/b", "/" and "/b" "/b". 0 or -ENAMETOOLONG. */
-static int join(char *name, size_t capacity, const char *path, const char *rest)
-{
-	int length =
-		snprintf(name, capacity, "%s%s", strcmp(path, "/") == 0 && *rest ? "" : path, rest);
-
-	return length < 0 || (size_t)length >= capacity ? -ENAMETOOLONG : 0;
-}
-
-/* The path of an object within its file system. */
-struct inner {
-	dev_t device;
-	char path[NAME_ROOM];
-};
-
-/* Where a mount is seen from. */
-struct view {
-	pid_t pid;
-	struct mount_table table;
-	const struct mount *mount;
-};
-
-static bool look_from(struct view *view, pid_t pid, uint64_t mount)
-{
-	if (mount_table_read_of(&view->table, pid) < 0) {
-		return false;
-	}
-	view->pid = pid;
-	view->mount = mount_table_find(&view->table, mount);
-	if (!view->mount) {
-		mount_table_finish(&view->table);
-	}
-	return view->mount;
-}
-
-/*
- * The mount that `fd` lies in, from the calling thread or, for what it has been handed down, from
- * one of its ancestors in the session. 0 or -ENOENT; ended by mount_table_finish().
- */
-static int find_view(
-	const struct broker *broker, const struct request *request, int fd, struct view *view)
-{
-	pid_t pid = request->tid;
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) {
-		return -ENOENT;
-	}
-	if (look_from(view, pid, st.stx_mnt_id)) {
-		return 0;
-	}
-	if (!target_descends_from(pid, broker->first)) {
-		return -ENOENT;
-	}
-	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && pid != broker->first; i++) {
-		pid = target_parent(pid);
-		if (pid > 1 && look_from(view, pid, st.stx_mnt_id)) {
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
-/* `name` is where the kernel says that the object is. */
-static int tell_inner(const struct view *view, const char *name, struct inner *inner)
-{
-	char root[NAME_ROOM], point[NAME_ROOM], link[64];
-	const struct mount *mount = view->mount;
-
-	/* The kernel tells us paths from the namespace's root, a table from its process's. */
-	(void)snprintf(link, sizeof(link), "/proc/%d/root", view->pid);
-	ssize_t length = readlink(link, root, sizeof(root) - 1);
-	if (length < 0) {
-		return -ENOENT;
-	}
-	root[length] = '\0';
-	int error = join(
-		point, sizeof(point), root, strcmp(mount->point, "/") == 0 ? "" : mount->point);
-	const char *rest = error < 0 ? NULL : below(name, point);
-	if (!rest) {
-		return -ENOENT;
-	}
-	inner->device = mount->device;
-	return join(inner->path, sizeof(inner->path), mount->root, rest);
-}
-
-static int find_inner(const struct broker *broker, const struct request *request, int fd,
-	const char *name, struct inner *inner)
-{
-	struct view view;
-	int error = find_view(broker, request, fd, &view);
-
-	if (error == 0) {
-		error = tell_inner(&view, name, inner);
-		mount_table_finish(&view.table);
-	}
-	return error;
-}
-
-/*
- * The `nth` name that the first namespace has for what lies there: 1, or 0 if there are no more, or
- * -ENODEV if the file system is not mounted there at all.
- */
-static int nth_candidate(const struct broker *broker, const struct inner *inner, size_t nth,
+int mounts_candidate(const struct broker *broker, dev_t device, const char *inner, size_t nth,
 	char *name, size_t capacity)
 {
 	const struct mount_table *table = lock_table(broker->mounts);
-	int found = knows_device(broker->mounts, inner->device) ? 0 : -ENODEV;
+	int found = knows_device(broker->mounts, device) ? 0 : -ENODEV;
 
 	for (size_t i = 0; found == 0 && i < table->count; i++) {
 		const struct mount *mount = &table->mounts[i];
-		const char *rest =
-			mount->device == inner->device ? below(inner->path, mount->root) : NULL;
+		const char *rest = mount->device == device ? name_rest(inner, mount->root) : NULL;
 		if (rest && nth-- == 0) {
-			found = join(name, capacity, mount->point, rest) == 0 ? 1 : 0;
+			found = name_join(name, capacity, mount->point, rest) == 0 ? 1 : 0;
 			break;
 		}
 	}
 	unlock_table(broker->mounts);
 	return found;
-}
-
-/* What is to be found again: an object, or the entry of a directory, which may not be there. */
-struct sought {
-	int fd;
-	const char *entry; /* or NULL */
-};
-
-static int open_entry(const struct sought *sought)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-	int fd = (int)syscall(SYS_openat2, sought->fd, sought->entry, &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* Is `name`, in the first namespace, the directory, and the entry in both the same or in none? */
-static bool is_found(const struct broker *broker, const struct sought *sought, const char *name)
-{
-	char entry_name[NAME_ROOM];
-	cleanup_fd int object = open_in_first(broker, name);
-
-	if (object < 0 || !is_same_object(object, sought->fd)) {
-		return false;
-	}
-	if (!sought->entry) {
-		return true;
-	}
-	if (join(entry_name, sizeof(entry_name), name, "/") < 0 ||
-		strlen(entry_name) + strlen(sought->entry) >= sizeof(entry_name)) {
-		return false;
-	}
-	strcat(entry_name, sought->entry);
-	cleanup_fd int theirs = open_entry(sought);
-	cleanup_fd int ours = open_in_first(broker, entry_name);
-	return theirs >= 0 && ours >= 0 ? is_same_object(theirs, ours) : theirs == ours;
-}
-
-/*
- * Each of the names is one by which the session may have it; the one that the thread itself sees is
- * preferred, since the policy was written for such names.
- */
-static int search(const struct broker *broker, const struct sought *sought,
-	const struct inner *inner, char *name, size_t capacity)
-{
-	char candidate[NAME_ROOM], best[NAME_ROOM] = "";
-	int more;
-
-	for (size_t i = 0;
-		(more = nth_candidate(broker, inner, i, candidate, sizeof(candidate))) > 0; i++) {
-		bool is_seen = strcmp(candidate, name) == 0;
-		if ((is_seen || !best[0]) && is_found(broker, sought, candidate)) {
-			memcpy(best, candidate, strlen(candidate) + 1);
-			if (is_seen) {
-				break;
-			}
-		}
-	}
-	if (more == -ENODEV) {
-		return more;
-	}
-	if (!best[0] || strlen(best) >= capacity) {
-		return MOUNTS_UNKNOWN;
-	}
-	memcpy(name, best, strlen(best) + 1);
-	return MOUNTS_FOUND;
-}
-
-/* Of a file system that the first namespace does not know. */
-static int name_elsewhere(
-	const struct sought *sought, const struct inner *inner, char *name, size_t capacity)
-{
-	static const struct {
-		long type;
-		const char *place; /* where everybody has it; NULL: private */
-	} types[] = {
-		{TMPFS_MAGIC, NULL},
-		{RAMFS_MAGIC, NULL},
-		{FUSE_SUPER_MAGIC, NULL},
-		{DEVPTS_SUPER_MAGIC, "/dev/pts"},
-		{SYSFS_MAGIC, "/sys"},
-		{0x19800202 /* MQUEUE_MAGIC, not in a header */, "/dev/mqueue"},
-	};
-	struct statfs filesystem;
-	struct stat st;
-
-	if (fstatfs(sought->fd, &filesystem) < 0) {
-		return -errno;
-	}
-	bool is_device = fstatat(sought->fd, sought->entry ? sought->entry : "", &st,
-				 AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
-			 (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
-	for (size_t i = 0; i < array_length(types); i++) {
-		if (types[i].type != (long)filesystem.f_type) {
-			continue;
-		}
-		if (!types[i].place) {
-			/* A device node leads out of the memory that it lies in. */
-			return is_device ? MOUNTS_UNKNOWN : MOUNTS_PRIVATE;
-		}
-		const char *rest = strcmp(inner->path, "/") == 0 ? "" : inner->path;
-		int error = join(name, capacity, types[i].place, rest);
-		return error < 0 ? error : MOUNTS_FOUND;
-	}
-	return MOUNTS_UNKNOWN;
-}
-
-static int find(const struct broker *broker, const struct request *request,
-	const struct sought *sought, char *name, size_t capacity)
-{
-	struct inner *inner = malloc(sizeof(*inner));
-	cleanup_free void *owned = inner;
-
-	if (!inner) {
-		return -ENOMEM;
-	}
-	/* With our own rights: the directories on the way may be closed to the target. */
-	assume_broker(broker, request);
-	int answer = find_inner(broker, request, sought->fd, name, inner);
-	if (answer == 0) {
-		answer = search(broker, sought, inner, name, capacity);
-	}
-	if (answer == -ENODEV) {
-		answer = name_elsewhere(sought, inner, name, capacity);
-	}
-	assume_target(broker, request);
-	return answer == -ENOENT ? MOUNTS_UNKNOWN : answer;
-}
-
-int mounts_name(const struct broker *broker, const struct request *request, int fd, char *name,
-	size_t capacity)
-{
-	const struct sought sought = {.fd = fd};
-
-	return find(broker, request, &sought, name, capacity);
-}
-
-int mounts_name_entry(const struct broker *broker, const struct request *request, int directory,
-	const char *entry, char *name, size_t capacity)
-{
-	const struct sought sought = {.fd = directory, .entry = entry};
-	int answer = find(broker, request, &sought, name, capacity);
-
-	if (answer != MOUNTS_FOUND) {
-		return answer;
-	}
-	int error = name_append(name, capacity, entry);
-	return error < 0 ? error : answer;
-}
-
-int mounts_root_of(const struct broker *broker, const struct request *request, int fd, char *root,
-	size_t capacity)
-{
-	struct view view;
-	int error = find_view(broker, request, fd, &view);
-
-	if (error == 0) {
-		error = join(root, capacity, view.mount->root, "");
-		mount_table_finish(&view.table);
-	}
-	return error;
 }
 
 /*

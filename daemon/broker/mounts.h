@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct broker;
 struct mounts;
@@ -37,6 +38,13 @@ void mounts_free(struct mounts *mounts);
 
 /* Does `fd` lie in a mount that the first namespace has not? Also if that cannot be told. */
 bool mounts_is_foreign(const struct broker *broker, int fd);
+
+/*
+ * The `nth` name that the first namespace may have for what lies at `inner` of that file system: 1,
+ * or 0 if there are no more, or -ENODEV if the file system was never mounted there.
+ */
+int mounts_candidate(const struct broker *broker, dev_t device, const char *inner, size_t nth,
+	char *name, size_t capacity);
 
 /*
  * What `fd`, a foreign object, is called: `name` holds the kernel's word for it and gets its name

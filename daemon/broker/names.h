@@ -30,4 +30,10 @@ void name_trim(char *name);
 /* Resolves "." and ".." as text: for the rest of a name that leads nowhere anyway. */
 void name_normalise(char *name);
 
+/* What of `name` is left below `path`, both absolute: "" or "/REST"; NULL if it is not below it. */
+const char *name_rest(const char *name, const char *path);
+
+/* The opposite: "/a" and "/b" make "/a/b", "/" and "/b" make "/b". 0 or -ENAMETOOLONG. */
+int name_join(char *name, size_t capacity, const char *path, const char *rest);
+
 bool name_is_below(const char *name, const char *directory);

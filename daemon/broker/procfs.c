@@ -17,6 +17,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/path_call.h"
@@ -183,7 +184,7 @@ static enum owner owner_of(
 	if (kill(pid, 0) < 0 && errno == ESRCH) {
 		return OWNER_NOBODY;
 	}
-	return target_descends_from(pid, broker->first) ? OWNER_SESSION : OWNER_OUTSIDE;
+	return members_has(broker, pid) ? OWNER_SESSION : OWNER_OUTSIDE;
 }
 
 /* Writes "PREFIX/123/REST" as "PREFIX/self/REST". */

@@ -21,6 +21,7 @@
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
 #include "daemon/broker/join.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/path_call.h"
@@ -63,6 +64,7 @@ static void begin(struct worker *worker)
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
 	clock_gettime(CLOCK_MONOTONIC, &request->received);
+	members_note(worker->broker->members, request->tid);
 }
 
 /* A thread that cannot become itself again must not serve anybody: a successor will. */

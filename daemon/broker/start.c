@@ -18,6 +18,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/notify.h"
@@ -157,6 +158,9 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 	int error = identity_read(&broker->identity, gettid());
 	if (error == 0) {
 		error = mounts_new(&broker->mounts);
+	}
+	if (error == 0) {
+		error = members_new(&broker->members);
 	}
 	if (error == 0) {
 		broker->first = target_tgid(tid);

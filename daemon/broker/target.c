@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,17 +276,23 @@ pid_t target_tgid(pid_t tid)
 	return tgid > 0 ? (pid_t)tgid : -ESRCH;
 }
 
+int target_umask_of(const char *status, mode_t *mask)
+{
+	const char *text = target_status_field(status, "Umask");
+
+	if (!text) {
+		return -ESRCH;
+	}
+	*mask = (mode_t)strtoul(text, NULL, 8);
+	return 0;
+}
+
 int target_read_umask(pid_t tid, mode_t *mask)
 {
 	char status[TARGET_STATUS_ROOM];
 	int error = target_read_status(tid, status);
-	const char *text = error < 0 ? NULL : target_status_field(status, "Umask");
 
-	if (!text) {
-		return error < 0 ? error : -ESRCH;
-	}
-	*mask = (mode_t)strtoul(text, NULL, 8);
-	return 0;
+	return error < 0 ? error : target_umask_of(status, mask);
 }
 
 pid_t target_parent(pid_t tid)
@@ -386,25 +393,42 @@ bool target_descends_from(pid_t pid, pid_t first)
 	return false;
 }
 
-/* The seventh field of /proc/TID/stat; the second, the name, may hold anything but ends at the last
- * ')'. */
+/* /proc/TID/stat behind its second field: that, the name, may hold anything but ends at the last
+ * ')'. NULL if there is no such thread. */
+static const char *read_stat(pid_t tid, char *stat, size_t room)
+{
+	cleanup_fd int fd = open_proc(tid, "stat", O_RDONLY);
+	ssize_t size = fd < 0 ? -1 : read(fd, stat, room - 1);
+
+	stat[size < 0 ? 0 : size] = '\0';
+	const char *name_end = strrchr(stat, ')');
+	return name_end ? name_end + 1 : NULL;
+}
+
 static int read_terminal_number(pid_t tid, unsigned int *number)
 {
 	char stat[1024];
 	int terminal;
-	cleanup_fd int fd = open_proc(tid, "stat", O_RDONLY);
+	const char *rest = read_stat(tid, stat, sizeof(stat));
 
-	if (fd < 0) {
-		return fd;
-	}
-	ssize_t size = read(fd, stat, sizeof(stat) - 1);
-	stat[size < 0 ? 0 : size] = '\0';
-	const char *rest = strrchr(stat, ')');
-	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %d", &terminal) != 1) {
+	if (!rest || sscanf(rest, " %*c %*d %*d %*d %d", &terminal) != 1) {
 		return -ESRCH;
 	}
 	*number = (unsigned int)terminal;
 	return terminal == 0 ? -ENXIO : 0;
+}
+
+int target_start(pid_t tid, uint64_t *ticks)
+{
+	char stat[1024];
+	const char *rest = read_stat(tid, stat, sizeof(stat));
+
+	return rest && sscanf(rest,
+			       " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			       "%*s %*s %*s %" SCNu64,
+			       ticks) == 1
+		       ? 0
+		       : -ESRCH;
 }
 
 int target_terminal(pid_t tid, char *path, size_t capacity)

@@ -57,6 +57,8 @@ const char *target_status_field(const char *status, const char *name);
 
 /* The umask of the thread. 0 or a negative errno. */
 int target_read_umask(pid_t tid, mode_t *mask);
+/* The same from what target_read_status() has read. 0 or -ESRCH. */
+int target_umask_of(const char *status, mode_t *mask);
 
 /* How many descriptors the thread has open: Linux 6.2 tells; 0 on older kernels. */
 uint64_t target_count_fds(pid_t tid);
@@ -69,6 +71,9 @@ bool target_is_in_other_user_namespace(pid_t tid);
  * its process may take it instead: an answer of -ERESTARTSYS would then reach the program.
  */
 bool target_has_signal(pid_t tid);
+
+/* When the thread began, in clock ticks since the machine did (proc_pid_stat(5)). 0 or -ESRCH. */
+int target_start(pid_t tid, uint64_t *ticks);
 
 /* Is `pid` the process `first` or a descendant of it? */
 bool target_descends_from(pid_t pid, pid_t first);

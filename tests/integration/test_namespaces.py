@@ -66,6 +66,28 @@ deny EACCES write create remove = {0}/kept/**
 """
 
 
+# A process whose parent has ended, and a child of it, looked at in /proc.
+ORPHANS = """
+import os, time
+numbers, told = os.pipe()
+wait, held = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.close(held)
+        open('/etc/hostname').close()
+        child = os.fork()
+        if child:
+            os.write(told, b'%d %d' % (os.getpid(), child))
+        os.read(wait, 1)
+    os._exit(0)
+os.wait()
+for pid in os.read(numbers, 100).split():
+    for entry in 'environ', 'maps', 'exe', 'fd/0':
+        open(f'/proc/{int(pid)}/{entry}', 'rb').close()
+    print(os.listdir(f'/proc/{int(pid)}/fd'), os.readlink(f'/proc/{int(pid)}/cwd') == os.getcwd())
+"""
+
+
 @harness.both_modes
 class Programs(unittest.TestCase):
     """as natively"""
@@ -79,6 +101,14 @@ class Programs(unittest.TestCase):
                 got = harness.run(command, mode, 'everything', cwd=place)
                 self.assertEqual((got.returncode, got.stdout, got.stderr),
                                  (native.returncode, native.stdout, native.stderr))
+
+
+    def test_orphans(self, mode):
+        """a process whose parent has ended is one of the session's still"""
+        native = harness.run(('python3', '-c', ORPHANS), 'native')
+        self.assertEqual(len(native.stdout.splitlines()), 2, native.stderr)
+        got = harness.run(('python3', '-c', ORPHANS), mode, 'everything')
+        self.assertEqual((got.stdout, got.stderr), (native.stdout, native.stderr))
 
 
 @harness.both_modes

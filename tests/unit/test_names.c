@@ -206,6 +206,23 @@ static void below_means_a_component(void **state)
 	assert_false(name_is_below("proc/1", "/proc"));
 }
 
+static void rest_and_join_are_opposites(void **state)
+{
+	static const char *const names[][3] = {
+		{"/a/b", "/a", "/b"}, {"/a", "/a", ""}, {"/a", "/", "/a"}, {"/", "/", ""}};
+	char joined[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_string_equal(name_rest(names[i][0], names[i][1]), names[i][2]);
+		assert_int_equal(name_join(joined, sizeof(joined), names[i][1], names[i][2]), 0);
+		assert_string_equal(joined, names[i][0]);
+	}
+	assert_null(name_rest("/ab", "/a"));
+	assert_null(name_rest("/", "/a"));
+	assert_int_equal(name_join(joined, sizeof(joined), "/abcd", "/efg"), -ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +233,7 @@ int main(void)
 		cmocka_unit_test(append_joins_by_one_slash),
 		cmocka_unit_test(trim_leaves_the_root),
 		cmocka_unit_test(below_means_a_component),
+		cmocka_unit_test(rest_and_join_are_opposites),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

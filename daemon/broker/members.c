@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/members.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/broker/broker.h"
+#include "daemon/broker/target.h"
+
+#define NUMBERS       (4u << 20) /* PID_MAX_LIMIT of the kernel */
+#define ANCESTORS_MAX 256u
+
+struct members {
+	uint64_t tick; /* of proc_pid_stat(5)'s start times, in nanoseconds */
+	_Atomic uint64_t heard[NUMBERS];
+};
+
+/* A page is there for each thousand numbers that are in use; nobody has all of them. */
+int members_new(struct members **membersp)
+{
+	struct members *members = mmap(NULL, sizeof(*members), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (members == MAP_FAILED) {
+		return -errno;
+	}
+	members->tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+	*membersp = members;
+	return 0;
+}
+
+void members_free(struct members *members)
+{
+	if (members) {
+		munmap(members, sizeof(*members));
+	}
+}
+
+void members_note(struct members *members, pid_t tid)
+{
+	struct timespec now;
+
+	if (tid <= 0 || (unsigned int)tid >= NUMBERS) {
+		return;
+	}
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	atomic_store_explicit(
+		&members->heard[tid], nanoseconds / members->tick + 1, memory_order_relaxed);
+}
+
+/* Within one tick a number cannot come round: there are thousands of them. */
+static bool was_heard(const struct members *members, pid_t tid)
+{
+	uint64_t heard = tid > 0 && (unsigned int)tid < NUMBERS ? members->heard[tid] : 0;
+	uint64_t start;
+
+	return heard != 0 && target_start(tid, &start) == 0 && start < heard;
+}
+
+/* Any of its threads. */
+static bool is_known(const struct members *members, pid_t pid)
+{
+	char path[64];
+	bool known = was_heard(members, pid);
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *tasks = known ? NULL : opendir(path);
+	for (struct dirent *entry = tasks ? readdir(tasks) : NULL; entry && !known;
+		entry = readdir(tasks)) {
+		known = was_heard(members, (pid_t)strtol(entry->d_name, NULL, 10));
+	}
+	if (tasks) {
+		closedir(tasks);
+	}
+	return known;
+}
+
+bool members_has(const struct broker *broker, pid_t pid)
+{
+	if (target_descends_from(pid, broker->first)) {
+		return true;
+	}
+	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && broker->members; i++) {
+		if (is_known(broker->members, pid)) {
+			return true;
+		}
+		pid = target_parent(pid);
+	}
+	return false;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which processes are of the session: the first one, those that descend from one that is, and those
+ * that have ever made a call that was notified, since only who is under the session's filter can.
+ * That is how a process is known whose parent has ended (daemon(3)), and its children.
+ *
+ * For each thread number it is kept when it was last heard of. A number that is another thread's
+ * since then is told by that thread's start, which is later.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct broker;
+struct members;
+
+/* 0 or a negative errno. */
+int members_new(struct members **membersp);
+void members_free(struct members *members);
+
+/* The thread has made a call that was notified, and still waits for the answer. */
+void members_note(struct members *members, pid_t tid);
+
+/* Is the process, or the thread, of the session? */
+bool members_has(const struct broker *broker, pid_t pid);
