@@ -73,12 +73,12 @@ static int prepare_change(struct request *request)
 	if (error < 0) {
 		return error;
 	}
-	const char *mask = target_status_field(status, "Umask");
+	mode_t mask;
 	const char *table = target_status_field(status, "FDSize");
-	if (!mask || !table) {
+	if (!table || target_umask_of(status, &mask) < 0) {
 		return -ESRCH;
 	}
-	umask((mode_t)strtoul(mask, NULL, 8));
+	umask(mask);
 	if (prlimit(request->tid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
 		strtoull(table, NULL, 10) >= limit.rlim_cur &&
 		target_count_fds(request->tid) >= limit.rlim_cur) {

@@ -52,8 +52,7 @@ int identity_read(struct identity *identity, pid_t tid)
 	const char *groups = target_status_field(status, "Groups");
 	const char *capabilities = target_status_field(status, "CapEff");
 	const char *permitted = target_status_field(status, "CapPrm");
-	const char *umask_text = target_status_field(status, "Umask");
-	if (!uid || !gid || !groups || !capabilities || !permitted || !umask_text) {
+	if (!uid || !gid || !groups || !capabilities || !permitted) {
 		return -ESRCH;
 	}
 	if (read_ids(uid, &identity->real_uid, &identity->effective_uid, &identity->uid) < 0 ||
@@ -71,7 +70,6 @@ int identity_read(struct identity *identity, pid_t tid)
 		identity->inside_permitted = identity->permitted;
 		identity->capabilities = identity->permitted = 0;
 	}
-	identity->umask = (mode_t)strtoul(umask_text, NULL, 8);
 	return read_groups(identity, groups);
 }
 

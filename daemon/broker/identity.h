@@ -2,7 +2,7 @@
 /*
  * The rights under which a call is performed: those of the calling thread. Where its ids cannot
  * differ from the broker's nothing is switched; where they can, the broker's thread takes on the
- * effective and filesystem ids, groups, effective capabilities and umask of the target for as long
+ * effective and filesystem ids, groups and effective capabilities of the target for as long
  * as it resolves and acts. Ids of the kernel are per thread, so other threads are not touched: raw
  * system calls, never glibc's process-wide ones.
  */
@@ -38,7 +38,6 @@ struct identity {
 	bool is_in_other_namespace; /* of users: its capabilities are not ours to use */
 	uint64_t inside_capabilities, inside_permitted; /* but count there, see join.h */
 	bool by_real_ids;                               /* identity_use_real_ids() was called */
-	mode_t umask;
 	unsigned int group_count;
 	gid_t groups[IDENTITY_GROUPS_MAX];
 };
@@ -65,7 +64,7 @@ struct identity_inside {
  */
 int identity_join(const struct identity_inside *inside, int namespace);
 
-/* Same ids, groups and capabilities? The umask does not count. */
+/* Same ids, groups and capabilities? */
 bool identity_is_same(const struct identity *a, const struct identity *b);
 
 /*
