@@ -53,6 +53,7 @@ static void (*const modules[])(struct runner *) = {
 	cases_limit,
 	cases_thread,
 	cases_signal,
+	cases_hang,
 	cases_socket,
 	cases_connect,
 	cases_unix,

@@ -15,6 +15,8 @@
 #include "tests/parity/tree.h"
 
 #define VARIABLE "PARITY_MOUNTS"
+/* Held by all that is started then; above the numbers of cases. */
+#define SERVER_FD 901
 
 /* A new file system with a tree in it; its root is the working directory then. */
 static int mount_tree(const char *path, const char *options)
@@ -56,6 +58,19 @@ int mounts_fill(void)
 	return take_names(mounts_directory());
 }
 
+/* Whoever asks it anything waits: its server, the open descriptor, does not even greet. */
+static int mount_hanging(const char *path)
+{
+	char options[96];
+	cleanup_fd int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, SERVER_FD) < 0 || mkdir(path, 0755)) {
+		return -errno;
+	}
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", SERVER_FD);
+	return mount("parity", path, "fuse", 0, options) ? -errno : 0;
+}
+
 static int make_all(const char *directory)
 {
 	char path[4096];
@@ -69,6 +84,11 @@ static int make_all(const char *directory)
 	if (error == 0) {
 		error = take_names(directory);
 	}
+	if (error < 0) {
+		return error;
+	}
+	snprintf(path, sizeof(path), "%s/hanging", directory);
+	error = mount_hanging(path);
 	if (error < 0) {
 		return error;
 	}

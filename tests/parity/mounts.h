@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File systems that refuse: one is read-only, one has neither room nor names left. They are made
+ * File systems that refuse: one is read-only, one has neither room nor names left, one (`hanging`,
+ * FUSE without a server) never answers. They are made
  * before the program is started that is looked at, in a mount namespace of its own, as mounts are
  * refused in a session; only root can.
  */
