@@ -3,6 +3,7 @@
 nowhere else. In a network of the test's own, with a nameserver of its own (nameserver.py).
 """
 
+import functools
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ POLICY = """
 default = deny ENETUNREACH
 allow connect = tcp *.test.example:443 tcp web.test.example:80
 allow connect = tcp local.host.example:80 tcp *.alias.example:443
-allow bind = udp *:*
+allow bind = udp *:* tcp *:*
 """
 
 CHAIN = 9
@@ -79,6 +80,42 @@ def ask(message, server=SERVER, stream=False):
 def code(answer):
     return answer[3] & 15, int.from_bytes(answer[6:8], 'big')
 """
+
+
+@functools.cache
+def go_program():
+    """Resolves its arguments, all at once, by Go's own resolver."""
+    place = harness.workdir('go')
+    (place / 'main.go').write_text("""
+package main
+
+import ("context"; "errors"; "fmt"; "net"; "os"; "sort"; "strings"; "sync")
+
+func main() {
+	results := make([]string, len(os.Args)-1)
+	resolver := net.Resolver{PreferGo: true}
+	var all sync.WaitGroup
+	for i, name := range os.Args[1:] {
+		all.Add(1)
+		go func(i int, name string) {
+			defer all.Done()
+			addresses, err := resolver.LookupHost(context.Background(), name)
+			sort.Strings(addresses)
+			results[i] = strings.Join(addresses, " ")
+			var failure *net.DNSError
+			if errors.As(err, &failure) {
+				results[i] = failure.Err
+			}
+		}(i, name)
+	}
+	all.Wait()
+	fmt.Println(strings.Join(results, "\\n"))
+}
+""")
+    subprocess.run(['go', 'build', '-o', place / 'lookup', place / 'main.go'], check=True,
+                   env={**harness.environment(), 'CGO_ENABLED': '0', 'GOFLAGS': '-mod=mod',
+                        'GOCACHE': str(place / 'cache'), 'GO111MODULE': 'off'})
+    return place / 'lookup'
 
 
 def lines(result):
@@ -336,6 +373,29 @@ print(resolve('web.test.example'), connect('198.51.100.2', 80))
 print(resolve('www.test.example', socket.AF_INET), resolve('secret.other.example'))
 print(connect('198.51.100.1'))
 """, mode, policy), ['198.51.100.1 unknown', 'ENETUNREACH'])
+
+    def test_dig(self, mode):
+        """dig is answered by whatever server it names, by UDP and TCP, and told no more than others"""
+        questions = [['@9.9.9.9', 'www.test.example'], ['+tcp', '@2001:db8::53', 'web.test.example'],
+                     ['@192.0.2.53', '+noedns', '-t', 'AAAA', 'www.test.example'],
+                     ['-t', 'TXT', 'secret.other.example'], ['-x', '198.51.100.1']]
+        script = '; '.join('dig +short +tries=1 ' + ' '.join(each) for each in questions)
+        result = harness.run(['sh', '-c', script], mode, self.policy)
+        self.assertEqual(result.stdout.decode().split(),
+                         ['198.51.100.1', '198.51.100.2', '2001:db8::1', 'www.test.example.'],
+                         result.stderr)
+        self.assertFalse(self.server.was_asked('secret.other.example'))
+
+    def test_go(self, mode):
+        """A Go program, which asks by itself from many threads, finds what it may"""
+        program = go_program()
+        names = ['www.test.example', 'web.test.example', 'chain.test.example',
+                 'secret.other.example', *(f'n{i}.test.example' for i in range(50))]
+        result = harness.run([program, *names], mode, self.policy)
+        found = result.stdout.decode().splitlines()
+        self.assertEqual(found[:4], ['198.51.100.1 2001:db8::1', '198.51.100.2', '198.51.100.2',
+                                     'no such host'], result.stderr)
+        self.assertEqual(found[4:], ['198.51.100.1'] * 50)
 
     def test_real_programs(self, mode):
         """curl, getent and node find what they may, and nothing else"""

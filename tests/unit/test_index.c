@@ -96,9 +96,10 @@ static const struct policy_rule *walk_endpoints(
 /* An address in which few bits are set, so that prefixes of all lengths take some. */
 static void append_random_address(char *text)
 {
-	static const char *const hosts[] = {"*", "0.0.0.0/0", "[::]/0"};
+	static const char *const hosts[] = {
+		"*", "0.0.0.0/0", "[::]/0", "a.example", "*.example", "*.a.example"};
 	static const char *const ports[] = {"*", "80", "443", "80-443", "1-65535"};
-	unsigned int prefix = (unsigned int)rand() % 33, choice = (unsigned int)rand() % 8;
+	unsigned int prefix = (unsigned int)rand() % 33, choice = (unsigned int)rand() % 11;
 	uint32_t bits = (uint32_t)rand() & 0x81010181u;
 	char *end = text + strlen(text);
 
@@ -106,7 +107,7 @@ static void append_random_address(char *text)
 	end += sprintf(end, " %s ", rand() % 2 ? "tcp" : "udp");
 	if (choice < array_length(hosts)) {
 		end += sprintf(end, "%s", hosts[choice]);
-	} else if (choice < 6) {
+	} else if (choice < 9) {
 		end += sprintf(end, "%u.%u.%u.%u/%u", bits >> 24, bits >> 16 & 255, bits >> 8 & 255,
 			bits & 255, prefix);
 	} else {
@@ -130,6 +131,7 @@ static void append_random_endpoint(char *text)
 
 static struct policy_endpoint random_endpoint(void)
 {
+	static const char *const leading[] = {"b.net", "a.example", "b.a.example", "example"};
 	static const char *const names[] = {"/a/b", "/a", "/b/b", "/c", "a", "ab", "b"};
 	struct policy_endpoint endpoint = {.kind = (enum endpoint_kind)(rand() % 5)};
 	uint32_t bits = htonl((uint32_t)rand() & 0x81010181u);
@@ -140,6 +142,8 @@ static struct policy_endpoint random_endpoint(void)
 		endpoint.path_length = strlen(endpoint.path);
 		return endpoint;
 	}
+	endpoint.names = leading + rand() % 2;
+	endpoint.name_count = (size_t)(rand() % 4);
 	endpoint.family = rand() % 3 ? AF_INET : AF_INET6;
 	endpoint.port = (uint16_t[]){80, 81, 443, 444, 1}[rand() % 5];
 	if (endpoint.family == AF_INET6) {
