@@ -55,6 +55,8 @@ extern const struct attack attacks_proc[];
 extern const struct attack attacks_change[];
 extern const struct attack attacks_move[];
 extern const struct attack attacks_race_change[];
+extern const struct attack attacks_send[];
+extern const struct attack attacks_race_send[];
 
 /* "dirS", or for the twin "dirA". */
 const char *world_directory(const struct world *world);

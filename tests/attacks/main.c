@@ -27,6 +27,8 @@ static const struct attack *const modules[] = {
 	attacks_change,
 	attacks_move,
 	attacks_race_change,
+	attacks_send,
+	attacks_race_send,
 };
 
 const char *world_directory(const struct world *world)

@@ -34,6 +34,13 @@ REFUSALS = (
     ('socket-', {'EPROTONOSUPPORT'}),
     ('address-', {'EHOSTUNREACH'}),
     ('race-port', {'EHOSTUNREACH'}),
+    ('send-routed', {'EPERM'}),
+    ('send-unix-hard-link', {'EACCES', 'EXDEV', 'EPERM'}),
+    ('send-', {'EHOSTUNREACH'}),
+    ('bind-', {'EHOSTUNREACH'}),
+    ('race-send', {'EHOSTUNREACH'}),
+    ('race-bind', {'EHOSTUNREACH'}),
+    ('race-rights', {'EBADF', 'EINVAL'}),
     ('race-unix', {'EHOSTUNREACH'}),
     ('race-descriptor', {'EHOSTUNREACH'}),
     ('namespace-', {'EACCES', 'EPERM'}),
@@ -46,7 +53,7 @@ REFUSALS = (
     ('', {'EACCES'}),
 )
 # Natively there is no broker to be had, and every road to /proc/self is one's own.
-NO_CONTROL = {'proc-broker', 'proc-without-broker'}
+NO_CONTROL = {'proc-broker', 'proc-without-broker', 'race-rights'}
 ALWAYS_OWN = {'proc-environment'}
 # Refused to everybody, whatever it is asked of: a caller does without.
 NO_TWIN = ('foreign-', 'process-pidfd_getfd',
@@ -55,7 +62,8 @@ NO_TWIN = ('foreign-', 'process-pidfd_getfd',
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
-MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol'}
+MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
+                    'send-routed', 'send-routed-socket'}
 
 
 class World:
