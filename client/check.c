@@ -13,6 +13,7 @@
 
 #include "client/commands.h"
 #include "client/policy_file.h"
+#include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_launch.h"
 
@@ -33,7 +34,7 @@ static const char usage[] =
 
 struct check_options {
 	bool strict, json;
-	struct policy_sets sets;
+	struct sets sets;
 };
 
 /* What is known of one policy. */
@@ -94,6 +95,24 @@ static void check_filter(struct check *check, bool targets_are_root)
 				: strerror(-error));
 }
 
+/* They travel in one packet, so there is an end of them. */
+static void check_execute(struct check *check)
+{
+	struct execute_rules rules;
+	int error = execute_rules_make(&rules, check->file.policy);
+
+	if (!error) {
+		execute_rules_finish(&rules);
+		return;
+	}
+	check->error = error;
+	check->trouble_is_error = true;
+	snprintf(check->trouble, sizeof(check->trouble),
+		"the rules about execute cannot be enforced: %s",
+		error == -E2BIG ? "their paths come to more than 24 KiB; name directories"
+				: strerror(-error));
+}
+
 static void check_policy(struct check *check, const struct check_options *options)
 {
 	check->error =
@@ -105,6 +124,9 @@ static void check_policy(struct check *check, const struct check_options *option
 	check_filter(check, false);
 	if (!check->error) {
 		check_filter(check, true);
+	}
+	if (!check->error) {
+		check_execute(check);
 	}
 }
 
@@ -233,8 +255,7 @@ static int parse_options(struct check_options *options, int argc, char **argv)
 			options->json = true;
 			break;
 		case OPTION_SET:
-			if (policy_sets_add(&options->sets, optarg)) {
-				fprintf(stderr, "usher: too many --set\n");
+			if (sets_add(&options->sets, optarg) < 0) {
 				return -EINVAL;
 			}
 			break;

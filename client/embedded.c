@@ -64,7 +64,7 @@ static int load_policy(struct policy **policyp, const struct run_options *option
 			(void)fprintf(stderr, "  %s\n", *directory);
 		}
 	} else {
-		error = client_variables_init(&variables, options->sets, options->set_count);
+		error = client_variables_init(&variables, options->sets.items, options->sets.count);
 	}
 	if (error == 0) {
 		struct policy_options how = {.variables = variables.values,

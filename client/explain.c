@@ -51,7 +51,7 @@ static const char usage[] =
 struct explain_options {
 	const char *policy;
 	bool json;
-	struct policy_sets sets;
+	struct sets sets;
 };
 
 static struct policy_verdict decide_section(
@@ -372,8 +372,7 @@ static int parse_options(struct explain_options *options, int argc, char **argv)
 			options->json = true;
 			break;
 		case OPTION_SET:
-			if (policy_sets_add(&options->sets, optarg)) {
-				fprintf(stderr, "usher: too many --set\n");
+			if (sets_add(&options->sets, optarg) < 0) {
 				return -1;
 			}
 			break;

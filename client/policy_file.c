@@ -14,20 +14,8 @@
 #include "daemon/base/install.h"
 #include "usher/wire.h"
 
-static_assert(array_length(((struct policy_sets *)0)->items) == WIRE_SETS_MAX,
-	"what can be checked can be run");
-
-int policy_sets_add(struct policy_sets *sets, const char *set)
-{
-	if (sets->count == array_length(sets->items)) {
-		return -E2BIG;
-	}
-	sets->items[sets->count++] = set;
-	return 0;
-}
-
-static int load(struct policy_file *file, const struct policy_sets *sets,
-	const char *const *directories, unsigned int flags)
+static int load(struct policy_file *file, const struct sets *sets, const char *const *directories,
+	unsigned int flags)
 {
 	struct client_variables variables;
 	struct policy_options options = {.directories = directories, .flags = flags};
@@ -42,8 +30,8 @@ static int load(struct policy_file *file, const struct policy_sets *sets,
 	return error;
 }
 
-int policy_file_load(struct policy_file *file, const char *name, const struct policy_sets *sets,
-	unsigned int flags)
+int policy_file_load(
+	struct policy_file *file, const char *name, const struct sets *sets, unsigned int flags)
 {
 	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
 	int error;

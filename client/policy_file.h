@@ -7,16 +7,8 @@
 
 #include <stddef.h>
 
+#include "client/sets.h"
 #include "daemon/policy/policy.h"
-
-/* What --set takes, gathered. Zeroed is empty. */
-struct policy_sets {
-	const char *items[64];
-	size_t count;
-};
-
-/* 0, or -E2BIG beyond the number that a hand-over can carry. */
-int policy_sets_add(struct policy_sets *sets, const char *set);
 
 struct policy_file {
 	char *path;            /* NULL if it was not found */
@@ -29,8 +21,8 @@ struct policy_file {
  * negative errno; -ENOENT and -EINVAL with `path` NULL are about the name. `file` is filled in any
  * case and ended by policy_file_finish.
  */
-int policy_file_load(struct policy_file *file, const char *name, const struct policy_sets *sets,
-	unsigned int flags);
+int policy_file_load(
+	struct policy_file *file, const char *name, const struct sets *sets, unsigned int flags);
 void policy_file_finish(struct policy_file *file);
 
 /* Says on stderr why `name` could not be found or loaded: the report, or a line of its own. */

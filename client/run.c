@@ -62,23 +62,6 @@ static const struct option known_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int add_set(struct run_options *options, const char *set)
-{
-	const char *equals = strchr(set, '=');
-
-	if (!equals || equals == set) {
-		(void)fprintf(stderr, "usher: --set '%s': it must be NAME=VALUE\n", set);
-		return -EINVAL;
-	}
-	if (options->set_count == array_length(options->sets)) {
-		(void)fprintf(stderr, "usher: --set is given more than %zu times\n",
-			array_length(options->sets));
-		return -E2BIG;
-	}
-	options->sets[options->set_count++] = set;
-	return 0;
-}
-
 static int take_network(struct run_options *options, const char *name)
 {
 	int network = policy_network_value(name);
@@ -98,7 +81,7 @@ static int take_option(struct run_options *options, int option)
 		options->policy = optarg;
 		return 0;
 	case 's':
-		return add_set(options, optarg);
+		return sets_add(&options->sets, optarg);
 	case OPTION_DAEMON:
 		options->mode = RUN_DAEMON;
 		return 0;
@@ -247,8 +230,8 @@ int command_run(int argc, char **argv)
 	cleanup_free char *line = command_line(options.command);
 	struct handover_hello hello = {.policy = options.policy,
 		.command = line ? line : "",
-		.sets = options.sets,
-		.set_count = options.set_count,
+		.sets = options.sets.items,
+		.set_count = options.sets.count,
 		.network = options.network,
 		.log_fd = -1,
 		.verbose_fd = -1};

@@ -6,12 +6,12 @@
 #include <stddef.h>
 
 #include "client/handover.h"
+#include "client/sets.h"
 #include "usher/wire.h"
 
 struct run_options {
 	const char *policy; /* a name, or a file if it has a slash */
-	const char *sets[64];
-	size_t set_count;
+	struct sets sets;
 	const char *log; /* a file, or "-" */
 	bool verbose;
 	enum wire_network network;

@@ -86,6 +86,13 @@ class Check(unittest.TestCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn('more than 4096 instructions', result.stderr)
 
+    def test_execute_too_large(self):
+        """More paths that may be executed than a hand-over carries are an error of the policy: 2."""
+        rules = ''.join(f'allow execute = /usr/bin/{"x" * 150}{i}\n' for i in range(180))
+        result = harness.usher('check', self.write('execute.ini', '[files]\n' + rules))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('more than 24 KiB', result.stderr)
+
     def test_json(self):
         """--json: one array, with the same mistakes and warnings, and numbers."""
         files = [self.write('one.ini', FILES_WRONG), self.write('clean.ini', CLEAN),
@@ -112,6 +119,19 @@ class Check(unittest.TestCase):
         self.assertNotIn('PROJECT', result.stderr)
         result = harness.usher('check', file)
         self.assertIn('PROJECT', result.stderr)
+
+    def test_bad_set(self):
+        """--set without a name or a value, or too often, is said alike by all who take it."""
+        file = self.write('clean.ini', CLEAN)
+        for wrong, words in ((['--set', 'X'], 'it must be NAME=VALUE'),
+                             (['--set', '=x'], 'it must be NAME=VALUE'),
+                             (['--set', 'X=x'] * 65, 'given more than 64 times')):
+            for command in (['check', *wrong, file],
+                            ['explain', '--policy', file, *wrong, 'open', '-r', '/x'],
+                            ['run', '--policy', file, *wrong, 'true']):
+                result = harness.usher(*command)
+                self.assertIn(words, result.stderr, command)
+                self.assertNotEqual(result.returncode, 0, command)
 
     def test_names(self):
         """A name is looked for where `run` looks; one that is not there: 2, and where it is not."""
