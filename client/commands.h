@@ -17,3 +17,4 @@ int command_metrics(int argc, char **argv);
 int command_monitor(int argc, char **argv);
 int command_reload(int argc, char **argv);
 int command_stop(int argc, char **argv);
+int command_top(int argc, char **argv);

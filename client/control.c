@@ -139,7 +139,7 @@ int control_next(struct control *control, bool waits, struct json_object **objec
 		int result = fill(control);
 		if (result == -EAGAIN && waits) {
 			struct pollfd pollfd = {.fd = control->fd, .events = POLLIN};
-			result = poll(&pollfd, 1, -1) < 0 ? -errno : 0;
+			result = poll(&pollfd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 		}
 		if (result < 0) {
 			return result;
@@ -216,10 +216,10 @@ void control_complain_of(struct json_object *error)
 		text ? json_object_get_string(text) : "it does not say why");
 }
 
-int control_ask(struct control *control, struct json_object *request, struct json_object **answerp)
+int control_ask_quietly(
+	struct control *control, struct json_object *request, struct json_object **answerp)
 {
 	const char *text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
-	struct json_object *error = NULL;
 	int result = send_all(control->fd, text, strlen(text));
 
 	if (result == 0) {
@@ -229,7 +229,15 @@ int control_ask(struct control *control, struct json_object *request, struct jso
 	if (result == 0) {
 		result = control_next(control, true, answerp);
 	}
-	if (result < 0) {
+	return result == 0 && json_object_object_get_ex(*answerp, "error", NULL) ? -EPERM : result;
+}
+
+int control_ask(struct control *control, struct json_object *request, struct json_object **answerp)
+{
+	struct json_object *error = NULL;
+	int result = control_ask_quietly(control, request, answerp);
+
+	if (result < 0 && result != -EPERM) {
 		return complain(result);
 	}
 	if (json_object_object_get_ex(*answerp, "error", &error)) {

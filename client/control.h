@@ -57,6 +57,10 @@ int control_next(struct control *control, bool waits, struct json_object **objec
 /* Consumes `request`. 0, or a negative errno when it could not be made or was refused: told. */
 int control_ask(struct control *control, struct json_object *request, struct json_object **answerp);
 
+/* As control_ask(), but nothing is told; -EPERM: refused. */
+int control_ask_quietly(
+	struct control *control, struct json_object *request, struct json_object **answerp);
+
 /* {"request": name} */
 struct json_object *control_request(const char *name);
 

@@ -20,6 +20,7 @@ static const struct command {
 	{"status", command_status, "tell what the daemon does"},
 	{"sessions", command_sessions, "list the daemon's sessions, and end them"},
 	{"monitor", command_monitor, "show decisions as they are made"},
+	{"top", command_top, "show sessions, rates and denials on the whole terminal"},
 	{"reload", command_reload, "have the daemon load configuration and policies anew"},
 	{"stop", command_stop, "stop the daemon"},
 	{"metrics", command_metrics, "print the daemon's metrics"},
