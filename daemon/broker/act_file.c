@@ -14,6 +14,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/pin.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
@@ -229,6 +230,23 @@ static bool has_side_effects(const struct request *request)
 	return request->place.may_wait || request->open.operations != OPERATION_READ;
 }
 
+/*
+ * O_PATH cannot be handed over: ADDFD refuses it. So it is looked where the name leads, and the
+ * kernel opens it; whoever swaps the name in between has a descriptor that lets him do nothing
+ * without being asked again.
+ */
+static enum act_outcome act_look(struct request *request)
+{
+	cleanup_fd int object = -1;
+	int error = pin_object(&request->place, follows_links(request), &object);
+
+	if (error == PIN_LINK_MET) {
+		return ACT_TAKE_LONG_WAY;
+	}
+	request->result = error;
+	return error < 0 ? ACT_DONE : ACT_CONTINUE;
+}
+
 enum act_outcome act_open(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -245,6 +263,9 @@ enum act_outcome act_open(
 	if (place->error) {
 		request->result = -place->error;
 		return ACT_DONE;
+	}
+	if (flags & O_PATH) {
+		return act_look(request);
 	}
 	if ((request->open.operations & OPERATION_CREATE) || (flags & O_TRUNC)) {
 		request->result = prepare_change(request);

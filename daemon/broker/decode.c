@@ -30,7 +30,8 @@
 			O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | O_DIRECTORY | \
 			O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | TMPFILE_BIT) |       \
 		LARGEFILE_BIT)
-#define PAGE_BYTES 4096u
+#define O_PATH_FLAGS ((unsigned int)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC))
+#define PAGE_BYTES   4096u
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442 /* Linux 5.12; the same on all architectures, as is the next */
 #endif
@@ -48,6 +49,9 @@ static bool creates(uint64_t flags)
 
 static unsigned int operations_of(uint64_t flags)
 {
+	if (flags & O_PATH) {
+		return OPERATION_STAT;
+	}
 	unsigned int operations = creates(flags) ? OPERATION_CREATE : 0;
 	uint64_t access_mode = flags & O_ACCMODE;
 
@@ -66,6 +70,9 @@ static struct open_how how_of(unsigned int flags, mode_t mode)
 {
 	struct open_how how = {.flags = (flags & VALID_OPEN_FLAGS) | LARGEFILE_BIT};
 
+	if (how.flags & O_PATH) {
+		how.flags &= O_PATH_FLAGS;
+	}
 	if (creates(how.flags)) {
 		how.mode = mode & 07777;
 	}

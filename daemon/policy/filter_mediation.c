@@ -72,12 +72,13 @@ struct row {
 	}
 
 /*
- * An open is asked about by its flags: O_PATH gives no access to what it opens (and makes the
- * kernel ignore the other flags); access mode 3 asks for read and write. What O_TMPFILE has beyond
- * O_DIRECTORY is __O_TMPFILE.
+ * An open is asked about by its flags: O_PATH gives no access to what it opens, but a look at it
+ * (and makes the kernel ignore the other flags); access mode 3 asks for read and write. What
+ * O_TMPFILE has beyond O_DIRECTORY is __O_TMPFILE.
  */
 #define OPEN_ROWS(nr, flags)                                                    \
-	{nr, NEED_OPEN, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},                 \
+	{nr, NEED_STAT, FILTER_NOTIFY, 0, {HAS(flags, O_PATH)}},                \
+		{nr, NEED_OPEN, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},         \
 		{nr, NEED_READ | NEED_WRITE, FILTER_NOTIFY, 0, {{0}}},          \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, O_CREAT)}},     \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, __O_TMPFILE)}}, \
@@ -128,6 +129,7 @@ static const struct row rows[] = {
 	NOTIFY(creat, NEED_WRITE),
 	NOTIFY(creat, NEED_CREATE),
 	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
+	NOTIFY(openat2, NEED_STAT),
 	NOTIFY(connect, NEED_CONNECT),
 	/* What it watches has to be found when a socket is changed for another. */
 	NOTIFY(epoll_create, NEED_OUTSIDE),

@@ -74,7 +74,7 @@ struct group {
 
 /* clang-format off */
 static const struct group groups[] = {
-	GROUP(MEDIATED_PATH, OPERATIONS_OPEN,
+	GROUP(MEDIATED_PATH, OPERATIONS_OPEN | OPERATION_STAT,
 		N(open), N(openat), N(openat2)),
 	GROUP(MEDIATED_PATH, OPERATION_WRITE | OPERATION_CREATE,
 		N(creat)),

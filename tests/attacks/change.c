@@ -136,7 +136,7 @@ static int path_descriptor(const char *path)
 {
 	int fd = raw_open(path, O_PATH | O_NOFOLLOW, 0);
 
-	prepare(fd >= 0);
+	prepare(fd >= 0 || fd == -EACCES);
 	return fd;
 }
 
@@ -150,7 +150,8 @@ static void by_descriptors(
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory, name);
 	victims_restore(world);
-	count(tally, "proc-fd", change->make(AT_FDCWD, path));
+	/* Where looking is denied there is no such descriptor to begin with. */
+	count(tally, "proc-fd", directory < 0 ? directory : change->make(AT_FDCWD, path));
 	snprintf(path, sizeof(path), "/dev/fd/%d/../%s/%s", other, world_directory(world), name);
 	victims_restore(world);
 	count(tally, "dev-fd-dots", change->make(AT_FDCWD, path));
@@ -158,7 +159,7 @@ static void by_descriptors(
 		return;
 	}
 	victims_restore(world);
-	count(tally, "dirfd", change->make(directory, name));
+	count(tally, "dirfd", directory < 0 ? directory : change->make(directory, name));
 	snprintf(path, sizeof(path), "../%s/%s", world_directory(world), name);
 	victims_restore(world);
 	count(tally, "dirfd-dots", change->make(other, path));
@@ -180,8 +181,8 @@ static void by_object(const struct world *world, const struct change *change, st
 	snprintf(path, sizeof(path), "%s/%s", world_directory(world), victim_name(change->victim));
 	fd = path_descriptor(path);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	count(tally, "object", change->make(AT_FDCWD, path));
-	close(fd);
+	count(tally, "object", fd < 0 ? fd : change->make(AT_FDCWD, path));
+	close_fd(&fd);
 }
 
 static const struct change *find(const char *attack)

@@ -110,6 +110,13 @@ static long call_handle(int dirfd, const char *path)
 	return raw(SYS_name_to_handle_at, dirfd, path, handle, &mount, 0);
 }
 
+static long call_open_path(int dirfd, const char *path)
+{
+	int fd = raw_openat(dirfd, path, O_PATH | O_CLOEXEC, 0);
+
+	return fd < 0 ? fd : raw_result(close(fd));
+}
+
 static long call_chdir(int dirfd, const char *path)
 {
 	int here = raw_open(".", O_PATH | O_DIRECTORY, 0);
@@ -184,6 +191,7 @@ static long call_chdir(int dirfd, const char *path)
 	X("llistxattr", VICTIM_FILE, call_llistxattr, false, false)                       \
 	X("inotify_add_watch", VICTIM_FILE, call_watch, false, true)                      \
 	X("name_to_handle_at", VICTIM_FILE, call_handle, true, false)                     \
+	X("open-path", VICTIM_FILE, call_open_path, true, true)                           \
 	X("chdir", VICTIM_DIRECTORY, call_chdir, false, true)
 
 #define AS_CHANGE(name, victim, call, has_dirfd, follows) {name, victim, call, has_dirfd, follows},

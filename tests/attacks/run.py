@@ -55,6 +55,10 @@ REFUSALS = (
 # Natively there is no broker to be had, and every road to /proc/self is one's own.
 NO_CONTROL = {'proc-broker', 'proc-without-broker', 'race-rights'}
 ALWAYS_OWN = {'proc-environment'}
+# Looking without opening.
+LOOKS = tuple('change-' + call for call in (
+    'stat', 'lstat', 'newfstatat', 'access', 'faccessat', 'readlink', 'getxattr', 'lgetxattr',
+    'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
 NO_TWIN = ('foreign-', 'process-pidfd_getfd',
            'namespace-open', 'namespace-overlay', 'mount-setns', 'mount-child',
@@ -220,10 +224,15 @@ def policies_directory():
     return os.environ.get('USHER_TEST_POLICIES') or tempfile.gettempdir()
 
 
-def write_policy(directory):
-    """Writes the policy for this world; returns what --policy is to say."""
+def write_policy(directory, name=''):
+    """Writes the policy for this world; returns what --policy is to say.
+
+    Where looking is denied there are no descriptors that were opened with O_PATH, by which most
+    attacks begin: it is denied only where it is attacked.
+    """
+    denied = 'all' if name.startswith(LOOKS) else 'read write create remove metadata'
     with open(os.path.join(SOURCE, 'tests/attacks/attacks.ini')) as template:
-        text = template.read().replace('@DIRECTORY@', directory)
+        text = template.read().replace('@DIRECTORY@', directory).replace('@DENIED@', denied)
     path = os.path.join(policies_directory(), POLICY + '.ini')
     with open(path, 'w') as file:
         file.write(text)
@@ -241,7 +250,7 @@ def attack(name, options, under_usher, twin):
     command = [PROGRAM, name, 'twin=%d' % twin, 'seconds=%g' % seconds]
     command += ['%s=%s' % pair for pair in world.ports.items()]
     if under_usher:
-        command = [USHER, 'run', '--' + MODE, '--policy', write_policy(directory), '--'] + command
+        command = [USHER, 'run', '--' + MODE, '--policy', write_policy(directory, name), '--'] + command
     environment = dict(os.environ, ATTACK_MARK='1')
     try:
         done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL,

@@ -74,7 +74,7 @@ static unsigned int asked_for(unsigned int flags)
 	unsigned int operations = by_mode[flags & O_ACCMODE];
 
 	if (flags & O_PATH) {
-		return 0;
+		return OPERATION_STAT;
 	}
 	if (flags & O_TRUNC) {
 		operations |= OPERATION_WRITE;
@@ -123,6 +123,9 @@ static void opens_are_notified_for_what_is_mediated(void **state)
 		{OPERATION_WRITE | OPERATION_CREATE, "[files]\nallow read = /**\ndefault = deny\n"},
 		{OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE, "[files]\ndefault = deny\n"},
 		{OPERATION_READ, "[files]\ndefault = allow\ninject read = /x -> /y\n"},
+		{OPERATION_STAT, "[files]\ndefault = allow\ndeny stat = /x\n"},
+		{OPERATION_READ | OPERATION_STAT,
+			"[files]\ndefault = allow\ndeny read stat = /x\n"},
 		{OPERATION_READ, "[files]\ndefault = allow\naudit allow read = /x\n"},
 	};
 
