@@ -154,6 +154,7 @@ static int refresh(struct dns_upstream *upstream)
 	upstream->seen = st;
 	if (upstream->has_channel) {
 		upstream->has_channel = false;
+		uv_timer_stop(&upstream->timer);
 		ares_destroy(upstream->channel);
 	}
 	return open_channel(upstream);
