@@ -75,13 +75,6 @@ class ExitStatus(unittest.TestCase):
         self.assertIn(f'{name}.ini:2:'.encode(), result.stderr)
         self.assertFalse((place / 'made').exists())
 
-    def test_not_mediated_yet(self, mode):
-        """A rule about what is not mediated yet: 125 instead of a promise not kept."""
-        name = harness.policy('[network]\ninject connect = tcp 1.2.3.4:5 -> tcp 1.2.3.4:6\n')
-        result = harness.run(['true'], mode, policy=name)
-        self.assertEqual(result.returncode, 125)
-        self.assertIn(b'not mediated yet', result.stderr)
-
 
 class EveryExitStatus(unittest.TestCase):
     def test_all(self):
