@@ -33,7 +33,7 @@ PROGRAMS = (
     ('unshare, capabilities', ('unshare', '-Ur', 'sh', '-c', """
         d=$(mktemp -d); cd $d; echo a >a; chmod 0 a .; cat a; echo b >b; chown 0:0 a; stat -c %u.%a a .
         test -r a && echo readable; mv a c; ln c d; cat d; rm -r $d; cat /etc/shadow >/dev/null &&
-        echo shadow; mknod e c 1 3; chown 1:1 /etc/hostname; echo x >/etc/hostname""")),
+        echo shadow; mknod e c 1 3; touch own; chown 1:1 own; rm own""")),
     ('setpriv, then a user namespace', (
         'setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'unshare', '-Ur', 'sh',
         '-c', 'cat /etc/shadow; id -u; cat /proc/self/uid_map; ls -ln /etc/shadow')),
@@ -44,8 +44,8 @@ PROGRAMS = (
     ('unshare, mounts', ('unshare', '-Urm', 'sh', '-c', """
         mount -t tmpfs none /mnt && echo a >/mnt/a && cat /mnt/a && umount /mnt && ls /mnt
         mount --bind /etc /mnt && cat /mnt/hostname && rmdir /mnt; rm /mnt/nothing
-        mount --bind /usr/bin/true /etc/hostname && cmp /etc/hostname /usr/bin/true && echo same
-        rm /etc/hostname; mv /etc/hostname /etc/other""")),
+        echo a >bound; mount --bind /usr/bin/true bound && cmp bound /usr/bin/true && echo same
+        rm bound; mv bound other; umount bound; rm bound""")),
     ('unshare, another root', ('unshare', '-Urm', 'sh', '-c', """
         mount -t tmpfs none /mnt && mkdir /mnt/old /mnt/usr && mount --rbind /usr /mnt/usr &&
         ln -s usr/lib /mnt/lib && ln -s usr/lib64 /mnt/lib64 && ln -s usr/bin /mnt/bin &&
