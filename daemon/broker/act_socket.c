@@ -55,14 +55,22 @@ static int what_was_meant(int result)
 static int connect_to(
 	struct worker *worker, struct request *request, const struct exact_address *to)
 {
-	int result = is_expected_to_wait(&request->address) ? workers_expect_to_wait(worker) : 0;
+	const struct address_request *address = &request->address;
 
+	if (address->has_outcome) {
+		return address->outcome;
+	}
+	int result = is_expected_to_wait(address) ? workers_expect_to_wait(worker) : 0;
 	if (result < 0) {
 		return result;
 	}
 	do {
 		result = connect_errno(request->address.socket, to);
 	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
+	/* What we had begun the target has not. */
+	if (result == -EALREADY && address->outcome == -EINPROGRESS) {
+		return -EINPROGRESS;
+	}
 	return recover_is_repeated(request) ? what_was_meant(result) : result;
 }
 

@@ -309,7 +309,8 @@ int decode(const struct broker *broker, struct request *request)
 	request->path.taken = -1;
 	request->address.socket = -1;
 	request->address.replaced = -1;
-	request->address.is_redirected = false;
+	request->address.is_redirected = request->address.has_outcome = false;
+	request->address.outcome = 0;
 	request->message = (struct message_request){0};
 	for (size_t i = 0; i < array_length(decoders); i++) {
 		if (decoders[i].nr == data->nr) {

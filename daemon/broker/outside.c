@@ -68,7 +68,7 @@ static int make_like(const struct outside *outside, int inside)
 		number_option(inside, SO_PROTOCOL, &protocol) < 0) {
 		return -EBADF;
 	}
-	int made = socket(domain, type | SOCK_CLOEXEC, protocol);
+	int made = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (made < 0) {
 		return -errno;
 	}
@@ -150,6 +150,31 @@ static int enter_resolver(
 	return outside_replace(broker, request, number, socket, made);
 }
 
+/*
+ * A connection that is there at once needs no other thread to lead meanwhile. One that is not goes
+ * on where it is when the call proper is made, on a socket that waits if the target's does.
+ */
+static void try_at_once(struct request *request, int made)
+{
+	struct address_request *address = &request->address;
+
+	if (made < 0 || request->call != CALL_CONNECT || !address->may_wait ||
+		address->endpoint.kind != ENDPOINT_TCP || request->verdict.action != POLICY_ALLOW) {
+		return;
+	}
+	address->outcome = connect(made, &address->name.any, address->length) < 0 ? -errno : 0;
+	address->has_outcome = address->outcome != -EINPROGRESS;
+}
+
+static int lead_out(const struct broker *broker, struct request *request, int number)
+{
+	int *socket = &request->address.socket;
+	int made = make_like(broker->outside, *socket);
+
+	try_at_once(request, made);
+	return outside_replace(broker, request, number, socket, made);
+}
+
 int outside_lead(const struct broker *broker, struct request *request)
 {
 	const struct outside *outside = broker->outside;
@@ -172,9 +197,7 @@ int outside_lead(const struct broker *broker, struct request *request)
 		return error;
 	}
 	if (request->verdict.outside || network == WIRE_NETWORK_HOST) {
-		return is_outside ? 0
-				  : outside_replace(broker, request, number, socket,
-					    make_like(outside, *socket));
+		return is_outside ? 0 : lead_out(broker, request, number);
 	}
 	return is_outside || is_resolver ? -ENETUNREACH : 0;
 }

@@ -90,6 +90,8 @@ struct address_request {
 		char bytes[sizeof(struct sockaddr_storage) + 1]; /* a NUL behind sun_path */
 	} name;
 	bool may_wait;      /* a blocking socket */
+	bool has_outcome;   /* act: it is connected already, or that failed: ... */
+	int outcome;        /* ... 0 or a negative errno; -EINPROGRESS: it has begun */
 	bool is_redirected; /* act: `name` is what the policy gives instead, `socket` fits it ... */
 	int replaced;       /* ... and may be a new one, for this one of the target's; or -1 */
 	char host[POLICY_NAME_MAX + 1]; /* decide: a name that leads there, or "" */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The options of an internet socket that another is to take over: those that a program can have set
- * and that can be read again. What a new socket has anyway is known beforehand and left alone.
+ * and that can be read again, and that are worth a system call for each connection: not those of
+ * listening sockets, which are set behind bind(2). What a new socket has anyway is known beforehand
+ * and left alone.
  */
 #pragma once
 
