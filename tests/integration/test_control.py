@@ -314,6 +314,54 @@ class Commands(unittest.TestCase):
                 self.assertEqual(harness.usher(command, 'nonsense').returncode, 2)
 
 
+class Manual(unittest.TestCase):
+    """usher-control(7) against what the daemon says of itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.text = MANUAL.read_text()
+        with Daemon() as daemon, running(daemon), Stream(daemon) as stream:
+            cls.help = stream.ask('help')
+            cls.status = stream.ask('status')
+
+    def section(self, title):
+        return re.search(rf'^# {title}$(.*?)(?=^# |\Z)', self.text, re.M | re.S)[1]
+
+    def terms(self, title):
+        lines = re.findall(r'^(\*[a-z_, *-]+\*)$', self.section(title), re.M)
+        return sorted(term for line in lines for term in re.findall(r'\*([a-z_-]+)\*', line))
+
+    def test_requests(self):
+        """the manual has each request with its keys and types, and says which are not for all"""
+        documented = {}
+        for name, text in re.findall(r'^## (\w+)$(.*?)(?=^## |\Z)', self.section('REQUESTS'),
+                                     re.M | re.S):
+            keys = {key: {'type': kind, 'required': bool(required)} for key, kind, required in
+                    re.findall(r'^\*(\w+)\* \(([a-z ]+)(, required)?\)$', text, re.M)}
+            documented[name] = {'administrators': text.strip().startswith('For administrators.'),
+                                'keys': keys}
+        self.assertEqual(documented, self.help['requests'])
+
+    def test_errors(self):
+        """the manual has each error's code"""
+        self.assertEqual(self.terms('ERRORS'), sorted(self.help['errors']))
+
+    def test_members(self):
+        """the manual has each member of a session and of the daemon"""
+        self.assertEqual(self.terms('SESSIONS'), sorted(self.status['sessions'][0]))
+        self.assertEqual(self.terms('DAEMON'), sorted(self.status['daemon']))
+
+    def test_events(self):
+        """the manual has each kind of event, and each member of a decision"""
+        source = (harness.SOURCE / 'daemon/monitor.c').read_text()
+        self.assertEqual(self.terms('EVENTS'),
+                         sorted(set(re.findall(r'make_event\("([a-z-]+)"', source))))
+        members = re.findall(r'\{"(\w+)", json_type_', source)
+        self.assertGreater(len(members), 10)
+        for member in members:
+            self.assertIn(f'*{member}*', self.section('EVENTS'))
+
+
 class Stopping(unittest.TestCase):
     def test_refused(self):
         """stop is refused while sessions live, and done when there are none"""
