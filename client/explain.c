@@ -35,6 +35,7 @@ static const char usage[] =
 	"  connect tcp HOST:PORT              HOST an address, IPv6 in brackets, or a name; also "
 	"udp\n"
 	"  connect unix PATH, unix @NAME\n"
+	"  send ADDRESS, bind ADDRESS         the same of a message to it, of a socket at it\n"
 	"  resolve NAME                       may a program ask for this host's addresses?\n"
 	"  socket FAMILY/TYPE[/PROTOCOL]      inet/stream\n"
 	"  syscall NAME                       or 'NAME(argN == VALUE, ...)', others being 0\n"
@@ -62,8 +63,8 @@ static struct policy_verdict decide_section(
 		return policy_decide_file(policy, question->operations, question->path);
 	case POLICY_NETWORK:
 		return question->resolves ? policy_decide_name(policy, question->name)
-					  : policy_decide_endpoint(
-						    policy, OPERATION_CONNECT, &question->endpoint);
+					  : policy_decide_endpoint(policy, question->operations,
+						    &question->endpoint);
 	case POLICY_SOCKETS:
 		return policy_decide_socket(
 			policy, question->family, question->type, question->protocol);

@@ -26,7 +26,7 @@ struct explain_call {
 struct explain_question {
 	enum policy_section section;
 	char *asked;                     /* in words, as it is understood: resolved, canonical */
-	unsigned int operations;         /* FILES */
+	unsigned int operations;         /* FILES, NETWORK */
 	struct policy_endpoint endpoint; /* NETWORK */
 	const char *name;                /* NETWORK: of a host, in `path`; what it leads to, or */
 	bool resolves;                   /* whether it may be asked for */

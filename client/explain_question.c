@@ -267,19 +267,48 @@ static int parse_unix(struct explain_question *question, const char *text)
 	return 0;
 }
 
-/* `connect tcp 1.2.3.4:80`, also as one word in quotes. */
-static int parse_connect(struct explain_question *question, int argc, char **argv)
+/* The system calls that do so; of sendto(2) one that names an address. */
+static const struct address_calls {
+	const char *word; /* of the command line */
+	enum policy_operation operation;
+	struct {
+		const char *name;
+		int nr;
+		unsigned long long args[6];
+	} calls[3];
+} address_calls[] = {
+	{"connect", OPERATION_CONNECT, {{"connect", SCMP_SYS(connect), {0}}}},
+	{"send", OPERATION_CONNECT,
+		{{"sendto", SCMP_SYS(sendto), {0, 0, 0, 0, 1}}, {"sendmsg", SCMP_SYS(sendmsg), {0}},
+			{"sendmmsg", SCMP_SYS(sendmmsg), {0}}}},
+	{"bind", OPERATION_BIND, {{"bind", SCMP_SYS(bind), {0}}}},
+};
+
+static const struct address_calls *find_address_calls(const char *word)
+{
+	const struct address_calls *found = address_calls;
+
+	while (strcmp(found->word, word) != 0) {
+		found++; /* one of `kinds`, which has them all */
+	}
+	return found;
+}
+
+/* `connect tcp 1.2.3.4:80`, also as one word in quotes; `send` and `bind` likewise. */
+static int parse_address(struct explain_question *question, int argc, char **argv)
 {
 	char kind[8] = "";
 	const char *text = argc > 1 ? strchr(argv[1], ' ') : NULL;
+	const struct address_calls *calls = find_address_calls(argv[0]);
 	const struct word *word;
 	size_t length;
 	int error;
 
 	question->section = POLICY_NETWORK;
+	question->operations = calls->operation;
 	if (argc != (text ? 2 : 3)) {
-		return complain("connect", "an ADDRESS is expected: tcp HOST:PORT, udp HOST:PORT, "
-					   "unix /PATH or unix @NAME");
+		return complain(argv[0], "an ADDRESS is expected: tcp HOST:PORT, udp HOST:PORT, "
+					 "unix /PATH or unix @NAME");
 	}
 	length = text ? (size_t)(text - argv[1]) : strlen(argv[1]);
 	text = text ? text + strspn(text, " ") : argv[2];
@@ -293,8 +322,10 @@ static int parse_connect(struct explain_question *question, int argc, char **arg
 	if (error) {
 		return error;
 	}
-	add_call(question, "connect", SCMP_SYS(connect), (unsigned long long[6]){0});
-	if (asprintf(&question->asked, "connect: %s %s", kind,
+	for (size_t i = 0; i < array_length(calls->calls) && calls->calls[i].name; i++) {
+		add_call(question, calls->calls[i].name, calls->calls[i].nr, calls->calls[i].args);
+	}
+	if (asprintf(&question->asked, "%s: %s %s", argv[0], kind,
 		    word->value == WORD_UNIX && text[0] != '@' ? question->path : text) < 0) {
 		question->asked = NULL;
 		return -ENOMEM;
@@ -409,7 +440,9 @@ static const struct {
 	{"metadata", parse_operation},
 	{"stat", parse_operation},
 	{"exec", parse_operation},
-	{"connect", parse_connect},
+	{"connect", parse_address},
+	{"send", parse_address},
+	{"bind", parse_address},
 	{"resolve", parse_resolve},
 	{"socket", parse_socket},
 	{"syscall", parse_syscall},
@@ -425,7 +458,7 @@ int explain_question_parse(struct explain_question *question, int argc, char **a
 	}
 	return complain(argv[0],
 		"not a question; ask open, create, remove, metadata, stat, exec, connect, "
-		"resolve, socket or syscall");
+		"send, bind, resolve, socket or syscall");
 }
 
 void explain_question_finish(struct explain_question *question)

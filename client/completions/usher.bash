@@ -87,7 +87,7 @@ _usher() {
 	elif [[ $command == check ]]; then
 		_usher_reply -W "$(_usher_policies)" -f
 	elif [[ $command == explain ]]; then
-		_usher_reply -W 'open create remove metadata stat exec connect socket syscall' -f
+		_usher_reply -W 'open create remove metadata stat exec connect send bind resolve socket syscall' -f
 	elif [[ $command == sessions ]]; then
 		_usher_reply -W 'list end'
 	fi

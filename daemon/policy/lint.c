@@ -291,6 +291,29 @@ static void lint_network(struct lint *lint)
 	}
 }
 
+/* Who writes packets writes their addresses: no rule about addresses sees them. */
+static void lint_raw(struct lint *lint)
+{
+	size_t count;
+	const struct policy_rule *rules = policy_rules(lint->policy, POLICY_SOCKETS, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; rules[i].action == POLICY_ALLOW && k < rules[i].subject_count;
+			k++) {
+			const struct policy_subject *subject = &rules[i].subjects[k];
+			const struct socket_subject *socket = &subject->socket;
+			bool internet = socket->family == AF_INET || socket->family == AF_INET6;
+
+			if (socket->family == AF_PACKET || (internet && socket->type == SOCK_RAW)) {
+				lint_warn(lint, lint_place_of(&rules[i], subject),
+					"what is sent by '%s' is not judged by [network]: the "
+					"program writes the addresses itself",
+					subject->text);
+			}
+		}
+	}
+}
+
 static void lint_sockets(struct lint *lint)
 {
 	const struct policy_section_rules *rules = &lint->policy->sections[POLICY_SOCKETS];
@@ -358,6 +381,9 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 	if (policy->sections[POLICY_SOCKETS].present) {
 		lint_sockets(&lint);
 		lint_unreachable(&lint);
+		if (policy->sections[POLICY_NETWORK].present) {
+			lint_raw(&lint);
+		}
 	}
 	if (policy->sections[POLICY_NETWORK].present) {
 		lint_network(&lint);

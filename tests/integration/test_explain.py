@@ -212,6 +212,19 @@ class Words(unittest.TestCase):
             self.assertIn(f'verdict   {verdict}\n', result.stdout, result.stderr)
             self.assertTrue(re.search('enforced.*Landlock', result.stdout), result.stdout)
 
+    def test_addresses(self):
+        """What is sent and what is bound are asked about as such."""
+        policy = harness.policy('[network]\ndeny bind = tcp *:80\nallow bind = any\n'
+                                'deny EPERM connect = udp *:53\ndefault = allow\n')
+        for words, verdict, call in (
+                (('bind', 'tcp', '127.0.0.1:80'), 'deny EACCES', 'bind'),
+                (('bind', 'tcp', '127.0.0.1:81'), 'allow', 'bind'),
+                (('connect', 'tcp', '127.0.0.1:80'), 'allow', 'connect'),
+                (('send', 'udp', '127.0.0.1:53'), 'deny EPERM', 'sendto sendmsg sendmmsg')):
+            text = harness.usher('explain', '--policy', policy, *words).stdout
+            self.assertIn(f'verdict   {verdict}\n', text)
+            self.assertIn(f'broker: {call}\n', text)
+
     def test_account(self):
         """A call by name is told what it is to any policy."""
         for name, said in [('openat', 'mediated where a policy speaks of it: it takes a path'),

@@ -74,6 +74,15 @@ static const struct {
 		"t.ini:8:38: warning: 'udp 10.0.0.1:53' never matches: rules name hosts, so the "
 		"broker answers for port 53 itself\n"},
 
+	/* Packets that name their own addresses; where no rule speaks of any, nobody minds. */
+	{"[sockets]\ndefault = deny\nallow = packet inet/raw inet/stream\n[network]\ndefault = "
+	 "allow\n",
+		"t.ini:3:9: warning: what is sent by 'packet' is not judged by [network]: the "
+		"program writes the addresses itself\n"
+		"t.ini:3:16: warning: what is sent by 'inet/raw' is not judged by [network]: the "
+		"program writes the addresses itself\n"},
+	{"[sockets]\ndefault = deny\nallow = packet inet/raw\n", ""},
+
 	/* What starts processes. */
 	{"[sockets]\ndefault = deny\nallow = unix/stream\n[network]\ndefault = deny\n"
 	 "deny connect = unix /run/dbus/**\n"
