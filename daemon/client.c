@@ -489,7 +489,11 @@ static int admit(struct context *context, int socket, struct peer *peer)
 	if (result < 0) {
 		journal_notice(
 			"refused a client: who it is cannot be found out: %s", strerror(-result));
-		send_refused(socket, result, "usherd cannot find out who you are");
+		send_refused(socket, result,
+			result == -ESRCH ? "usherd cannot see your process: it has ended, or lives "
+					   "in another "
+					   "process namespace; use --embedded there"
+					 : "usherd cannot find out who you are");
 		return result;
 	}
 	result = tally_enter(&context->clients_tally, peer->uid, context->config->clients);

@@ -141,7 +141,7 @@ static int load_policy(
 						 .set_count = preparation->set_count},
 		.directories = directories,
 		.texts = preparation->config->texts,
-		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0,
+		.flags = POLICY_LOAD_REGULAR | (geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0u),
 		.network = preparation->asked};
 	cleanup_free char *path = NULL;
 	struct policy_report report = {0};

@@ -48,7 +48,7 @@ static int load(struct policy **policyp, struct reload_plan *plan, const struct 
 {
 	const struct policy_options options = {.directories = (const char *const *)config->policies,
 		.texts = config->texts,
-		.flags = geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0,
+		.flags = POLICY_LOAD_REGULAR | (geteuid() == 0 ? POLICY_LOAD_TRUSTED : 0u),
 		.like = running};
 	const char *path = policy_texts_find(config->texts, plan->policy);
 	struct policy_report report;

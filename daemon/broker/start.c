@@ -325,6 +325,11 @@ static int prove(
 		return fail(failure, -ESRCH,
 			"the program lives in a process namespace that the broker cannot see");
 	}
+	/* Whoever has got hold of a listener must not have another's calls judged by its policy. */
+	if (target_tgid((pid_t)slot->notification.pid) != broker->first) {
+		return fail(failure, -EPERM,
+			"the listener is that of another process than the one that asks");
+	}
 	int error = check_memory(&slot->notification, failure);
 	return error == 0 ? check_injection(broker, slot, failure) : error;
 }

@@ -63,6 +63,7 @@ int policy_load(struct policy **policyp, const char *file, const struct policy_o
 	cleanup_policy struct policy *policy = policy_new();
 	struct source source = {
 		.directories = options->directories,
+		.regular = (options->flags & POLICY_LOAD_REGULAR) != 0,
 		.trusted = (options->flags & POLICY_LOAD_TRUSTED) != 0,
 		.texts = options->texts,
 	};

@@ -128,6 +128,7 @@ enum policy_load_flags {
 	/* Variables that are unknown are taken to be sets of some client: what they are used in is
 	 * left out without a word. The policy is not one to decide by. */
 	POLICY_LOAD_ANY_SETS = 1u << 2,
+	POLICY_LOAD_REGULAR = 1u << 3, /* refuse a pipe or a device, which could be waited for */
 };
 
 struct policy_options {

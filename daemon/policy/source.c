@@ -72,7 +72,7 @@ static char *name_beside(const char *includer, const char *name)
 /* Whether it must be a regular file: a user may give a pipe, but no file includes one. */
 static bool wants_regular(const struct source *source, const struct source_file *parent)
 {
-	return source->trusted || parent;
+	return source->regular || source->trusted || parent;
 }
 
 /* Nobody waits for the other end of a FIFO that will be refused. */

@@ -29,6 +29,7 @@ struct policy_texts;
 
 struct source {
 	const char *const *directories;   /* files: where includes are looked for; or NULL */
+	bool regular;                     /* files: refuse what is no regular file */
 	bool trusted;                     /* files: refuse what others can write */
 	const struct policy_texts *texts; /* files: those that are kept, looked at first; or NULL */
 	size_t total, count;              /* what was read */

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Abuse of usherd and of its brokers: each is met with the message that it deserves, or with
+nothing at all, while a bystander's session goes on. The bystander opens a file again and again and
+tells how long it took; what it tells is printed. What is wrong in a hand-over is in test_usherd.py.
+"""
+
+import contextlib
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import handover  # noqa: E402
+import harness  # noqa: E402
+import test_usherd as usherd  # noqa: E402
+from handover import Refused  # noqa: E402
+from test_usherd import Daemon, workdir  # noqa: E402
+
+IS_ROOT = os.geteuid() == 0
+WORST_SECONDS = 10  # of a machine that has much else to do; a bystander that hangs is never done
+
+BYSTANDER = """\
+import select, sys, time
+times = []
+print('begun', flush=True)
+while not select.select([sys.stdin], [], [], 0.002)[0]:
+    began = time.monotonic()
+    open('/etc/hostname').close()
+    times.append(time.monotonic() - began)
+times.sort()
+print(len(times), *(f'{seconds * 1e6:.0f}' for seconds in
+                    (times[len(times) // 2], times[len(times) * 99 // 100], times[-1])))
+"""
+
+
+@contextlib.contextmanager
+def bystander(daemon, name):
+    process = daemon.popen('python3', '-c', BYSTANDER, policy='everything', stdin=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == 'begun\n', process.stderr.read()
+        yield
+        time.sleep(0.1)
+        out, err = process.communicate('\n', timeout=60)
+        assert process.returncode == 0 and not err, f'the bystander failed: {err}'
+        count, median, late, worst = map(int, out.split())
+        print(f'# {name}: a bystander opened {count} times: median {median}, '
+              f'99% {late}, worst {worst} microseconds', flush=True)
+        assert worst < WORST_SECONDS * 1e6, f'the bystander waited for {worst} microseconds'
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@contextlib.contextmanager
+def many_descriptors():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+class Clients(usherd.Case):
+    def test_connections(self):
+        """a thousand connections: those that are too many are told so, and then there is room"""
+        with Daemon(limits='handshake-timeout = 3') as daemon, many_descriptors(), \
+                bystander(daemon, 'connections'), contextlib.ExitStack() as clients:
+            told = set()
+            for number in range(1000):
+                client = clients.enter_context(daemon.client())
+                if number >= 20 and number % 100 == 0:
+                    client.socket.settimeout(20)
+                    with self.assertRaises(Refused) as caught:
+                        client.receive()
+                    told.add(caught.exception.error)
+            self.assertEqual(told, {errno.EUSERS})
+            clients.close()
+            harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
+
+    def test_listener_of_another(self):
+        """the listener of another process, handed over for the own thread, is refused"""
+        with Daemon(limits='handshake-timeout = 2') as daemon, bystander(daemon, 'listener'):
+            with daemon.client() as client:
+                program = client.filter('plain')
+                reader, writer = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    fd = handover.load_filter(*program)
+                    os.write(writer, fd.to_bytes(4, 'little'))
+                    handover.probe()
+                    signal.pause()
+                number = int.from_bytes(os.read(reader, 4), 'little')
+                pidfd = os.pidfd_open(child)
+                fd = handover.libc.syscall(438, pidfd, number, 0)  # pidfd_getfd
+                try:
+                    client.send(handover.listener(threading.get_native_id()), [fd])
+                    with self.assertRaises(Refused) as caught:
+                        client.receive()
+                    self.assertIn('another', caught.exception.text)
+                finally:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                    for one in (fd, pidfd, reader, writer):
+                        os.close(one)
+
+
+class Policies(usherd.Case):
+    def test_odd_files(self):
+        """links that lead nowhere or round, directories, FIFOs and devices are no policies"""
+        odd = {'nowhere': lambda path: path.symlink_to('/nowhere/at/all'),
+               'round': lambda path: path.symlink_to(path),
+               'directory': lambda path: path.mkdir(),
+               'fifo': os.mkfifo,
+               'device': lambda path: path.symlink_to('/dev/zero'),
+               'long': lambda path: path.write_bytes(b'[files]\n' + b'a' * 1000)}
+        with Daemon() as daemon, bystander(daemon, 'odd policies'):
+            for name, make in odd.items():
+                make(daemon.policies / f'{name}.ini')
+                with self.subTest(name), daemon.client() as client:
+                    client.socket.settimeout(10)
+                    with self.assertRaises(Refused) as caught:
+                        client.filter(name)
+                    self.assertIn(name, caught.exception.text)
+            (daemon.policies / 'link.ini').symlink_to('plain.ini')
+            self.assertEqual(daemon.run('true', policy='link').returncode, 0)
+
+    @unittest.skipUnless(IS_ROOT, 'a daemon of one user reads what this user may')
+    def test_contents_are_not_told(self):
+        """of a link to a file of secrets a client is told nothing that stands in it"""
+        with Daemon() as daemon:
+            secret = workdir('secret') / 'secret'
+            secret.write_text('s3cret-word-of-nobody-else\n[hidden-section]\nhidden-key = 1\n')
+            secret.chmod(0o600)
+            (daemon.policies / 'peek.ini').symlink_to(secret)
+            done = daemon.run('true', policy='peek', prefix=usherd.AS_NOBODY)
+            self.assertEqual(done.returncode, 125)
+            for word in ('s3cret', 'hidden'):
+                self.assertNotIn(word, done.stderr)
+
+
+THREADS = """\
+import sys, threading
+def work(number):
+    for _ in range(4):
+        open('/etc/hostname').close()
+threading.stack_size(65536)
+threads = [threading.Thread(target=work, args=(i,)) for i in range(1000)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print('all')
+"""
+
+FORKS = """\
+import os
+def bomb(depth):
+    open('/etc/hostname').close()
+    for _ in range(3 if depth else 0):
+        if os.fork() == 0:
+            try:
+                bomb(depth - 1)
+            finally:
+                os._exit(0)
+    try:
+        while True: os.wait()
+    except ChildProcessError:
+        pass
+bomb(5)
+print('all')
+"""
+
+HANGING = """\
+import os, sys, threading
+def hang():
+    os.open(sys.argv[1], os.O_RDONLY)
+for _ in range(200): threading.Thread(target=hang, daemon=True).start()
+for _ in range(100): open('/etc/hostname').close()
+print('all', flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+class Targets(usherd.Case):
+    def finishes(self, name, script, *arguments, **more):
+        with Daemon() as daemon, bystander(daemon, name):
+            process = daemon.popen('python3', '-c', script, *arguments, policy='everything', **more)
+            out, err = process.communicate(timeout=80)
+            self.assertEqual((out, err, process.returncode), ('all\n', '', 0))
+
+    def test_threads(self):
+        """a thousand threads that open at the same time get all what they ask for"""
+        self.finishes('threads', THREADS)
+
+    def test_forks(self):
+        """three hundred and sixty processes within a moment get all what they ask for"""
+        self.finishes('forks', FORKS)
+
+    def test_hanging(self):
+        """two hundred calls that hang hold up no other, and end with their program"""
+        with Daemon() as daemon, bystander(daemon, 'hanging'):
+            fifo = workdir('hanging') / 'fifo'
+            os.mkfifo(fifo)
+            process = daemon.popen('python3', '-c', HANGING, fifo, policy='everything',
+                                   stdin=subprocess.PIPE)
+            self.assertEqual(process.stdout.readline(), 'all\n')
+            process.kill()
+            process.communicate(timeout=20)
+            daemon.wait_for_sessions(1)
+
+    def test_stopped(self):
+        """a program that is stopped in the middle of its calls holds up nobody"""
+        with Daemon() as daemon, bystander(daemon, 'stopped'):
+            process = daemon.popen('sh', '-c', 'while :; do : </etc/hostname; done',
+                                   policy='everything')
+            daemon.wait_until_all_run(2)
+            for _ in range(5):
+                process.send_signal(signal.SIGSTOP)
+                self.answers(daemon)
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.communicate(timeout=20)
+            daemon.wait_for_sessions(1)
+
+
+class Shortage(usherd.Case):
+    @unittest.skipUnless(IS_ROOT, 'only root mounts a small disk')
+    def test_full_disk(self):
+        """a log on a full disk stops at its end, and the session goes on"""
+        disk = workdir('disk')
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8k', 'usher-test', disk], check=True)
+        try:
+            policy = harness.policy('[files]\ndeny EXDEV read = /etc/hosts\ndefault = allow\n')
+            script = 'for i in $(seq 300); do : </etc/hosts; done 2>/dev/null; cat /etc/hostname'
+            for mode in harness.MODES:
+                log = disk / f'log-{mode}'
+                done = harness.run(['bash', '-c', script], mode, policy, ['--log', log])
+                self.assertEqual(done.stdout, Path('/etc/hostname').read_bytes(), done.stderr)
+                self.assertLessEqual(log.stat().st_size, 8192)
+            self.assertGreater((disk / 'log-embedded').stat().st_size, 0)
+        finally:
+            # The daemon's broker may hold its log for a moment longer.
+            harness.wait_until(lambda: subprocess.run(
+                ['umount', disk], check=False, stderr=subprocess.DEVNULL).returncode == 0,
+                'the disk is free')
+
+    def test_descriptors(self):
+        """a usherd without descriptors refuses, and serves again when there are some"""
+        with Daemon(prefix=['prlimit', '--nofile=64:64']) as daemon, \
+                bystander(daemon, 'no descriptors'), contextlib.ExitStack() as sessions:
+            refused = 0
+            for _ in range(12):
+                process = daemon.popen('cat', stdin=subprocess.PIPE)
+                sessions.callback(process.communicate)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                if process.poll() == 125:
+                    refused += 1
+                    self.assertRegex(process.stderr.read(), 'descriptors|Too many open files')
+            self.assertGreater(refused, 0)
+            sessions.close()
+            harness.wait_until(lambda: daemon.run('true').returncode == 0, 'it serves again')
+
+    def test_memory(self):
+        """a usherd without memory refuses what needs some, and lives"""
+        with Daemon() as daemon, bystander(daemon, 'no memory'):
+            rules = 'allow read = ' + ' '.join(f'/a{i}/**' for i in range(8)) + '\n'
+            daemon.write_policy('large', '[files]\n' + rules * 20000)
+            serving = daemon.ask()['daemon']['pid']
+            size = next(int(line.split()[1]) for line in
+                        Path(f'/proc/{serving}/status').read_text().splitlines()
+                        if line.startswith('VmData'))
+            resource.prlimit(serving, resource.RLIMIT_DATA,
+                             ((size + 2000) * 1024, resource.RLIM_INFINITY))
+            with daemon.client() as client:
+                client.socket.settimeout(60)
+                with self.assertRaises(Refused) as caught:
+                    client.filter('large')
+                self.assertRegex(caught.exception.text, '[Mm]emory')
+            resource.prlimit(serving, resource.RLIMIT_DATA,
+                             (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            self.answers(daemon)
+
+    @unittest.skipUnless(IS_ROOT, 'a pid namespace takes root here')
+    def test_other_processes(self):
+        """a client that usherd cannot see, being outside of its pid namespace, is told so"""
+        with Daemon(prefix=['unshare', '--pid', '--fork', '--kill-child']) as daemon:
+            with daemon.client() as client:
+                client.socket.settimeout(20)
+                client.send(handover.hello('plain'))
+                with self.assertRaises(Refused) as caught:
+                    client.receive()
+                self.assertRegex(caught.exception.text, 'namespace')
+
+
+if __name__ == '__main__':
+    unittest.main()
