@@ -28,7 +28,7 @@
 /* A child that lived shorter than this is followed by a pause that doubles up to the longest. */
 #define SHORT_LIFE_S     2
 #define PAUSE_FIRST_MS   10
-#define PAUSE_LONGEST_MS 1000
+#define PAUSE_LONGEST_MS 250
 
 struct kept {
 	int fd;
@@ -45,6 +45,7 @@ struct holder {
 	pid_t child;
 	time_t started;
 	int pause_ms;
+	bool is_ending; /* we were asked to: no other child follows this one */
 };
 
 static const int caught[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -235,7 +236,8 @@ static bool look_after_child(struct holder *holder, int *status)
 	while (poll(&more, 1, 0) == 1 && (more.revents & POLLIN)) {
 		hear(holder);
 	}
-	return !WIFSIGNALED(*status) || replace_child(holder, WTERMSIG(*status)) < 0;
+	return !WIFSIGNALED(*status) || holder->is_ending ||
+	       replace_child(holder, WTERMSIG(*status)) < 0;
 }
 
 static bool on_signal(struct holder *holder, int *status)
@@ -244,6 +246,9 @@ static bool on_signal(struct holder *holder, int *status)
 
 	if (read(holder->signals, &info, sizeof(info)) != sizeof(info)) {
 		return false;
+	}
+	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+		holder->is_ending = true;
 	}
 	if (info.ssi_signo != SIGCHLD) {
 		kill(holder->child, (int)info.ssi_signo);
@@ -344,7 +349,9 @@ static int watch(struct holder *holder)
 			hear(holder);
 		}
 		if ((polled[0].revents & POLLIN) && on_signal(holder, &status)) {
-			return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+			return WIFEXITED(status)   ? WEXITSTATUS(status)
+			       : holder->is_ending ? EXIT_SUCCESS
+						   : EXIT_FAILURE;
 		}
 	}
 }

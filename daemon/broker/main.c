@@ -88,19 +88,44 @@ static void tell_child(const struct session *session, int status)
 	(void)fdpass_send(SUPERVISOR_FD, &child, sizeof(child), NULL, 0);
 }
 
+/* What waitid(2) tells, as waitpid(2) would. */
+static int wait_status(const siginfo_t *info)
+{
+	switch (info->si_code) {
+	case CLD_EXITED:
+		return W_EXITCODE(info->si_status, 0);
+	case CLD_DUMPED:
+		return W_EXITCODE(0, info->si_status) | WCOREFLAG;
+	case CLD_STOPPED:
+	case CLD_TRAPPED:
+		return W_STOPCODE(info->si_status);
+	case CLD_CONTINUED:
+		return 0xffff; /* __W_CONTINUED */
+	default:
+		return W_EXITCODE(0, info->si_status);
+	}
+}
+
+static bool child_has(const struct session *session, siginfo_t *info, int what)
+{
+	*info = (siginfo_t){.si_pid = 0};
+	return session->child > 0 &&
+	       waitid(P_PID, (id_t)session->child, info, what | WNOHANG) == 0 && info->si_pid > 0;
+}
+
+/* Its end is told before it is taken: if we die between, it is still there for the supervisor. */
 static void look_after_child(struct session *session)
 {
-	int status;
+	siginfo_t info;
 
-	while (session->child > 0 &&
-		waitpid(session->child, &status, WNOHANG | WUNTRACED | WCONTINUED) > 0) {
-		if (WIFEXITED(status) || WIFSIGNALED(status)) {
-			audit_drain(session->broker.audit);
-			tell_child(session, status);
-			session->child = 0;
-		} else {
-			tell_child(session, status);
-		}
+	while (child_has(session, &info, WSTOPPED | WCONTINUED)) {
+		tell_child(session, wait_status(&info));
+	}
+	if (child_has(session, &info, WEXITED | WNOWAIT)) {
+		audit_drain(session->broker.audit);
+		tell_child(session, wait_status(&info));
+		(void)child_has(session, &info, WEXITED);
+		session->child = 0;
 	}
 	end_if_over(session);
 }

@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What outlives what: sessions a killed usherd that was started by hand, and hand-overs the death of
+whoever takes part in them. (Under systemd: tests/guest.)
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from test_usherd import Case, Daemon, running, workdir  # noqa: E402
+
+HANDOVERS = 20
+
+
+def children(pid):
+    try:
+        text = Path(f'/proc/{pid}/task/{pid}/children').read_text()
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def is_broker(pid):
+    """Not one that is dead and waits for somebody to take note of it."""
+    try:
+        return ' (usher-broker) ' in (stat := Path(f'/proc/{pid}/stat').read_text()) and \
+            ') Z ' not in stat
+    except OSError:
+        return False
+
+
+def kill(pid):
+    """Of a pid; 0, nobody, would be ourselves to the kernel."""
+    try:
+        if pid > 0:
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Kept(Daemon):
+    """A daemon that `usher run` finds, and that may be killed."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.runtime = workdir('runtime')
+        (self.runtime / 'usher').symlink_to(self.directory)
+        self.environment = dict(harness.environment(), XDG_RUNTIME_DIR=str(self.runtime))
+
+    def usher(self, *command, **more):
+        return subprocess.Popen(
+            [str(harness.USHER), 'run', '--daemon', '--policy', 'everything', '--', *command],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, **more)
+
+    def serving(self):
+        """The process that serves: the holder's child."""
+        found = children(self.process.pid)
+        return found[0] if found else 0
+
+    def kill(self):
+        before = self.serving()
+        kill(before)
+        harness.wait_until(lambda: self.serving() not in (0, before), 'another has begun')
+        return before
+
+
+class Life(Case):
+    def test_daemon_is_killed(self):
+        """a session and its broker go on when usherd is killed, and the next one knows them"""
+        with Kept() as daemon, running(daemon, 'cat', policy='everything'):
+            before, = daemon.sessions()
+            pid = daemon.kill()
+            after, = daemon.wait_until_all_run(1)
+            self.assertNotEqual(daemon.pid(), pid)
+            for key in ('id', 'broker', 'policy', 'command', 'uid', 'pid', 'started'):
+                self.assertEqual(before[key], after[key], key)
+            kill(after['broker'])
+            harness.wait_until(lambda: daemon.sessions()[0]['broker'] not in (0, after['broker']),
+                               'its broker is replaced')
+
+    def test_both_are_killed(self):
+        """what waits for an answer when usherd and its broker are killed gets it from the next"""
+        with Kept() as daemon:
+            fifo = workdir('both') / 'fifo'
+            os.mkfifo(fifo)
+            process = daemon.usher('cat', fifo)
+            harness.wait_until(lambda: len(daemon.sessions()) == 1, 'it runs')
+            time.sleep(0.1)
+            kill(daemon.serving())
+            kill(daemon.sessions()[0]['broker'])
+            daemon.wait_until_all_run(1)
+            fifo.write_text('through\n')
+            self.assertEqual(process.communicate(timeout=20), ('through\n', ''))
+
+    def test_audit(self):
+        """lines that a broker writes while there is no usherd are in the log of the next"""
+        with Kept(audit='yes') as daemon:
+            daemon.write_policy('one', '[files]\ndeny EXDEV read = /etc/hosts\ndefault = allow\n')
+            with running(daemon, 'sh', '-c', 'read x; cat /etc/hosts; read x', policy='one') as sh:
+                os.kill(daemon.serving(), signal.SIGSTOP)
+                sh.stdin.write('\n')
+                sh.stdin.flush()
+                time.sleep(0.2)
+                daemon.kill()
+                daemon.wait_for_log('EXDEV')
+
+    def test_never_two_brokers(self):
+        """usherd killed in the moment in which it starts a broker: there is one, not two"""
+        choice = random.Random(3)
+        with Kept() as daemon, running(daemon, 'cat', policy='everything'):
+            seen = set()
+            for _ in range(20):
+                broker = daemon.wait_until_all_run(1)[0]['broker']
+                seen.add(broker)
+                serving = daemon.serving()
+                kill(broker)
+                time.sleep(choice.uniform(0, 0.006))
+                seen.update(filter(is_broker, children(serving)))
+                kill(serving)
+            last = daemon.wait_until_all_run(1)[0]['broker']
+            harness.wait_until(lambda: set(filter(is_broker, seen | {last})) == {last},
+                               'there is one broker')
+
+    def test_reuse(self):
+        """a session that has ended leaves nothing behind that a next usherd would find"""
+        with Kept() as daemon:
+            for _ in range(3):
+                self.assertEqual(daemon.usher('true').wait(20), 0)
+            daemon.wait_for_sessions(0)
+            daemon.kill()
+            self.assertEqual(daemon.sessions(), [])
+            self.assertNotIn('took over', daemon.log())
+
+
+class HandOver(Case):
+    def ends_well(self, process, what):
+        out, err = process.communicate(timeout=40)
+        self.assertEqual((process.returncode, out, err), (0, 'done\n', ''), what)
+
+    def test_embedded(self):
+        """a broker that is killed during the hand-over is replaced (embedded)"""
+        choice = random.Random(1)
+        for i in range(HANDOVERS):
+            process = subprocess.Popen(
+                harness.usher_command(['echo', 'done'], 'embedded', 'everything'), text=True,
+                env=harness.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE)
+            self.kill_first_broker(process.pid, choice.uniform(0, 0.006), process)
+            self.ends_well(process, i)
+
+    def kill_first_broker(self, parent, delay, process):
+        deadline = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < deadline:
+            found = list(filter(is_broker, children(parent)))
+            if found:
+                time.sleep(delay)
+                kill(found[0])
+                return
+
+    def test_broker(self):
+        """a broker that is killed during the hand-over is replaced (daemon)"""
+        choice = random.Random(1)
+        with Kept() as daemon:
+            for i in range(HANDOVERS):
+                process = daemon.usher('echo', 'done')
+                self.kill_first_broker(daemon.serving(), choice.uniform(0, 0.006), process)
+                self.ends_well(process, i)
+
+    def test_daemon(self):
+        """a usherd that is killed during the hand-over is waited for"""
+        choice = random.Random(2)
+        with Kept() as daemon:
+            for i in range(HANDOVERS):
+                process = daemon.usher('echo', 'done')
+                time.sleep(choice.uniform(0, 0.012))
+                kill(daemon.serving())
+                self.ends_well(process, i)
+            daemon.wait_for_sessions(0)
+
+    def test_storm(self):
+        """sessions that begin while usherd and brokers are killed are all served"""
+        ended = threading.Event()
+        with Kept() as daemon:
+            def storm():
+                choice = random.Random(4)
+                while not ended.wait(choice.uniform(0.05, 0.25)):
+                    serving = daemon.serving()
+                    for pid in filter(is_broker, children(serving)):
+                        kill(pid)
+                    kill(serving)
+            killer = threading.Thread(target=storm)
+            killer.start()
+            try:
+                for i in range(HANDOVERS):
+                    self.ends_well(daemon.usher('echo', 'done'), i)
+            finally:
+                ended.set()
+                killer.join()
+            daemon.wait_for_sessions(0)
+
+    def test_policy_changes(self):
+        """a policy that has changed while usherd was away is not taken for the other"""
+        with Kept() as daemon:
+            daemon.write_policy('one', '[files]\ndefault = allow\n')
+            os.kill(daemon.serving(), signal.SIGSTOP)
+            process = subprocess.Popen(
+                [str(harness.USHER), 'run', '--daemon', '--policy', 'one', '--', 'true'],
+                env=daemon.environment, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.1)
+            daemon.write_policy('one', '[syscalls]\ndefault = deny EPERM\n')
+            daemon.kill()
+            _, err = process.communicate(timeout=20)
+            self.assertEqual(process.returncode, 125, err)
+            self.assertIn('no program can be started', err)
+
+
+if __name__ == '__main__':
+    sys.exit('the tests are run by run.py')
