@@ -26,6 +26,7 @@
 #define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h of 5.19 */
 #endif
 #define ANCESTORS_MAX 16u
+#define LEVELS_MAX    64
 
 static bool is_same_object(int a, int b)
 {
@@ -49,6 +50,7 @@ static int open_in_first(const struct broker *broker, const char *name)
 /* The path of an object within its file system. */
 struct inner {
 	dev_t device;
+	int levels; /* of the path below what is mounted */
 	char path[NAME_ROOM];
 };
 
@@ -100,6 +102,16 @@ static int find_view(
 	return -ENOENT;
 }
 
+static int count_levels(const char *rest)
+{
+	int levels = 0;
+
+	for (; *rest; rest++) {
+		levels += *rest == '/' && rest[1] != '\0';
+	}
+	return levels;
+}
+
 /* `name` is where the kernel says that the object is. */
 static int tell_inner(const struct view *view, const char *name, struct inner *inner)
 {
@@ -120,6 +132,7 @@ static int tell_inner(const struct view *view, const char *name, struct inner *i
 		return -ENOENT;
 	}
 	inner->device = mount->device;
+	inner->levels = count_levels(rest);
 	return name_join(inner->path, sizeof(inner->path), mount->root, rest);
 }
 
@@ -204,43 +217,72 @@ static int search(const struct broker *broker, const struct sought *sought,
 	return MOUNTS_FOUND;
 }
 
+/* How many levels `fd` lies below the root of its mount; -1 if that cannot be told. */
+static int depth_in_mount(int fd)
+{
+	cleanup_fd int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	for (int depth = 0; at >= 0 && depth < LEVELS_MAX; depth++) {
+		struct statx st;
+		if (statx(at, "", AT_EMPTY_PATH, STATX_INO, &st) < 0) {
+			return -1;
+		}
+		if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+			return depth;
+		}
+		int up = openat(at, "..", O_PATH | O_CLOEXEC);
+		close(at);
+		at = up;
+	}
+	return -1;
+}
+
+/*
+ * The table was read after the name: had the mount been moved in between, the name would be cut at
+ * another place, and not be as long as the way up is.
+ */
+static bool is_cut_right(int fd, const struct inner *inner)
+{
+	return depth_in_mount(fd) == inner->levels;
+}
+
+static bool is_device(const struct sought *sought)
+{
+	struct stat st;
+
+	return fstatat(sought->fd, sought->entry ? sought->entry : "", &st,
+		       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 /* Of a file system that the first namespace does not know. */
 static int name_elsewhere(
 	const struct sought *sought, const struct inner *inner, char *name, size_t capacity)
 {
-	static const struct {
-		long type;
-		const char *place; /* where everybody has it; NULL: private */
-	} types[] = {
-		{TMPFS_MAGIC, NULL},
-		{RAMFS_MAGIC, NULL},
-		{FUSE_SUPER_MAGIC, NULL},
-		{DEVPTS_SUPER_MAGIC, "/dev/pts"},
-		{SYSFS_MAGIC, "/sys"},
-		{0x19800202 /* MQUEUE_MAGIC, not in a header */, "/dev/mqueue"},
-	};
 	struct statfs filesystem;
-	struct stat st;
 
 	if (fstatfs(sought->fd, &filesystem) < 0) {
 		return -errno;
 	}
-	bool is_device = fstatat(sought->fd, sought->entry ? sought->entry : "", &st,
-				 AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
-			 (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
-	for (size_t i = 0; i < array_length(types); i++) {
-		if (types[i].type != (long)filesystem.f_type) {
-			continue;
-		}
-		if (!types[i].place) {
-			/* A device node leads out of the memory that it lies in. */
-			return is_device ? MOUNTS_UNKNOWN : MOUNTS_PRIVATE;
-		}
-		const char *rest = strcmp(inner->path, "/") == 0 ? "" : inner->path;
-		int error = name_join(name, capacity, types[i].place, rest);
-		return error < 0 ? error : MOUNTS_FOUND;
+	switch (filesystem.f_type) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		/* A device node leads out of the memory that it lies in. */
+		return is_device(sought) ? MOUNTS_UNKNOWN : MOUNTS_PRIVATE;
+	case DEVPTS_SUPER_MAGIC:
+		return MOUNTS_PRIVATE; /* each has terminals of its own */
+	case SYSFS_MAGIC:
+		break;
+	default:
+		return MOUNTS_UNKNOWN;
 	}
-	return MOUNTS_UNKNOWN;
+	if (!is_cut_right(sought->fd, inner)) {
+		return MOUNTS_UNKNOWN;
+	}
+	int error =
+		name_join(name, capacity, "/sys", strcmp(inner->path, "/") == 0 ? "" : inner->path);
+	return error < 0 ? error : MOUNTS_FOUND;
 }
 
 static int find(const struct broker *broker, const struct request *request,

@@ -2,15 +2,20 @@
 /*
  * Names that mounts cannot forge. A policy speaks of names as they are in the session's first mount
  * namespace, which is the broker's own and which nobody in the session may change (admit.h). What a
- * thread sees in a namespace of its own is told back from there:
+ * thread sees in a namespace of its own is told back from there.
  *
- *   own       the object lies in a mount of the first namespace: its name is what the kernel says
- *   found     the same object has a name in the first namespace: that is its name. Both have been
- *             opened and are one inode, so whoever may have the one may have the other
- *   private   it lies in a memory or FUSE file system that is not mounted in the first namespace:
- *             one of the session's own making, with nothing in it that the session has not put
- * there unknown   all else, which is denied: what an overlay shows, a device that is mounted only
- * there, what other mounts hide in the first namespace, mounts that are detached
+ * An object is `own` if it lies in a mount of the first namespace: its name is what the kernel
+ * says.
+ *
+ * It is `found` if the same object has a name in the first namespace: that is its name. Both have
+ * been opened and are one inode, so whoever may have the one may have the other.
+ *
+ * It is `private` if it lies in a file system of memory, terminals or FUSE that was never mounted
+ * in the first namespace: one of the session's own making, with nothing in it that the session has
+ * not put there.
+ *
+ * All else is `unknown`, and denied: what an overlay shows, a device that is mounted only there,
+ * what other mounts hide in the first namespace, mounts that are detached.
  *
  * A procfs is told by procfs.h, wherever it is mounted. Nothing is asked, and this costs nothing,
  * as long as no thread of the session has got a mount namespace of its own (SESSION_MOUNTS_VARY).

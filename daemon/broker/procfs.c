@@ -284,6 +284,10 @@ static int judge(const struct broker *broker, struct request *request, int direc
 		return -EACCES;
 	}
 	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
+	/* A mount that was moved since `path` was told would make another name of its rest. */
+	if (!name_rest(path, directory_name)) {
+		return -EACCES;
+	}
 	if (mounts_is_foreign(broker, directory)) {
 		int error = write_usual(broker, request, root, path, &prefix);
 		if (error < 0) {

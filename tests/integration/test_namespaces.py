@@ -5,8 +5,10 @@ the names of the session's first mount namespace where not all is.
 
 import os
 import shutil
+import signal
 import subprocess
 import unittest
+from pathlib import Path
 
 import harness
 
@@ -156,6 +158,21 @@ class Names(unittest.TestCase):
         script = ('mount -t tmpfs none empty; mkdir empty/u empty/w empty/m; mount -t overlay none '
                   f'-o lowerdir={self.place}/secret:{self.place}/open empty/m; cat empty/m/file')
         self.both(mode, script, ['secret'], [])
+
+    def test_successor(self):
+        """a broker that comes later judges by the same names"""
+        command = ('unshare', '-Urm', 'sh', '-c', 'mount --bind secret empty; echo $PPID; read go; '
+                   'cat empty/file; cat open/file; mount --bind open empty; cat empty/file')
+        process = subprocess.Popen(
+            harness.usher_command(command, 'embedded', self.policy), cwd=self.place,
+            env=harness.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        broker = int(process.stdout.readline())
+        self.assertEqual(Path(f'/proc/{broker}/comm').read_text(), 'usher-broker\n')
+        os.kill(broker, signal.SIGKILL)
+        output, errors = process.communicate(b'go\n', timeout=harness.SECONDS)
+        self.assertEqual(output.split(), [b'open', b'open'], errors)
+        self.assertIn(b'Permission denied', errors)
 
     def test_first_namespace(self, mode):
         """nobody changes the first namespace"""
