@@ -401,5 +401,6 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 		return error;
 	}
 	probe_and_wait(&h);
+	(void)pthread_detach(helper);
 	return 0;
 }
