@@ -299,9 +299,7 @@ static int find(const struct broker *broker, const struct request *request,
 	int answer = find_inner(broker, request, sought->fd, name, inner);
 	if (answer == 0) {
 		answer = search(broker, sought, inner, name, capacity);
-	}
-	if (answer == -ENODEV) {
-		answer = name_elsewhere(sought, inner, name, capacity);
+		answer = answer == -ENODEV ? name_elsewhere(sought, inner, name, capacity) : answer;
 	}
 	assume_target(broker, request);
 	return answer == -ENOENT ? MOUNTS_UNKNOWN : answer;
