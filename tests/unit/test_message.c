@@ -446,7 +446,8 @@ static void descriptors_go_with_the_first_part_only(void **state)
 		control[i].number = FD_FILE;
 		control[i].padding = 0;
 	}
-	message->control = calloc(1, sizeof(control));
+	void *copy = malloc(sizeof(control));
+	message->control = copy;
 	message->control_size = sizeof(control);
 	memcpy(message->control, control, sizeof(control));
 	control_drop_rights(stage->request);
