@@ -6,12 +6,10 @@
  * Denials that are not `quiet`, injections and kills belong into the audit log; what is allowed
  * only where a rule says `audit`.
  */
-#include <arpa/nameser.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/base/cleanup.h"
 #include "daemon/policy/address.h"
 #include "daemon/policy/inside.h"
 #include "daemon/policy/model.h"
@@ -213,76 +211,12 @@ static struct policy_verdict ask_endpoint(
 		policy->endpoints[order].rule, policy->endpoints[order].subject, operation);
 }
 
-/* What a policy that names hosts says by itself: who answers questions about names. */
-static const struct policy_rule asks_broker = {
-	.section = POLICY_NETWORK,
-	.action = POLICY_INJECT,
-	.operations = OPERATION_CONNECT,
-	.origin = {.file = "", .text = "(rules name hosts: the broker answers for port 53)"},
-};
-static const struct policy_rule closes_resolvers = {
-	.section = POLICY_NETWORK,
-	.action = POLICY_DENY,
-	.error = ENOENT,
-	.operations = OPERATION_CONNECT,
-	.quiet = true,
-	.origin = {.file = "", .text = "(rules name hosts: other resolvers are closed)"},
-};
-
-/* Where the C library asks before it asks a server; without an answer it goes on. */
-static const char *const resolver_sockets[] = {
-	"/run/systemd/resolve/io.systemd.Resolve",
-	"/run/systemd/resolve/io.systemd.Resolve.Monitor",
-	"/run/nscd/socket",
-	"/var/run/nscd/socket",
-	"/run/avahi-daemon/socket",
-};
-
-static bool is_resolver_socket(const struct policy_endpoint *endpoint)
-{
-	size_t i = 0;
-
-	while (i < array_length(resolver_sockets) &&
-		strcmp(resolver_sockets[i], endpoint->path) != 0) {
-		i++;
-	}
-	return i < array_length(resolver_sockets);
-}
-
-/* The policy's own answer, if it has one. */
-static const struct policy_rule *find_own_rule(const struct policy *policy,
-	enum policy_operation operation, const struct policy_endpoint *endpoint)
-{
-	if (!policy->names_hosts || operation != OPERATION_CONNECT) {
-		return NULL;
-	}
-	switch (endpoint->kind) {
-	case ENDPOINT_TCP:
-	case ENDPOINT_UDP:
-		return endpoint->port == NS_DEFAULTPORT ? &asks_broker : NULL;
-	case ENDPOINT_UNIX_PATH:
-		return is_resolver_socket(endpoint) ? &closes_resolvers : NULL;
-	default:
-		return NULL;
-	}
-}
-
-bool policy_names_hosts(const struct policy *policy)
-{
-	return policy->names_hosts;
-}
-
-bool policy_asks_broker(const struct policy_verdict *verdict)
-{
-	return verdict->rule == &asks_broker;
-}
-
 struct policy_verdict policy_decide_endpoint(const struct policy *policy,
 	enum policy_operation operation, const struct policy_endpoint *endpoint)
 {
 	struct policy_endpoint request = *endpoint;
 	struct question question = {POLICY_NETWORK, operation, ask_endpoint, &request};
-	const struct policy_rule *own = find_own_rule(policy, operation, endpoint);
+	const struct policy_rule *own = policy_own_rule(policy, operation, endpoint);
 
 	if (own) {
 		struct policy_verdict verdict = policy_verdict_of(own, NULL, OPERATION_CONNECT);

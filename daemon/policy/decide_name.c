@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The question whether a name may be asked for at all: a name that leads nowhere where a program
- * may go is not carried outside, or it would carry out whatever a program writes into its labels.
+ * What a policy that names hosts says beyond its rules: who answers questions about names, and
+ * which may be asked for at all. A name that leads nowhere where a program may go is not carried
+ * outside, or it would carry out whatever a program writes into its labels.
  *
  * A rule lets a name be asked for if it allows connections to the name, or to any address; rules on
  * single addresses and prefixes speak of no name. What an earlier rule refuses altogether, an
  * allowance does not bring back.
  */
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/policy/host.h"
 #include "daemon/policy/model.h"
 
@@ -94,4 +99,68 @@ struct policy_verdict policy_decide_name(const struct policy *policy, const char
 	}
 	return refused && !allows(fallback) ? refusal
 					    : policy_verdict_of(fallback, NULL, OPERATION_CONNECT);
+}
+
+/* ---- what a policy that names hosts says by itself ---- */
+
+static const struct policy_rule asks_broker = {
+	.section = POLICY_NETWORK,
+	.action = POLICY_INJECT,
+	.operations = OPERATION_CONNECT,
+	.origin = {.file = "", .text = "(rules name hosts: the broker answers for port 53)"},
+};
+static const struct policy_rule closes_resolvers = {
+	.section = POLICY_NETWORK,
+	.action = POLICY_DENY,
+	.error = ENOENT,
+	.operations = OPERATION_CONNECT,
+	.quiet = true,
+	.origin = {.file = "", .text = "(rules name hosts: other resolvers are closed)"},
+};
+
+/* Where the C library asks before it asks a server; without an answer it goes on. */
+static const char *const resolver_sockets[] = {
+	"/run/systemd/resolve/io.systemd.Resolve",
+	"/run/systemd/resolve/io.systemd.Resolve.Monitor",
+	"/run/nscd/socket",
+	"/var/run/nscd/socket",
+	"/run/avahi-daemon/socket",
+};
+
+static bool is_resolver_socket(const struct policy_endpoint *endpoint)
+{
+	size_t i = 0;
+
+	while (i < array_length(resolver_sockets) &&
+		strcmp(resolver_sockets[i], endpoint->path) != 0) {
+		i++;
+	}
+	return i < array_length(resolver_sockets);
+}
+
+const struct policy_rule *policy_own_rule(const struct policy *policy,
+	enum policy_operation operation, const struct policy_endpoint *endpoint)
+{
+	if (!policy->names_hosts || operation != OPERATION_CONNECT) {
+		return NULL;
+	}
+	switch (endpoint->kind) {
+	case ENDPOINT_TCP:
+	case ENDPOINT_UDP:
+		return endpoint->port == NS_DEFAULTPORT ? &asks_broker : NULL;
+	case ENDPOINT_UNIX_PATH:
+		return is_resolver_socket(endpoint) ? &closes_resolvers : NULL;
+	default:
+		return NULL;
+	}
+}
+
+bool policy_names_hosts(const struct policy *policy)
+{
+	return policy->names_hosts;
+}
+
+bool policy_asks_broker(const struct policy_verdict *verdict)
+{
+	return verdict->rule == &asks_broker;
 }

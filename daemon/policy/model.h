@@ -93,5 +93,9 @@ void policy_rule_finish(struct policy_rule *rule);
 struct policy_verdict policy_verdict_of(const struct policy_rule *rule,
 	const struct policy_subject *subject, unsigned int operation);
 
+/* The rule of the policy itself that answers, where it names hosts (decide_name.c); else NULL. */
+const struct policy_rule *policy_own_rule(const struct policy *policy,
+	enum policy_operation operation, const struct policy_endpoint *endpoint);
+
 /* The errno of `deny` alone. */
 int policy_default_errno(enum policy_section section, unsigned int operations);
