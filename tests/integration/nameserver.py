@@ -63,7 +63,7 @@ def set_up():
         subprocess.run(['ip', 'address', 'add', f'{address}/32', 'dev', 'lo'], check=True)
     for address in ADDRESSES6:
         subprocess.run(['ip', 'address', 'add', f'{address}/128', 'dev', 'lo', 'nodad'], check=True)
-    cover('/etc/resolv.conf', f'nameserver {SERVER}\noptions timeout:1 attempts:2\n')
+    cover('/etc/resolv.conf', f'nameserver {SERVER}\noptions timeout:3 attempts:1\n')
     hosts = cover('/etc/hosts', HOSTS)
     without_rights()
     return hosts
