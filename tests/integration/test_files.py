@@ -261,6 +261,50 @@ def installation(_case, mode, policy):
     return results, tree(place / 'root', times=False)
 
 
+CONTROL = 'Package: odd\nVersion: {}\nArchitecture: all\nMaintainer: A <a@example.org>\n' \
+          'Description: odd files\n'
+# Says what it saw, below the root that it is told of.
+SCRIPT = '#!/bin/sh\nset -e\necho "{0} $*" >> "$DPKG_ROOT/script.log"\n'
+
+
+def package(place, version):
+    """A package of files of several kinds and modes, packed natively."""
+    root = place / f'package-{version}'
+    for part in ('DEBIAN', 'usr/share/odd/dir', 'etc'):
+        (root / part).mkdir(parents=True)
+    (root / 'DEBIAN/control').write_text(CONTROL.format(version))
+    (root / 'DEBIAN/conffiles').write_text('/etc/odd.conf\n')
+    for name in ('preinst', 'postinst', 'prerm', 'postrm'):
+        (root / 'DEBIAN' / name).write_text(SCRIPT.format(name))
+        (root / 'DEBIAN' / name).chmod(0o755)
+    (root / 'etc/odd.conf').write_text(f'version {version}\n')
+    for number, mode in enumerate((0o644, 0o755, 0o4755, 0o600)):
+        file = root / f'usr/share/odd/file-{number}-{version if number else 0}'
+        file.write_text(f'{number} {version}\n')
+        file.chmod(mode)
+    (root / 'usr/share/odd/link').symlink_to('dir')
+    os.link(root / 'usr/share/odd/file-0-0', root / 'usr/share/odd/hard')
+    harness.run(['dpkg-deb', '-b', '--root-owner-group', root, place / f'odd-{version}.deb'],
+                'native', env=environment(SOURCE_DATE_EPOCH=str(LONG_AGO)))
+
+
+def packages(_case, mode, policy):
+    place = harness.workdir('dpkg')
+    for version in (1, 2):
+        package(place, version)
+    for part in ('info', 'updates', 'triggers'):
+        (place / 'root/var/lib/dpkg' / part).mkdir(parents=True)
+    (place / 'root/var/lib/dpkg/status').touch()
+    dpkg = ['dpkg', f'--root={place}/root', '--log=/dev/null', '--force-not-root',
+            '--force-script-chrootless', '--force-bad-path', '--force-confold']
+    results = steps(mode, policy, place, [*dpkg, '--install', 'odd-1.deb'],
+                    ['sh', '-c', 'echo changed >> root/etc/odd.conf'],
+                    [*dpkg, '--install', 'odd-2.deb'], [*dpkg, '--verify', 'odd'],
+                    [*dpkg, '--listfiles', 'odd'], [*dpkg, '--install', 'odd-1.deb'],
+                    [*dpkg, '--remove', 'odd'])
+    return results, tree(place / 'root', times=False)
+
+
 # Python's own tests of what works on names.
 PYTHON_TESTS = ('test_os', 'test_posix', 'test_pathlib', 'test_shutil', 'test_tempfile',
                 'test_glob', 'test_genericpath', 'test_fileio', 'test_stat',
@@ -311,6 +355,10 @@ class Files(Comparison):
         """sqlite with four writers has the same rows in every journal mode"""
         self.compare(databases, mode)
 
+    def test_dpkg(self, mode):
+        """dpkg installs, upgrades, verifies and removes a package as natively"""
+        self.compare(packages, mode)
+
     def test_install(self, mode):
         """make install fills a DESTDIR as natively"""
         self.compare(installation, mode)
@@ -318,7 +366,7 @@ class Files(Comparison):
 
 @harness.both_modes
 class PythonTests(unittest.TestCase):
-    @unittest.skipUnless(has_python_tests(), 'no libpython3-testsuite')
+    @unittest.skipUnless(has_python_tests(), 'no libpython3.11-testsuite')
     def test_python(self, mode):
         """Python's own tests of os, pathlib, shutil and others end as natively"""
         for name in PYTHON_TESTS:
