@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/given.h"
 #include "client/rendezvous.h"
 #include "client/run.h"
 #include "client/variables.h"
@@ -111,6 +112,10 @@ int embedded_send_start(const struct embedded *session, bool resume)
 	if (session->verbose_fd >= 0) {
 		start.flags |= WIRE_START_VERBOSE;
 		fds[fd_count++] = session->verbose_fd;
+	}
+	start.given_count = (uint32_t)session->given_count;
+	for (size_t i = 0; i < session->given_count; i++) {
+		fds[fd_count++] = session->given[i];
 	}
 	return fdpass_send(session->control, &start, sizeof(start), fds, fd_count);
 }
@@ -318,6 +323,10 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	cleanup_policy struct policy *policy = NULL;
 	int error = load_policy(&policy, options);
 
+	if (error < 0) {
+		return error;
+	}
+	error = given_find(policy, session->given, &session->given_count);
 	if (error < 0) {
 		return error;
 	}

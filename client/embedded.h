@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "usher/wire.h"
+
 struct embedded {
 	uint64_t session;
 	pid_t broker;
@@ -14,6 +16,8 @@ struct embedded {
 	int listener; /* kept for a successor, with the next two */
 	int memory;
 	int snapshot;
+	int given[WIRE_GIVEN_MAX]; /* sockets that the policy names, in its order; likewise */
+	size_t given_count;
 	int log_fd, verbose_fd; /* likewise; -1 or the caller's */
 	bool program_is_ours;   /* its broker, once its parent, has died: we are */
 };

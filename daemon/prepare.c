@@ -169,6 +169,12 @@ static int make(struct preparation *preparation, const struct values *values)
 	if (result < 0) {
 		return result;
 	}
+	const char *given = policy_descriptor_name(policy, 0);
+	if (given) {
+		return fail(preparation, -EOPNOTSUPP,
+			"policy '%s' gives the socket '%s', which usherd has not; use --embedded",
+			preparation->policy, given);
+	}
 	result = filter_compile(&preparation->filter, policy, &options);
 	if (result < 0) {
 		return fail(preparation, result, "policy '%s' cannot be made a filter: %s",

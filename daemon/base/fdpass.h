@@ -12,7 +12,7 @@
 struct wire_header;
 
 /* How many descriptors one packet may bring. */
-#define FDPASS_MAX 8u
+#define FDPASS_MAX 16u
 
 /*
  * Sends one packet with `fd_count` descriptors, which stay the caller's. 0 or a negative errno

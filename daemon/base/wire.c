@@ -128,6 +128,9 @@ int wire_check(enum wire_phase phase, const void *packet, size_t size, size_t fd
 	if (rule->fds_by_flags) {
 		fds += (size_t)__builtin_popcount(flags_of(packet) & 3u);
 	}
+	if (header->type == WIRE_START) {
+		fds += ((const struct wire_start *)packet)->given_count;
+	}
 	return fds == fd_count && strings_are_whole(rule, packet, size) ? 0 : -EPROTO;
 }
 

@@ -125,6 +125,37 @@ static int make_other(struct request *request, int type, const struct policy_end
 	return 0;
 }
 
+/* A copy of ours, for the program. */
+static int find_given(const struct broker *broker, const char *name)
+{
+	for (size_t i = 0; i < broker->given_count; i++) {
+		const char *known = policy_descriptor_name(broker->policy, i);
+		if (known && strcmp(known, name) == 0) {
+			int copy = fcntl(broker->given[i], F_DUPFD_CLOEXEC, 0);
+			return copy < 0 ? -errno : copy;
+		}
+	}
+	return -EACCES;
+}
+
+/* It is bound already, and may listen: the program's listen(2) on it succeeds all the same. */
+static int give_descriptor(const struct broker *broker, struct request *request, const char *name)
+{
+	struct address_request *address = &request->address;
+	cleanup_fd int given = find_given(broker, name);
+
+	if (given < 0) {
+		return given;
+	}
+	if (option_of(given, SOL_SOCKET, SO_TYPE) !=
+		option_of(address->socket, SOL_SOCKET, SO_TYPE)) {
+		return -EPROTOTYPE;
+	}
+	int error = outside_replace(
+		broker, request, socket_number(request), &address->socket, steal_fd(&given));
+	return error < 0 ? error : REDIRECT_DONE;
+}
+
 int redirect_begin(const struct broker *broker, struct request *request)
 {
 	struct address_request *address = &request->address;
@@ -134,6 +165,10 @@ int redirect_begin(const struct broker *broker, struct request *request)
 	/* A socket that listens without a name has none that could be led elsewhere. */
 	if (!policy_inject_endpoint(&request->verdict, &endpoint) || request->call == CALL_LISTEN) {
 		return -EACCES;
+	}
+	const char *descriptor = policy_inject_descriptor(&request->verdict);
+	if (descriptor) {
+		return give_descriptor(broker, request, descriptor);
 	}
 	int error = check_type(type, &endpoint);
 	if (error == 0 && fits(broker, address->socket, &endpoint)) {

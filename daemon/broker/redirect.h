@@ -10,7 +10,12 @@
 struct broker;
 struct request;
 
-/* Before the act: the request says what is to be done instead. 0 or a negative errno. */
+enum redirect_outcome {
+	REDIRECT_ACT,  /* the request says what is to be done instead */
+	REDIRECT_DONE, /* a descriptor is in its place: there is nothing to be done */
+};
+
+/* Before the act: an outcome, or a negative errno. */
 int redirect_begin(const struct broker *broker, struct request *request);
 
 /* Behind it: the socket that was made goes to the program, if the act has succeeded. */

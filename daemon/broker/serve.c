@@ -252,8 +252,8 @@ static enum act_outcome act_on_address(
 	int error = redirects ? redirect_begin(broker, request) : outside_lead(broker, request);
 	enum act_outcome outcome = ACT_DONE;
 
-	if (error < 0) {
-		return refuse(request, error);
+	if (error < 0 || (redirects && error == REDIRECT_DONE)) {
+		return refuse(request, error < 0 ? error : 0);
 	}
 	switch (request->call) {
 	case CALL_CONNECT:

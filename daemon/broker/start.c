@@ -144,6 +144,9 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 		return fail(failure, error, "the broker cannot read the policy's snapshot: %s",
 			strerror(-error));
 	}
+	for (; broker->given_count < start->given_count; broker->given_count++) {
+		broker->given[broker->given_count] = steal_fd(&fds[next++]);
+	}
 	broker->listener = steal_fd(&fds[START_FD_LISTENER]);
 	return know_network(broker, failure);
 }

@@ -312,6 +312,7 @@ void endpoint_subject_finish(struct endpoint_subject *subject)
 {
 	pattern_free(subject->pattern);
 	free(subject->host);
+	free(subject->descriptor);
 	if (subject->replacement) {
 		endpoint_subject_finish(subject->replacement);
 		free(subject->replacement);

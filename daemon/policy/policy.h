@@ -261,6 +261,12 @@ const char *policy_inject_path(const struct policy_verdict *verdict);
  */
 bool policy_inject_endpoint(const struct policy_verdict *verdict, struct policy_endpoint *endpoint);
 
+/* INJECT (network): the name of the socket that is given instead, if it is one; or NULL. */
+const char *policy_inject_descriptor(const struct policy_verdict *verdict);
+
+/* The name of the `index`th descriptor that rules name, each once; NULL behind the last. */
+const char *policy_descriptor_name(const struct policy *policy, size_t index);
+
 /* INJECT: what is given instead, as it is written. NULL if the verdict injects nothing. */
 const char *policy_inject_text(const struct policy_verdict *verdict);
 

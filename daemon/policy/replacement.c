@@ -52,3 +52,56 @@ const char *policy_inject_text(const struct policy_verdict *verdict)
 
 	return found ? found + strlen(arrow) : policy_inject_path(verdict);
 }
+
+const char *policy_inject_descriptor(const struct policy_verdict *verdict)
+{
+	const struct endpoint_subject *given = replacement_of(verdict);
+
+	return given ? given->descriptor : NULL;
+}
+
+/* Walks the names that rules give; stops at the one that is wanted, or at the first like `name`. */
+struct name_walk {
+	const struct policy_section_rules *section;
+	size_t rule, subject;
+};
+
+static const char *next_name(struct name_walk *walk)
+{
+	for (; walk->rule < walk->section->count; walk->rule++, walk->subject = 0) {
+		const struct policy_rule *rule = &walk->section->rules[walk->rule];
+
+		while (walk->subject < rule->subject_count) {
+			const struct endpoint_subject *given =
+				rule->subjects[walk->subject++].endpoint.replacement;
+			if (given && given->descriptor) {
+				return given->descriptor;
+			}
+		}
+	}
+	return NULL;
+}
+
+static bool is_first(const struct policy_section_rules *section, const char *name)
+{
+	struct name_walk walk = {.section = section};
+	const char *other;
+
+	do {
+		other = next_name(&walk);
+	} while (strcmp(other, name) != 0);
+	return other == name;
+}
+
+const char *policy_descriptor_name(const struct policy *policy, size_t index)
+{
+	struct name_walk walk = {.section = &policy->sections[POLICY_NETWORK]};
+	const char *name;
+
+	while ((name = next_name(&walk))) {
+		if (is_first(walk.section, name) && index-- == 0) {
+			return name;
+		}
+	}
+	return NULL;
+}

@@ -42,6 +42,7 @@ struct endpoint_subject {
 	bool host_below;     /* `*.NAME` */
 	uint16_t port_first, port_last;
 	struct pattern *pattern;              /* UNIX_PATH and UNIX_ABSTRACT */
+	char *descriptor;                     /* of a replacement: `fd NAME`, and nothing else */
 	struct endpoint_subject *replacement; /* INJECT */
 };
 

@@ -250,6 +250,23 @@ static void skip_address(struct cursor *cursor, const struct token *first)
 	}
 }
 
+/* `fd NAME`: a socket that somebody has opened beforehand. The word is a name as it is. */
+static int read_descriptor(
+	const struct policy_rule *rule, struct cursor *cursor, struct endpoint_subject *endpoint)
+{
+	const struct token *word = cursor->next++, *name = cursor->next;
+
+	if (cursor->next == cursor->end) {
+		return fail(cursor, word, "the name of a descriptor is expected behind 'fd'");
+	}
+	cursor->next++;
+	if (rule->operations != OPERATION_BIND) {
+		return fail(cursor, word, "'fd' is given instead of binding: inject bind = ...");
+	}
+	endpoint->descriptor = strndup(name->text, name->length);
+	return endpoint->descriptor ? 0 : -ENOMEM;
+}
+
 static bool is_one_address(const struct endpoint_subject *endpoint)
 {
 	if (endpoint->any) {
@@ -278,6 +295,9 @@ static int read_replaced_endpoint(
 	of->replacement = endpoint;
 	if (!endpoint) {
 		return -ENOMEM;
+	}
+	if (token_is(first, "fd")) {
+		return read_descriptor(rule, cursor, endpoint);
 	}
 	int r = read_endpoint(cursor, endpoint);
 	if (r == 0 && !is_one_address(endpoint)) {

@@ -34,7 +34,8 @@
 #define WIRE_EXECUTE_MAX (24u * 1024u)
 #define WIRE_SETS_MAX    64u
 #define WIRE_RECORD_MAX  (20u * 1024u) /* a DECISION's record, with its NUL */
-#define WIRE_FDS_MAX     5u
+#define WIRE_GIVEN_MAX   8u            /* sockets that a policy names */
+#define WIRE_FDS_MAX     (5u + WIRE_GIVEN_MAX)
 
 /*
  * The probe: after loading the filter the client calls seccomp(WIRE_PROBE_OPERATION, 0,
@@ -141,7 +142,8 @@ static_assert(sizeof(struct wire_refused) == 24, "wire layout");
 
 /*
  * START. Descriptors, in this order: listener, session memory (memfd, see session.h), policy
- * snapshot (sealed memfd), then those of the flags: log, verbose.
+ * snapshot (sealed memfd), then those of the flags: log, verbose, then `given_count` sockets, in
+ * the order in which the policy names them.
  */
 enum wire_start_flags {
 	WIRE_START_LOG = 1u << 0,
@@ -154,8 +156,10 @@ struct wire_start {
 	uint64_t session;
 	uint32_t flags;
 	int32_t tid; /* the filtered thread, in the broker's pid namespace */
+	uint32_t given_count;
+	uint32_t reserved;
 };
-static_assert(sizeof(struct wire_start) == 32, "wire layout");
+static_assert(sizeof(struct wire_start) == 40, "wire layout");
 
 /* CHILD. `status` is a wait status as of waitpid(2). */
 struct wire_child {

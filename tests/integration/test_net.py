@@ -4,6 +4,7 @@ way into it leaves of rights. Each refusal has a twin that works.
 """
 
 import errno
+import fcntl
 import os
 import socket
 import subprocess
@@ -430,3 +431,41 @@ class Led(unittest.TestCase):
         self.assertEqual(self.python(mode, DATAGRAMS, '192.0.2.1', 9,
                                      policy=harness.policy(BROKER)),
                          ['[Errno 113] No route to host '])
+
+
+class Given(unittest.TestCase):
+    """inject bind = ADDRESS -> fd NAME"""
+
+    RULES = '[network]\ndefault = deny\ninject bind = tcp *:80 -> fd web\n'
+
+    def test_given(self):
+        """A program that binds a port gets the socket of that name, and listens on it"""
+        with socket.socket() as listener, socket.socket() as other:
+            listener.bind(('127.0.0.1', 0))
+            listener.listen()
+            port = listener.getsockname()[1]
+            passed = [fcntl.fcntl(each, fcntl.F_DUPFD, 20) for each in (other, listener)]
+            for network in 'host', 'broker':
+                command = harness.usher_command(
+                    ['/usr/bin/python3', '-c', PUBLISH, 80], 'embedded',
+                    harness.policy(self.RULES), [f'--net={network}'])
+                # As systemd passes them: from descriptor 3 on, for the process that is started.
+                start = ['bash', '-c', f'exec 3<&{passed[0]} 4<&{passed[1]}; '
+                         'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=else:web exec "$@"', 'bash']
+                with subprocess.Popen([*start, *command], stdout=subprocess.PIPE,
+                                      pass_fds=passed, env=harness.environment()) as process:
+                    self.assertEqual(process.stdout.readline().decode().split(),
+                                     ['127.0.0.1', str(port)])
+                    with socket.create_connection(('127.0.0.1', port)) as client:
+                        self.assertEqual(client.recv(100), b'published')
+            for each in passed:
+                os.close(each)
+
+    def test_missing(self):
+        """Without a socket of that name nothing is started"""
+        result = harness.run(['true'], policy=harness.policy(self.RULES))
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"there is none of that name", result.stderr)
+        result = harness.run(['true'], 'daemon', policy=harness.policy(self.RULES))
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b'use --embedded', result.stderr)

@@ -136,6 +136,10 @@ static const struct {
 		"one path\n"},
 	{"[network]\ninject bind = tcp 1.2.3.4:5 -> unix /run/x\n",
 		"t.ini:2:32: error: a path is made by binding, and cannot be given instead\n"},
+	{"[network]\ninject connect = tcp 1.2.3.4:5 -> fd web\n",
+		"t.ini:2:35: error: 'fd' is given instead of binding: inject bind = ...\n"},
+	{"[network]\ninject bind = tcp 1.2.3.4:5 -> fd\n",
+		"t.ini:2:32: error: the name of a descriptor is expected behind 'fd'\n"},
 	{"[network]\ninject connect = tcp 1.2.3.4:5\n",
 		"t.ini:2:22: error: an injection says what is given instead: SUBJECT -> "
 		"REPLACEMENT\n"},

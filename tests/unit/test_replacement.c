@@ -65,6 +65,23 @@ static void gives_what_is_written(void **state)
 	assert_int_equal(verdict.action, POLICY_DENY);
 }
 
+static void names_each_descriptor_once(void **state)
+{
+	cleanup_policy struct policy *policy = policy_text(
+		"[network]\ninject bind = tcp 10.0.0.1:1 -> fd web tcp 10.0.0.1:2 -> fd mail\n"
+		"allow bind = tcp 10.0.0.1:3\ninject bind = tcp 10.0.0.1:4 -> fd web\n");
+	struct policy_verdict verdict = ask(policy, OPERATION_BIND, 2);
+
+	(void)state;
+	assert_string_equal(policy_inject_descriptor(&verdict), "mail");
+	assert_string_equal(policy_inject_text(&verdict), "fd mail");
+	verdict = ask(policy, OPERATION_BIND, 3);
+	assert_null(policy_inject_descriptor(&verdict));
+	assert_string_equal(policy_descriptor_name(policy, 0), "web");
+	assert_string_equal(policy_descriptor_name(policy, 1), "mail");
+	assert_null(policy_descriptor_name(policy, 2));
+}
+
 static void gives_nothing_where_nothing_is_injected(void **state)
 {
 	cleanup_policy struct policy *policy =
@@ -84,6 +101,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_what_is_written),
+		cmocka_unit_test(names_each_descriptor_once),
 		cmocka_unit_test(gives_nothing_where_nothing_is_injected),
 	};
 
