@@ -16,7 +16,7 @@ echo "cwd $PWD"; umask
 echo "args $#: $*"
 env | sort
 ulimit -a
-grep -E '^(Sig|Shd)' /proc/self/status
+grep -E '^(Sig[^Q]|Shd)' /proc/self/status
 for fd in /proc/self/fd/*; do
 	name=${fd##*/}
 	test "$(readlink "$fd")" = "/proc/$$/fd" || echo "fd $name"
