@@ -24,6 +24,7 @@
 #include "daemon/monitor.h"
 #include "daemon/relay.h"
 #include "daemon/reload.h"
+#include "daemon/service.h"
 #include "daemon/session_broker.h"
 #include "daemon/session_keep.h"
 #include "daemon/stop.h"
@@ -75,6 +76,7 @@ static void drop(struct session *session)
 	}
 	metrics_keep(&session->context->metrics, session->memory);
 	tally_leave(&session->context->sessions_tally, session->peer.uid);
+	service_status(session->context->sessions_tally.total);
 	stop_settle(session->context);
 	store_sync_forget(steal_pointer(&session->sync));
 	session->events = NULL;
@@ -249,6 +251,7 @@ static void enter_world(struct session *session)
 	}
 	uv_timer_init(context->loop, &session->retry);
 	LIST_INSERT_HEAD(&context->sessions, session, entry);
+	service_status(context->sessions_tally.total);
 }
 
 int session_start(struct session **sessionp, struct context *context, struct session_parts *parts)

@@ -246,6 +246,8 @@ def check_storm(suite, world, loads, sessions, seconds):
     suite.test(running, f'{sessions} sessions run', world.sessions(), guest.journal())
     suite.test(world.stored() == 2 * sessions + 1, 'each has two parcels in the store',
                world.stored())
+    suite.test(guest.property('StatusText') == f'Serving; sessions: {sessions}',
+               'the status tells how many there are', guest.property('StatusText'))
     newcomers = Newcomers(guest)
     newcomers.start()
     daemon_kills, broker_kills = storm(world, seconds)
