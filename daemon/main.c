@@ -24,8 +24,8 @@ static const char usage[] =
 	"\n"
 	"Without systemd usherd is two processes: one serves, the other holds what it needs and\n"
 	"starts it again if it is killed. SIGHUP reads configuration and policies again, for new\n"
-	"sessions and those that follow their policy; SIGTERM ends usherd and leaves its sessions to their brokers, and to the next\n"
-	"usherd where systemd starts it again.\n";
+	"sessions and those that follow their policy; SIGTERM ends usherd and leaves its sessions\n"
+	"to their brokers, and to the next usherd where systemd starts it again.\n";
 
 enum option_value {
 	OPTION_CHECK = 256,

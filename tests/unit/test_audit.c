@@ -294,7 +294,7 @@ static void only_decisions_are_logged_and_counted(void **state)
 {
 	struct stage *stage = *state;
 	struct session_counters *counters = &stage->broker.memory->counters;
-	struct audit *log = NULL;
+	static struct audit *log; /* nothing is written, so no thread keeps it */
 	uint64_t dropped;
 	cleanup_fd int fd = new_audit(stage, &log);
 	struct request *request = an_open(stage, "/a", "/a");
