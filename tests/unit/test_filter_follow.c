@@ -78,7 +78,8 @@ static void what_is_not_asked_about_is_missed(void **state)
 	(void)state;
 	expect_differs(WRITES, BOTH, "the new policy asks about it");
 	expect_differs(WRITES, READS, "its filter lets pass open");
-	expect_differs(READS, READS "[network]\nallow connect = tcp *:80\n", "its filter lets pass");
+	expect_differs(
+		READS, READS "[network]\nallow connect = tcp *:80\n", "its filter lets pass");
 }
 
 static void what_the_kernel_refuses_stays_refused(void **state)
