@@ -9,7 +9,9 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -18,11 +20,101 @@
 /* Programs make their epoll instances early, before there are many descriptors. */
 #define LOWER_NUMBERS 128
 
-static bool watches(pid_t tid, int epoll, int number)
+/*
+ * How long what was found is believed: it may have been taken over from elsewhere (dup, fork). And
+ * how long after a call that makes one nothing is kept at all: that call is still to be done.
+ */
+#define KEPT_NS      1000000000u
+#define UNCERTAIN_NS 100000000u
+
+/* By the thread's number; another thread with the same place takes it over. */
+#define PLACES 64
+
+struct numbers {
+	uint64_t bits[LOWER_NUMBERS / 64];
+};
+
+struct epoll_memory {
+	pthread_mutex_t lock;
+	uint64_t outdated_ns;
+	struct {
+		pid_t tid;
+		uint64_t found_ns;
+		struct numbers numbers;
+	} places[PLACES];
+};
+
+struct epoll_memory *epoll_memory_new(void)
+{
+	struct epoll_memory *memory = calloc(1, sizeof(*memory));
+
+	if (memory) {
+		pthread_mutex_init(&memory->lock, NULL);
+	}
+	return memory;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void epoll_memory_outdate(struct epoll_memory *memory)
+{
+	pthread_mutex_lock(&memory->lock);
+	memory->outdated_ns = now_ns();
+	pthread_mutex_unlock(&memory->lock);
+}
+
+/* 0 or above: it watches the number; -ENOENT: it is an instance, but does not; others: it is none.
+ */
+static int ask(pid_t tid, int epoll, int number)
 {
 	struct kcmp_epoll_slot slot = {.efd = (uint32_t)epoll, .tfd = (uint32_t)number};
+	long result = syscall(SYS_kcmp, tid, tid, KCMP_EPOLL_TFD, number, &slot);
 
-	return syscall(SYS_kcmp, tid, tid, KCMP_EPOLL_TFD, number, &slot) >= 0;
+	return result < 0 ? -errno : 0;
+}
+
+static struct numbers look_for(pid_t tid, int number)
+{
+	struct numbers numbers = {{0}};
+
+	for (int epoll = 0; epoll < LOWER_NUMBERS; epoll++) {
+		int answer = ask(tid, epoll, number);
+
+		if (answer == 0 || answer == -ENOENT) {
+			numbers.bits[epoll / 64] |= UINT64_C(1) << epoll % 64;
+		}
+	}
+	return numbers;
+}
+
+static struct numbers numbers_of(struct epoll_memory *memory, pid_t tid, int number)
+{
+	size_t place = (size_t)tid % PLACES;
+	uint64_t now = now_ns();
+	struct numbers numbers;
+
+	pthread_mutex_lock(&memory->lock);
+	bool is_known = memory->places[place].tid == tid &&
+			memory->places[place].found_ns > memory->outdated_ns + UNCERTAIN_NS &&
+			now - memory->places[place].found_ns < KEPT_NS;
+	numbers = memory->places[place].numbers;
+	pthread_mutex_unlock(&memory->lock);
+	if (is_known) {
+		return numbers;
+	}
+	numbers = look_for(tid, number);
+	pthread_mutex_lock(&memory->lock);
+	memory->places[place].tid = tid;
+	memory->places[place].found_ns = now;
+	memory->places[place].numbers = numbers;
+	pthread_mutex_unlock(&memory->lock);
+	return numbers;
 }
 
 /* "tfd: 5 events: 80000019 data: 4d ..." of an epoll instance's fdinfo. */
@@ -46,20 +138,31 @@ static int read_event(pid_t tid, int epoll, int number, struct epoll_event *even
 	return -ENOENT;
 }
 
-void epoll_carry_find(struct epoll_carry *carry, pid_t tid, int number)
+static void add_watch(struct epoll_carry *carry, pid_t tid, int epoll, int number)
 {
-	carry->count = 0;
-	for (int epoll = 0; epoll < LOWER_NUMBERS && carry->count < EPOLL_CARRY_MAX; epoll++) {
-		struct epoll_event event;
+	struct epoll_event event;
 
-		if (!watches(tid, epoll, number) || read_event(tid, epoll, number, &event) < 0) {
-			continue;
-		}
-		cleanup_fd int taken = target_take_fd(tid, epoll);
-		int above = taken < 0 ? -1 : fcntl(taken, F_DUPFD_CLOEXEC, number + 1);
-		if (above >= 0) {
-			carry->watches[carry->count].epoll = above;
-			carry->watches[carry->count++].event = event;
+	if (ask(tid, epoll, number) < 0 || read_event(tid, epoll, number, &event) < 0) {
+		return;
+	}
+	cleanup_fd int taken = target_take_fd(tid, epoll);
+	int above = taken < 0 ? -1 : fcntl(taken, F_DUPFD_CLOEXEC, number + 1);
+	if (above >= 0) {
+		carry->watches[carry->count].epoll = above;
+		carry->watches[carry->count++].event = event;
+	}
+}
+
+void epoll_carry_find(struct epoll_carry *carry, struct epoll_memory *memory, pid_t tid, int number)
+{
+	struct numbers numbers = numbers_of(memory, tid, number);
+
+	carry->count = 0;
+	for (int word = 0; word < LOWER_NUMBERS / 64; word++) {
+		for (uint64_t left = numbers.bits[word]; left != 0; left &= left - 1) {
+			if (carry->count < EPOLL_CARRY_MAX) {
+				add_watch(carry, tid, word * 64 + __builtin_ctzll(left), number);
+			}
 		}
 	}
 }

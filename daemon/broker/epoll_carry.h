@@ -5,6 +5,9 @@
  * with the same events and data, and under the number that the program knows, since that is how it
  * changes or ends the watch later. Epoll takes that number from the table of descriptors of whoever
  * enters it, so it is done by a thread with a table of its own.
+ *
+ * Which numbers of a thread are epoll instances is found by asking of each, and kept for a moment:
+ * a program that connects all the time is not asked all the time.
  */
 #pragma once
 
@@ -22,8 +25,16 @@ struct epoll_carry {
 	} watches[EPOLL_CARRY_MAX];
 };
 
+/* What is known of the epoll instances of a session's threads. NULL if there is no memory. */
+struct epoll_memory;
+struct epoll_memory *epoll_memory_new(void);
+
+/* A program is about to make one more: what is known may be outdated from now on. */
+void epoll_memory_outdate(struct epoll_memory *memory);
+
 /* The epoll instances among the lower descriptors of the thread that watch its `number`. */
-void epoll_carry_find(struct epoll_carry *carry, pid_t tid, int number);
+void epoll_carry_find(
+	struct epoll_carry *carry, struct epoll_memory *memory, pid_t tid, int number);
 
 /* Has them watch `to` as `number`, instead of `from`. */
 void epoll_carry_move(const struct epoll_carry *carry, int from, int to, int number);

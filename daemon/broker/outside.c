@@ -90,7 +90,7 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 		return -errno;
 	}
 	if (broker_knows(broker, SESSION_EPOLLS)) {
-		epoll_carry_find(&carry, request->tid, number);
+		epoll_carry_find(&carry, broker->epolls, request->tid, number);
 	}
 	int error =
 		notify_install_fd(broker->listener, request->id, made, flags & O_CLOEXEC, number);

@@ -20,6 +20,7 @@
 #include "daemon/broker/decide.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
+#include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/join.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/notify.h"
@@ -193,6 +194,7 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 	case SYS_epoll_create:
 	case SYS_epoll_create1:
 		facts = SESSION_EPOLLS;
+		epoll_memory_outdate(broker->epolls);
 		break;
 	case SYS_setns:
 		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;

@@ -18,6 +18,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
+#include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
@@ -109,6 +110,8 @@ static int know_network(struct broker *broker, struct start_failure *failure)
 			    ? outside_new(&broker->outside)
 			    : 0;
 
+	broker->epolls = epoll_memory_new();
+	error = broker->epolls ? error : -ENOMEM;
 	return error == 0 ? 0
 			  : fail(failure, error, "the broker has no sockets to lend: %s",
 				    strerror(-error));
