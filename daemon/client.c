@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/authorise.h"
+#include "daemon/admission.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -21,7 +21,6 @@
 #include "daemon/journal_record.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
-#include "daemon/session_keep.h"
 
 /* Of a command line that is shown to people. */
 #define COMMAND_LENGTH_MAX 512u
@@ -234,50 +233,11 @@ static bool take_logs(struct client *client, const struct wire_hello *hello, int
 	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
 }
 
-/* More sessions than the store keeps would be lost with us. */
-static bool fits_into_store(struct client *client)
-{
-	const struct context *context = client->context;
-	unsigned int sessions = session_keep_capacity(&context->store);
-
-	if (context->sessions_tally.total < sessions) {
-		return true;
-	}
-	refuse(client, -ENOSPC,
-		"usherd serves %u sessions, which is all that its store of descriptors keeps "
-		"alive beyond its own end; wait for one to end, or raise FileDescriptorStoreMax= "
-		"and FDSTORE= in usherd.service",
-		sessions);
-	return false;
-}
-
-static bool enter_sessions(struct client *client)
-{
-	const struct tally_limits limits = client->config->sessions;
-
-	if (!fits_into_store(client)) {
-		return false;
-	}
-	int result = tally_enter(&client->context->sessions_tally, client->uid, limits);
-	client->has_place = result == 0;
-	if (result == -EUSERS) {
-		refuse(client, result,
-			"you have %u sessions, which is the limit for a user; end one, or raise "
-			"sessions-per-user in usherd.ini",
-			limits.per_user);
-	} else if (result < 0) {
-		refuse(client, result,
-			"usherd serves %u sessions, which is its limit; wait for one to end, or "
-			"raise sessions in usherd.ini",
-			limits.total);
-	}
-	return result == 0;
-}
-
 static void on_hello(struct client *client, struct packet *packet)
 {
 	const struct wire_hello *hello = packet->data;
 	struct wire_hello_strings strings;
+	char reason[WIRE_TEXT_MAX];
 
 	if ((hello->flags & ~KNOWN_FLAGS) || wire_hello_read(packet->data, &strings) < 0) {
 		refuse(client, -EPROTO, "the HELLO is malformed");
@@ -287,39 +247,19 @@ static void on_hello(struct client *client, struct packet *packet)
 		refuse(client, -EBADF, "a log descriptor is not open for writing");
 		return;
 	}
-	if (client->config->is_closed) {
-		refuse(client, -ECANCELED,
-			"usherd's configuration is wrong, see its log; it serves nobody new until "
-			"that is mended and `usher reload` has been called");
+	int result = admission_enter(client->context, client->config, &client->peer, strings.policy,
+		reason, sizeof(reason));
+	if (result < 0) {
+		refuse(client, result, "%s", reason);
 		return;
 	}
-	if (client->context->stops_for) {
-		refuse(client, -ESHUTDOWN, "usherd is about to stop; use --embedded");
-		return;
-	}
-	if (!authorise_is_policy_name(strings.policy)) {
-		refuse(client, -EINVAL,
-			"'%s' is not the name of a policy; a policy file of your own needs "
-			"--embedded",
-			strings.policy);
-		return;
-	}
-	const char *objection =
-		authorise(client->config, &client->context->self, &client->peer, strings.policy);
-	if (objection) {
-		refuse(client, -EACCES, "policy '%s' may not be used: %s", strings.policy,
-			objection);
-		return;
-	}
-	if (!enter_sessions(client)) {
-		return;
-	}
+	client->has_place = true;
 	client->policy = strdup(strings.policy);
 	client->command = strndup(strings.command, COMMAND_LENGTH_MAX);
-	int result = client->policy && client->command
-			     ? prepare_start(&client->preparation, client->context->loop,
-				       client->config, &client->peer, &strings, on_prepared, client)
-			     : -ENOMEM;
+	result = client->policy && client->command
+			 ? prepare_start(&client->preparation, client->context->loop,
+				   client->config, &client->peer, &strings, on_prepared, client)
+			 : -ENOMEM;
 	if (result < 0) {
 		refuse(client, result, "the policy cannot be loaded: %s", strerror(-result));
 		return;

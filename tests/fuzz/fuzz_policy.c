@@ -15,7 +15,7 @@
 #define FILTERS_OF       16 /* one input in so many also becomes a filter: that takes long */
 
 static const char *const paths[] = {"/", "/etc", "/etc/passwd", "/home/user", "/home/user/.ssh/id",
-	"/work", "/work/a/b/c", "/tmp/a*b", "/usr/lib/x.so", "/a", "/b/\xc3\xa4", "/proc/self"};
+	"/tree", "/tree/a/b/c", "/tmp/a*b", "/usr/lib/x.so", "/a", "/b/\xc3\xa4", "/proc/self"};
 
 static void compare_verdicts(const struct policy_verdict *a, const struct policy_verdict *b)
 {
@@ -34,8 +34,8 @@ static void compare_files(const struct policy *a, const struct policy *b)
 			must(x.action == POLICY_ALLOW || x.action == POLICY_INJECT ||
 				policy_mediates_file(a, (enum policy_operation)bit));
 			/* What is uniform below a directory is so for what lies there. */
-			must(policy_is_uniform_below(a, "/work") ==
-				policy_is_uniform_below(b, "/work"));
+			must(policy_is_uniform_below(a, "/tree") ==
+				policy_is_uniform_below(b, "/tree"));
 		}
 	}
 }
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.variables = {.home = "/home/user",
 			.user = "user",
 			.uid = "1000",
-			.cwd = "/work",
+			.cwd = "/tree",
 			.sets = sets,
 			.set_count = 1},
 		.flags = POLICY_LOAD_LINT,

@@ -212,7 +212,9 @@ class Case(unittest.TestCase):
 
     def answers(self, daemon):
         """The daemon still serves others."""
-        self.assertEqual(daemon.run('echo', 'served').stdout, 'served\n')
+        done = daemon.run('echo', 'served')
+        self.assertEqual((done.stdout, done.returncode), ('served\n', 0),
+                         f'{done.stderr}\n{daemon.log()}')
 
 
 class HandOver(Case):

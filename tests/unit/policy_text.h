@@ -8,7 +8,7 @@
 
 /* What the variables are in these tests; X is a set. */
 #define TEXT_HOME "/home/user"
-#define TEXT_CWD  "/work"
+#define TEXT_CWD  "/tree"
 #define TEXT_X    "a*b"
 
 /* Makes a new directory for the files and enters it. Once for each test program. */

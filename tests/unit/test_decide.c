@@ -68,7 +68,7 @@ static const struct {
 	{R | W, "/audited/x", POLICY_ALLOW, 0, 6, true},
 	{R | W, "/mixed", POLICY_DENY, EACCES, 14, true},
 	{R | W, "/usr/x", POLICY_DENY, EACCES, 2, true},
-	{R | W | C, "/work/a/b", POLICY_ALLOW, 0, 9, false},
+	{R | W | C, "/tree/a/b", POLICY_ALLOW, 0, 9, false},
 	{R | W, "/both", POLICY_INJECT, 0, 10, true},
 	{W, "/both", POLICY_INJECT, 0, 10, true},
 	{R | W | C, "/both", POLICY_DENY, EACCES, 2, true},

@@ -101,7 +101,7 @@ static const struct {
 		"start "
 		"(/home/user/.bashrc), which run later and unconfined\n"
 		"t.ini:2:31: warning: this allows writing to hooks and settings of git "
-		"(/work/.git/hooks/pre-commit), which run later and unconfined\n"},
+		"(/tree/.git/hooks/pre-commit), which run later and unconfined\n"},
 	{"[files]\ndeny write = ${HOME}/.*\nallow write = ${HOME}/*\n", ""},
 	{"[files]\nallow write = /etc/cron.d/** /var/spool/cron/**\n",
 		"t.ini:2:15: warning: this allows writing to tables of cron (/etc/cron.d/a), which "
