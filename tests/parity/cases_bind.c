@@ -260,8 +260,8 @@ static void run_netlink(struct scene *scene)
 static const char *const names[] = {"new", "./new", "dir/new", "dirlink/new", "dir/../new",
 	"missing/new", "regular/new", "new/", "dir/new/", "dir", "dir/", ".", "..", "/", "dir/.",
 	"regular", "fifo", "socket", "link", "dangling", "loop", "loop/new", "closed/new",
-	"sticky/new", "setgid/new", "dir//new", "parent", "/proc/self/cwd/new",
-	"/proc/self/fd/new", "null/new", "@", "@abstract-name-of-parity", ""};
+	"sticky/new", "setgid/new", "dir//new", "parent", "/proc/self/cwd/new", "/proc/self/fd/new",
+	"null/new", "@", "@abstract-name-of-parity", ""};
 
 static void run_name(struct scene *scene)
 {
