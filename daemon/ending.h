@@ -15,7 +15,7 @@ struct context;
  * Begins; a second call for the same session changes the grace. How many processes had the signal,
  * or a negative errno: -ESRCH (there is no such session), -ENOMEM.
  */
-int ending_begin(struct context *context, uint64_t session, unsigned int grace_ms);
+int ending_begin(struct context *context, uint64_t id, unsigned int grace_ms);
 
 /* The daemon ends: what is pending is forgotten. */
 void ending_finish(struct context *context);

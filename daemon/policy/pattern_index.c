@@ -19,7 +19,7 @@ struct pattern_index *pattern_index_new(size_t capacity)
 	if (!index) {
 		return NULL;
 	}
-	index->patterns = calloc(capacity + 1, sizeof(*index->patterns));
+	index->patterns = calloc(capacity + 1, sizeof(const void *));
 	index->table = order_table_new(capacity);
 	if (!index->patterns || !index->table) {
 		pattern_index_free(index);
