@@ -582,7 +582,8 @@ class Life(Case):
         os.kill(serving, signal.SIGKILL)
         self.assertTrue(first.socket.exists())
         with first:
-            harness.wait_until(lambda: first.log().count('serves ') == 2, 'the second serves')
+            harness.wait_until(lambda: first.log().count('usherd: serves /') == 2,
+                               'the second serves')
             self.answers(first)
 
 
