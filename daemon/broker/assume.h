@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * To be ourselves for a moment while a request is served with its target's rights. Who cannot go
- * back must not go on. A helper (join.h) cannot, and stays what it is: less is refused to nobody.
+ * back must not go on. A helper (helper.h) cannot, and stays what it is: less is refused to nobody.
  */
 #pragma once
 

@@ -199,7 +199,7 @@ static const struct allowance sockets[] = {
 static const struct allowance living[] = {
 	CALL(futex),
 	CALL_IF(clone, 0, CLONE_THREAD, CLONE_THREAD),
-	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* join.c, dns_space.c */
+	CALL_IF(clone, 0, HELPER_FLAGS | CLONE_THREAD, HELPER_FLAGS), /* helper.c */
 	CALL(set_robust_list),
 	CALL(rseq),
 	CALL(gettid),

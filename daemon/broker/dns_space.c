@@ -8,25 +8,23 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/helper.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
 #endif
 
-#define CHILD_STACK_BYTES 32768u
-#define LOOPBACK_INDEX    1 /* of the first device, which every namespace has */
-#define BACKLOG           64
+#define LOOPBACK_INDEX 1 /* of the first device, which every namespace has */
+#define BACKLOG        64
 
-/* What is done in the namespace. It shares our memory: it must not allocate, and not fail twice. */
+/* What is done in the namespace, by a helper. */
 struct errand {
 	int (*run)(struct errand *errand);
 	int result;
@@ -35,33 +33,17 @@ struct errand {
 	int family, type, protocol;
 };
 
-static int run_errand(void *argument)
+static void run_errand(void *argument)
 {
 	struct errand *errand = argument;
 
 	errand->result = errand->run(errand);
-	return 0;
 }
 
-/*
- * As vfork(2): we wait until the child is gone. Signals are blocked, or a handler of ours would run
- * in it. Its end is told to nobody (no signal), so only we reap it.
- */
 static int do_errand(struct errand *errand)
 {
-	_Alignas(16) char stack[CHILD_STACK_BYTES];
-	sigset_t all, before;
+	int error = helper_run(run_errand, errand);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pid_t child = clone(
-		run_errand, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES, errand);
-	int error = child < 0 ? -errno : 0;
-	if (child > 0) {
-		while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR) {
-		}
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error < 0 ? error : errand->result;
 }
 

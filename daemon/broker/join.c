@@ -3,23 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/helper.h"
 #include "daemon/broker/idmap.h"
 #include "daemon/broker/request.h"
 
-#define STACK_BYTES (512u << 10)
-
-struct helper {
+struct visit {
 	const struct broker *broker;
 	struct worker *worker;
 	struct request *request;
@@ -58,23 +54,21 @@ bool join_may_help(const struct request *request, enum act_outcome outcome)
 	       request->verdict.action != POLICY_DENY;
 }
 
-/* Shares all but credentials with the thread that waits for it, which has its thread-local data. */
-static int help(void *argument)
+static void go_inside(void *argument)
 {
-	struct helper *helper = argument;
-	struct broker inside = *helper->broker;
+	struct visit *visit = argument;
+	struct broker inside = *visit->broker;
 
-	if (identity_join(&helper->inside, helper->namespace) < 0) {
-		return 0;
+	if (identity_join(&visit->inside, visit->namespace) < 0) {
+		return;
 	}
 	/* The broker's own directory there is none of ours. */
 	inside.proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (inside.proc_fds >= 0) {
-		helper->has_joined = true;
-		helper->outcome = helper->function(&inside, helper->worker, helper->request);
+		visit->has_joined = true;
+		visit->outcome = visit->function(&inside, visit->worker, visit->request);
 		close(inside.proc_fds);
 	}
-	return 0;
 }
 
 static int open_namespace(pid_t tid)
@@ -111,27 +105,10 @@ static int translate(struct identity_inside *inside, const struct request *reque
 	return 0;
 }
 
-static int run(struct helper *helper)
-{
-	void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-
-	if (stack == MAP_FAILED) {
-		return -errno;
-	}
-	pid_t pid = clone(
-		help, (char *)stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_FILES, helper);
-	int error = pid < 0 ? -errno : 0;
-	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
-	}
-	munmap(stack, STACK_BYTES);
-	return error;
-}
-
 enum act_outcome join(const struct broker *broker, struct worker *worker, struct request *request,
 	join_function *function, enum act_outcome otherwise)
 {
-	struct helper helper = {.broker = broker,
+	struct visit visit = {.broker = broker,
 		.worker = worker,
 		.request = request,
 		.function = function,
@@ -141,20 +118,20 @@ enum act_outcome join(const struct broker *broker, struct worker *worker, struct
 
 	assume_broker(broker, request);
 	cleanup_fd int namespace = open_namespace(request->tid);
-	int error = namespace < 0 ? namespace : translate(&helper.inside, request);
+	int error = namespace < 0 ? namespace : translate(&visit.inside, request);
 	assume_target(broker, request);
 	if (error < 0) {
 		return otherwise;
 	}
-	helper.namespace = namespace;
-	helper.inside.ours = broker->identity.effective_uid;
+	visit.namespace = namespace;
+	visit.inside.ours = broker->identity.effective_uid;
 	request->joined = true;
-	request->own_identity.uid = helper.inside.uid;
-	error = run(&helper);
+	request->own_identity.uid = visit.inside.uid;
+	error = helper_run(go_inside, &visit);
 	request->joined = false;
 	request->own_identity.uid = uid;
-	if (error < 0 || !helper.has_joined) {
+	if (error < 0 || !visit.has_joined) {
 		request->result = result;
 	}
-	return helper.outcome;
+	return visit.outcome;
 }

@@ -3,9 +3,8 @@
  * Serving with capabilities that a thread has in a user namespace of its own: over files whose
  * owners are mapped there, and over what was mounted there. The kernel looks for them in the
  * credentials of whoever makes the call, and only who is a single thread can join a user namespace.
- * So a helper does: a process of our memory and descriptors (as vfork(2) makes them), but with
- * credentials of its own, that ends with the call. It has exactly the caller's capabilities there,
- * and none elsewhere.
+ * So a helper (helper.h) does, which ends with the call. It has exactly the caller's capabilities
+ * there, and none elsewhere.
  *
  * That costs some tens of microseconds, and most calls need none of it. They are made without, and
  * again in a helper if they were refused.
