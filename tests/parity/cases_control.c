@@ -17,18 +17,6 @@
 #include "daemon/base/cleanup.h"
 #include "tests/parity/message.h"
 
-static void *drain(void *argument)
-{
-	static char room[65536];
-	int fd = *(int *)argument;
-	long total = 0, got;
-
-	while ((got = raw(SYS_recvfrom, fd, room, sizeof(room), 0, 0, 0)) > 0) {
-		total += got;
-	}
-	return (void *)total;
-}
-
 struct control {
 	union {
 		struct cmsghdr header;
@@ -298,7 +286,7 @@ static void run_zerocopy(struct scene *scene)
 	address = address_ip4("127.0.0.1", port);
 	prepare(scene, !connect(fd, (struct sockaddr *)&address.storage, address.length));
 	int server = accept(listener, NULL, NULL);
-	prepare(scene, !pthread_create(&thread, NULL, drain, &server));
+	prepare(scene, !pthread_create(&thread, NULL, message_drain, &server));
 	tell(scene, "not asked for ");
 	tell_result(scene, message_send(fd, &header, MSG_ZEROCOPY));
 	setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));

@@ -129,18 +129,6 @@ static void run_vector(struct scene *scene)
 
 /* ---- streams ---- */
 
-static void *drain(void *argument)
-{
-	static char room[65536];
-	int fd = *(int *)argument;
-	long total = 0, got;
-
-	while ((got = raw(SYS_recvfrom, fd, room, sizeof(room), 0, 0, 0)) > 0) {
-		total += got;
-	}
-	return (void *)total;
-}
-
 /* More than fits: all of it where one waits for it, what fits where not. */
 static void run_large(struct scene *scene)
 {
@@ -155,7 +143,7 @@ static void run_large(struct scene *scene)
 		void *total;
 
 		message_pair(scene, SOCK_STREAM, pair);
-		prepare(scene, !pthread_create(&thread, NULL, drain, &pair[1]));
+		prepare(scene, !pthread_create(&thread, NULL, message_drain, &pair[1]));
 		tell(scene, " %zu ", sizes[i]);
 		tell_result(scene, message_send(pair[0], &header, 0));
 		close(pair[0]);
@@ -257,7 +245,7 @@ static void interrupt(struct scene *scene, int flags, size_t size, const char *n
 
 		if (fork() == 0) {
 			nanosleep(&later, NULL);
-			drain(&pair[1]);
+			message_drain(&pair[1]);
 			_exit(0);
 		}
 	}

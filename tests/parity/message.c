@@ -69,3 +69,14 @@ void message_tell_received(struct scene *scene, int fd)
 		}
 	}
 }
+
+void *message_drain(void *fd)
+{
+	static char room[65536];
+	long total = 0, got;
+
+	while ((got = raw(SYS_recvfrom, *(int *)fd, room, sizeof(room), 0, 0, 0)) > 0) {
+		total += got;
+	}
+	return (void *)total;
+}

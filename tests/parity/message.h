@@ -17,3 +17,6 @@ void message_pair(struct scene *scene, int type, int pair[2]);
 
 /* What comes, and which control messages with it. */
 void message_tell_received(struct scene *scene, int fd);
+
+/* A thread's function: reads the stream of the socket `*fd` to its end. Its length in bytes. */
+void *message_drain(void *fd);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -23,6 +24,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/session_memory.h"
+#include "daemon/broker/decode.h"
 #include "daemon/broker/mounts.h"
 
 struct command {
@@ -130,6 +132,37 @@ void stage_call(struct stage *stage, int nr, uint64_t a, uint64_t b, uint64_t c,
 	request->identity = &stage->broker.identity;
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
+}
+
+int stage_decode(struct stage *stage)
+{
+	int result = decode(&stage->broker, stage->request);
+
+	decode_release(stage->request);
+	return result;
+}
+
+char *stage_memory(size_t pages)
+{
+	char *memory = mmap(NULL, (pages + 1) * STAGE_PAGE, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(munmap(memory + pages * STAGE_PAGE, STAGE_PAGE), 0);
+	return memory;
+}
+
+uint64_t stage_at(const void *pointer)
+{
+	return (uint64_t)(uintptr_t)pointer;
+}
+
+void stage_renumber(int fd, int number)
+{
+	if (fd < 0 || dup2(fd, number) < 0) {
+		abort();
+	}
+	close(fd);
 }
 
 void stage_open_natively(struct stage *stage, const char *path, const struct open_how *how,

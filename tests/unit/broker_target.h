@@ -28,6 +28,22 @@ void stage_finish(struct stage *stage);
 /* The request becomes the call `nr` of the target, just received. */
 void stage_call(struct stage *stage, int nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
+/* Decodes it, and releases what was pinned: what a test looks at is text and numbers. */
+int stage_decode(struct stage *stage);
+
+/*
+ * Memory at the same address here and in the targets started later, so that a test can fill it
+ * afterwards. Behind its pages is one that is not there.
+ */
+#define STAGE_PAGE 4096u
+char *stage_memory(size_t pages);
+
+/* A pointer as a register has it. */
+uint64_t stage_at(const void *pointer);
+
+/* For `prepare`: the target's descriptor `fd` gets another number. Aborts if it is none. */
+void stage_renumber(int fd, int number);
+
 /* What an open natively gives. */
 struct native_open {
 	int error; /* positive errno, or 0 */

@@ -15,7 +15,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -28,21 +27,12 @@
 #include "daemon/broker/decode.h"
 #include "usher/wire.h"
 
-#define PAGE      4096u
 #define PAGES     3u /* and behind them one that is not there */
 #define LARGEFILE 0100000u
 
 static char *memory; /* at the same address here and in the target */
 
 enum target_fd { FD_FILE = 100, FD_TCP, FD_TCP6, FD_UDP, FD_UNIX, FD_PATH, FD_BOUND, FD_BOUND6 };
-
-static void put_at(int fd, int number)
-{
-	if (fd < 0 || dup2(fd, number) < 0) {
-		abort();
-	}
-	close(fd);
-}
 
 static int bound_to(int family, const char *address)
 {
@@ -61,24 +51,21 @@ static int bound_to(int family, const char *address)
 static void open_descriptors(void *argument)
 {
 	(void)argument;
-	put_at(open("/dev/null", O_RDWR), FD_FILE);
-	put_at(socket(AF_INET, SOCK_STREAM, 0), FD_TCP);
-	put_at(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), FD_TCP6);
-	put_at(socket(AF_INET, SOCK_DGRAM, 0), FD_UDP);
-	put_at(socket(AF_UNIX, SOCK_STREAM, 0), FD_UNIX);
-	put_at(open("/dev/null", O_PATH), FD_PATH);
-	put_at(bound_to(AF_INET, "127.0.0.9"), FD_BOUND);
-	put_at(bound_to(AF_INET6, "::ffff:127.0.0.9"), FD_BOUND6);
+	stage_renumber(open("/dev/null", O_RDWR), FD_FILE);
+	stage_renumber(socket(AF_INET, SOCK_STREAM, 0), FD_TCP);
+	stage_renumber(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), FD_TCP6);
+	stage_renumber(socket(AF_INET, SOCK_DGRAM, 0), FD_UDP);
+	stage_renumber(socket(AF_UNIX, SOCK_STREAM, 0), FD_UNIX);
+	stage_renumber(open("/dev/null", O_PATH), FD_PATH);
+	stage_renumber(bound_to(AF_INET, "127.0.0.9"), FD_BOUND);
+	stage_renumber(bound_to(AF_INET6, "::ffff:127.0.0.9"), FD_BOUND6);
 }
 
 static int set_up(void **state)
 {
 	static struct stage stage;
 
-	memory = mmap(NULL, (PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
-	assert_true(memory != MAP_FAILED);
-	assert_int_equal(munmap(memory + PAGES * PAGE, PAGE), 0);
+	memory = stage_memory(PAGES);
 	stage_init(&stage, open_descriptors, NULL);
 	*state = &stage;
 	return 0;
@@ -90,30 +77,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static uint64_t at(const void *pointer)
-{
-	return (uint64_t)(uintptr_t)pointer;
-}
-
-/* Decodes, and releases what was pinned: what a test looks at is text and numbers. */
-static int decode_it(struct stage *stage)
-{
-	int result = decode(&stage->broker, stage->request);
-
-	decode_release(stage->request);
-	return result;
-}
-
 static int decode_openat(struct stage *stage, const char *path, unsigned int flags, mode_t mode)
 {
-	stage_call(stage, SYS_openat, (uint64_t)AT_FDCWD, at(path), flags, mode);
-	return decode_it(stage);
+	stage_call(stage, SYS_openat, (uint64_t)AT_FDCWD, stage_at(path), flags, mode);
+	return stage_decode(stage);
 }
 
 static void a_path_is_copied_from_wherever_it_lies(void **state)
 {
 	struct stage *stage = *state;
-	static const size_t offsets[] = {0, 1, PAGE - 1, PAGE - 4, 2 * PAGE - 3, PAGES * PAGE - 5};
+	static const size_t offsets[] = {
+		0, 1, STAGE_PAGE - 1, STAGE_PAGE - 4, 2 * STAGE_PAGE - 3, PAGES * STAGE_PAGE - 5};
 
 	for (size_t i = 0; i < array_length(offsets); i++) {
 		char *path = memory + offsets[i];
@@ -127,7 +101,7 @@ static void a_path_is_copied_from_wherever_it_lies(void **state)
 static void a_path_in_no_memory_is_a_fault(void **state)
 {
 	struct stage *stage = *state;
-	char *end = memory + PAGES * PAGE;
+	char *end = memory + PAGES * STAGE_PAGE;
 
 	assert_int_equal(decode_openat(stage, NULL, O_RDONLY, 0), -EFAULT);
 	assert_int_equal(decode_openat(stage, end, O_RDONLY, 0), -EFAULT);
@@ -142,7 +116,7 @@ static void a_path_has_a_length(void **state)
 {
 	struct stage *stage = *state;
 
-	memset(memory, 'a', PAGES * PAGE);
+	memset(memory, 'a', PAGES * STAGE_PAGE);
 	memory[PATH_MAX - 1] = '\0';
 	assert_int_equal(decode_openat(stage, memory, O_RDONLY, 0), 0);
 	assert_int_equal(strlen(stage->request->open.path), PATH_MAX - 1);
@@ -193,12 +167,12 @@ static void the_older_calls_become_an_open_how(void **state)
 	assert_int_equal(decode_openat(stage, memory, O_WRONLY | O_CREAT, 0177777), 0);
 	assert_int_equal(how->mode, 07777);
 #ifdef SYS_open
-	stage_call(stage, SYS_creat, at(memory), 0640, 0, 0);
-	assert_int_equal(decode_it(stage), 0);
+	stage_call(stage, SYS_creat, stage_at(memory), 0640, 0, 0);
+	assert_int_equal(stage_decode(stage), 0);
 	assert_int_equal(how->flags, O_CREAT | O_WRONLY | O_TRUNC | LARGEFILE);
 	assert_int_equal(how->mode, 0640);
-	stage_call(stage, SYS_open, at(memory), O_RDWR | O_CLOEXEC, 0, 0);
-	assert_int_equal(decode_it(stage), 0);
+	stage_call(stage, SYS_open, stage_at(memory), O_RDWR | O_CLOEXEC, 0, 0);
+	assert_int_equal(stage_decode(stage), 0);
 	assert_int_equal(how->flags, O_RDWR | O_CLOEXEC | LARGEFILE);
 #endif
 }
@@ -213,31 +187,31 @@ static void flags_that_make_no_sense_come_first(void **state)
 
 static int decode_openat2(struct stage *stage, const char *path, const void *how, uint64_t size)
 {
-	stage_call(stage, SYS_openat2, (uint64_t)AT_FDCWD, at(path), at(how), size);
-	return decode_it(stage);
+	stage_call(stage, SYS_openat2, (uint64_t)AT_FDCWD, stage_at(path), stage_at(how), size);
+	return stage_decode(stage);
 }
 
 static void openat2_has_a_size_that_grows(void **state)
 {
 	struct stage *stage = *state;
-	char *path = memory + PAGE;
+	char *path = memory + STAGE_PAGE;
 	struct open_how how = {.flags = O_RDONLY};
-	char *end = memory + PAGES * PAGE;
+	char *end = memory + PAGES * STAGE_PAGE;
 
 	strcpy(path, "/abc");
-	memset(memory, 0, PAGE);
+	memset(memory, 0, STAGE_PAGE);
 	memcpy(memory, &how, sizeof(how));
 	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how)), 0);
 	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how) + 8), 0);
-	assert_int_equal(decode_openat2(stage, path, memory, PAGE), 0);
-	assert_int_equal(decode_openat2(stage, path, memory, PAGE + 1), -E2BIG);
+	assert_int_equal(decode_openat2(stage, path, memory, STAGE_PAGE), 0);
+	assert_int_equal(decode_openat2(stage, path, memory, STAGE_PAGE + 1), -E2BIG);
 	assert_int_equal(decode_openat2(stage, path, memory, UINT64_MAX), -E2BIG);
 	assert_int_equal(decode_openat2(stage, path, memory, sizeof(how) - 1), -EINVAL);
 	assert_int_equal(decode_openat2(stage, path, memory, 0), -EINVAL);
 	assert_string_equal(stage->request->open.path, "");
-	memory[PAGE - 1] = 1;
-	assert_int_equal(decode_openat2(stage, path, memory, PAGE), -E2BIG);
-	assert_int_equal(decode_openat2(stage, path, memory, PAGE - 1), 0);
+	memory[STAGE_PAGE - 1] = 1;
+	assert_int_equal(decode_openat2(stage, path, memory, STAGE_PAGE), -E2BIG);
+	assert_int_equal(decode_openat2(stage, path, memory, STAGE_PAGE - 1), 0);
 	assert_int_equal(decode_openat2(stage, path, NULL, sizeof(how)), -EFAULT);
 	memcpy(end - sizeof(how), &how, sizeof(how));
 	assert_int_equal(decode_openat2(stage, path, end - sizeof(how), sizeof(how)), 0);
@@ -248,7 +222,7 @@ static void openat2_has_a_size_that_grows(void **state)
 static void openat2_is_judged_by_the_kernel(void **state)
 {
 	struct stage *stage = *state;
-	char *path = memory + PAGE;
+	char *path = memory + STAGE_PAGE;
 	static const struct {
 		struct open_how how;
 		int result;
@@ -279,16 +253,16 @@ static void names_begin_where_they_say(void **state)
 	struct place *place = &stage->request->place;
 
 	strcpy(memory, "/abc");
-	stage_call(stage, SYS_openat, 4711, at(memory), O_RDONLY, 0);
+	stage_call(stage, SYS_openat, 4711, stage_at(memory), O_RDONLY, 0);
 	assert_int_equal(decode(&stage->broker, stage->request), 0);
 	assert_int_equal(place->start, -1); /* an absolute name asks for no descriptor */
 	decode_release(stage->request);
 	strcpy(memory, "abc");
-	stage_call(stage, SYS_openat, 4711, at(memory), O_RDONLY, 0);
-	assert_int_equal(decode_it(stage), -EBADF);
-	stage_call(stage, SYS_openat, (uint64_t)-5, at(memory), O_RDONLY, 0);
-	assert_int_equal(decode_it(stage), -EBADF);
-	stage_call(stage, SYS_openat, FD_FILE, at(memory), O_RDONLY, 0);
+	stage_call(stage, SYS_openat, 4711, stage_at(memory), O_RDONLY, 0);
+	assert_int_equal(stage_decode(stage), -EBADF);
+	stage_call(stage, SYS_openat, (uint64_t)-5, stage_at(memory), O_RDONLY, 0);
+	assert_int_equal(stage_decode(stage), -EBADF);
+	stage_call(stage, SYS_openat, FD_FILE, stage_at(memory), O_RDONLY, 0);
 	assert_int_equal(decode(&stage->broker, stage->request), 0);
 	assert_true(place->start >= 0);
 	assert_int_equal(place->root, -1);
@@ -298,9 +272,9 @@ static void names_begin_where_they_say(void **state)
 
 static int decode_connect(struct stage *stage, int fd, const void *address, size_t length)
 {
-	memcpy(memory, address, length < PAGE ? length : 0);
-	stage_call(stage, SYS_connect, (uint64_t)fd, at(memory), length, 0);
-	return decode_it(stage);
+	memcpy(memory, address, length < STAGE_PAGE ? length : 0);
+	stage_call(stage, SYS_connect, (uint64_t)fd, stage_at(memory), length, 0);
+	return stage_decode(stage);
 }
 
 static void inet_addresses_become_canonical(void **state)
@@ -439,9 +413,10 @@ static void the_address_is_looked_at_before_the_descriptor(void **state)
 	assert_int_equal(decode_connect(stage, FD_FILE, &in, sizeof(in)), -ENOTSOCK);
 	assert_int_equal(decode_connect(stage, FD_FILE, &in, (size_t)-1), -EINVAL);
 	stage_call(stage, SYS_connect, FD_FILE, 8, sizeof(in), 0);
-	assert_int_equal(decode_it(stage), -EFAULT);
-	stage_call(stage, SYS_connect, FD_TCP, at(memory + PAGES * PAGE - 8), sizeof(in), 0);
-	assert_int_equal(decode_it(stage), -EFAULT);
+	assert_int_equal(stage_decode(stage), -EFAULT);
+	stage_call(stage, SYS_connect, FD_TCP, stage_at(memory + PAGES * STAGE_PAGE - 8),
+		sizeof(in), 0);
+	assert_int_equal(stage_decode(stage), -EFAULT);
 }
 
 static void a_socket_may_wait_if_it_blocks(void **state)
@@ -479,7 +454,7 @@ static void calls_are_known_by_their_number(void **state)
 
 	for (size_t i = 0; i < array_length(cases); i++) {
 		stage_call(stage, cases[i].nr, cases[i].argument, 1, 2, 0);
-		assert_int_equal(decode_it(stage), cases[i].result);
+		assert_int_equal(stage_decode(stage), cases[i].result);
 		assert_int_equal(stage->request->call, cases[i].call);
 	}
 }
@@ -507,8 +482,8 @@ static void a_target_that_is_gone_has_nothing(void **state)
 	}
 	strcpy(memory, "abc");
 	assert_true(decode_openat(stage, memory, O_RDONLY, 0) < 0);
-	stage_call(stage, SYS_connect, FD_TCP, at(memory), 16, 0);
-	assert_true(decode_it(stage) < 0);
+	stage_call(stage, SYS_connect, FD_TCP, stage_at(memory), 16, 0);
+	assert_true(stage_decode(stage) < 0);
 }
 
 int main(void)

@@ -15,7 +15,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,8 +31,6 @@
 #include "daemon/broker/decode_message.h"
 #include "daemon/broker/target.h"
 
-#define PAGE 4096u
-
 static char *memory; /* one page, at the same address here and in the target; none is behind it */
 
 enum target_fd {
@@ -47,41 +44,31 @@ enum target_fd {
 	FD_BOUND
 };
 
-static void put_at(int fd, int number)
-{
-	if (fd < 0 || dup2(fd, number) < 0) {
-		abort();
-	}
-	close(fd);
-}
-
 static void open_descriptors(void *argument)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET};
 	int pair[2];
 
 	(void)argument;
-	put_at(open("/dev/null", O_RDWR), FD_FILE);
-	put_at(socket(AF_INET, SOCK_DGRAM, 0), FD_UDP);
-	put_at(socket(AF_INET6, SOCK_DGRAM, 0), FD_UDP6);
-	put_at(socket(AF_INET, SOCK_STREAM, 0), FD_TCP);
-	put_at(socket(AF_UNIX, SOCK_DGRAM, 0), FD_DATAGRAM);
-	put_at(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), FD_NETLINK);
-	put_at(socket(AF_INET, SOCK_STREAM, 0), FD_BOUND);
+	stage_renumber(open("/dev/null", O_RDWR), FD_FILE);
+	stage_renumber(socket(AF_INET, SOCK_DGRAM, 0), FD_UDP);
+	stage_renumber(socket(AF_INET6, SOCK_DGRAM, 0), FD_UDP6);
+	stage_renumber(socket(AF_INET, SOCK_STREAM, 0), FD_TCP);
+	stage_renumber(socket(AF_UNIX, SOCK_DGRAM, 0), FD_DATAGRAM);
+	stage_renumber(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), FD_NETLINK);
+	stage_renumber(socket(AF_INET, SOCK_STREAM, 0), FD_BOUND);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
 		bind(FD_BOUND, (void *)&any, sizeof(any)) < 0) {
 		abort();
 	}
-	put_at(pair[0], FD_PAIR);
+	stage_renumber(pair[0], FD_PAIR);
 }
 
 static int set_up(void **state)
 {
 	static struct stage stage;
 
-	memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(memory != MAP_FAILED);
-	assert_int_equal(munmap(memory + PAGE, PAGE), 0);
+	memory = stage_memory(1);
 	stage_init(&stage, open_descriptors, NULL);
 	*state = &stage;
 	return 0;
@@ -93,35 +80,22 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static uint64_t at(const void *pointer)
-{
-	return (uint64_t)(uintptr_t)pointer;
-}
-
-static int decode_it(struct stage *stage)
-{
-	int result = decode(&stage->broker, stage->request);
-
-	decode_release(stage->request);
-	return result;
-}
-
 /* ---- addresses ---- */
 
 static int try_sendto(struct stage *stage, int fd, const void *address, size_t length)
 {
-	memcpy(memory, address, length < PAGE ? length : 0);
-	stage_call(stage, SYS_sendto, (uint64_t)fd, at(memory), 1, 0);
-	stage->slot->notification.data.args[4] = at(memory);
+	memcpy(memory, address, length < STAGE_PAGE ? length : 0);
+	stage_call(stage, SYS_sendto, (uint64_t)fd, stage_at(memory), 1, 0);
+	stage->slot->notification.data.args[4] = stage_at(memory);
 	stage->slot->notification.data.args[5] = length;
-	return decode_it(stage);
+	return stage_decode(stage);
 }
 
 static int try_bind(struct stage *stage, int fd, const void *address, size_t length)
 {
-	memcpy(memory, address, length < PAGE ? length : 0);
-	stage_call(stage, SYS_bind, (uint64_t)fd, at(memory), length, 0);
-	return decode_it(stage);
+	memcpy(memory, address, length < STAGE_PAGE ? length : 0);
+	stage_call(stage, SYS_bind, (uint64_t)fd, stage_at(memory), length, 0);
+	return stage_decode(stage);
 }
 
 static void expect_endpoint(struct stage *stage, enum policy_operation operation, const char *host)
@@ -215,25 +189,25 @@ static void listening_binds_what_is_not_bound(void **state)
 
 	for (size_t i = 0; i < array_length(cases); i++) {
 		stage_call(stage, SYS_listen, (uint64_t)cases[i].fd, 5, 0, 0);
-		assert_int_equal(decode_it(stage), 0);
+		assert_int_equal(stage_decode(stage), 0);
 		assert_int_equal(stage->request->address.operation, cases[i].operation);
 	}
 	stage_call(stage, SYS_listen, FD_FILE, 5, 0, 0);
-	assert_int_equal(decode_it(stage), -ENOTSOCK);
+	assert_int_equal(stage_decode(stage), -ENOTSOCK);
 }
 
 /* ---- headers ---- */
 
 static struct msghdr *header(void)
 {
-	memset(memory, 0, PAGE);
+	memset(memory, 0, STAGE_PAGE);
 	return (struct msghdr *)(void *)memory;
 }
 
 static int try_sendmsg(struct stage *stage, int fd, const void *message, unsigned int flags)
 {
-	stage_call(stage, SYS_sendmsg, (uint64_t)fd, at(message), flags, 0);
-	return decode_it(stage);
+	stage_call(stage, SYS_sendmsg, (uint64_t)fd, stage_at(message), flags, 0);
+	return stage_decode(stage);
 }
 
 static void headers_are_judged_in_the_kernels_order(void **state)
@@ -246,7 +220,7 @@ static void headers_are_judged_in_the_kernels_order(void **state)
 	assert_int_equal(try_sendmsg(stage, 4711, message, 0x80000000u), -EINVAL);
 	assert_int_equal(try_sendmsg(stage, 4711, NULL, 0), -EBADF);
 	assert_int_equal(try_sendmsg(stage, FD_FILE, NULL, 0), -ENOTSOCK);
-	assert_int_equal(try_sendmsg(stage, FD_UDP, memory + PAGE - 8, 0), -EFAULT);
+	assert_int_equal(try_sendmsg(stage, FD_UDP, memory + STAGE_PAGE - 8, 0), -EFAULT);
 	message->msg_name = memory;
 	message->msg_namelen = (socklen_t)-1;
 	assert_int_equal(try_sendmsg(stage, FD_UDP, message, 0), -EINVAL);
@@ -286,7 +260,7 @@ static void vectors_have_a_sum(void **state)
 	message->msg_iovlen = 3;
 	parts[0].iov_len = 5;
 	parts[2].iov_len = 7;
-	stage_call(stage, SYS_sendmsg, FD_UDP, at(message), 0, 0);
+	stage_call(stage, SYS_sendmsg, FD_UDP, stage_at(message), 0, 0);
 	assert_int_equal(decode(&stage->broker, stage->request), 0);
 	assert_int_equal(stage->request->message.size, 12);
 	assert_int_equal(stage->request->message.part_count, 3);
@@ -294,7 +268,7 @@ static void vectors_have_a_sum(void **state)
 	parts[1].iov_len = (size_t)-1;
 	assert_int_equal(try_sendmsg(stage, FD_UDP, message, 0), -EINVAL);
 	parts[0].iov_len = parts[1].iov_len = SSIZE_MAX;
-	stage_call(stage, SYS_sendmsg, FD_UDP, at(message), 0, 0);
+	stage_call(stage, SYS_sendmsg, FD_UDP, stage_at(message), 0, 0);
 	assert_int_equal(decode(&stage->broker, stage->request), 0);
 	assert_int_equal(stage->request->message.size, 0x7ffff000);
 	decode_release(stage->request);
@@ -303,13 +277,14 @@ static void vectors_have_a_sum(void **state)
 static void parts_are_gathered(void **state)
 {
 	struct stage *stage = *state;
-	struct iovec parts[4] = {{memory, 3}, {NULL, 0}, {memory + 100, 2}, {memory + PAGE - 2, 2}};
+	struct iovec parts[4] = {
+		{memory, 3}, {NULL, 0}, {memory + 100, 2}, {memory + STAGE_PAGE - 2, 2}};
 	char text[16] = "";
 
 	header();
 	memcpy(memory, "abc", 3);
 	memcpy(memory + 100, "de", 2);
-	memcpy(memory + PAGE - 2, "fg", 2);
+	memcpy(memory + STAGE_PAGE - 2, "fg", 2);
 	assert_int_equal(target_read_parts(stage->target, parts, 4, 0, text, 7), 0);
 	assert_string_equal(text, "abcdefg");
 	assert_int_equal(target_read_parts(stage->target, parts, 4, 4, text, 2), 0);
@@ -329,7 +304,7 @@ static int translate(struct stage *stage, int fd, const void *control, size_t si
 	memcpy(memory + 512, control, size);
 	message->msg_control = memory + 512;
 	message->msg_controllen = size;
-	stage_call(stage, SYS_sendmsg, (uint64_t)fd, at(message), 0, 0);
+	stage_call(stage, SYS_sendmsg, (uint64_t)fd, stage_at(message), 0, 0);
 	int error = decode(&stage->broker, stage->request);
 	stage->request->identity = &stage->broker.identity;
 	return error < 0 ? error : control_translate(stage->request);
@@ -376,7 +351,7 @@ static void no_number_of_ours_gets_through(void **state)
 	const struct message_request *message = &stage->request->message;
 	const int own = 300; /* and not one of the target's */
 
-	put_at(open("/etc/passwd", O_RDONLY), own);
+	stage_renumber(open("/etc/passwd", O_RDONLY), own);
 	for (size_t length = 0; length <= 48; length++) {
 		for (size_t size = 0; size <= 40; size++) {
 			struct rights rights = rights_of(6);
