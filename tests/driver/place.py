@@ -42,14 +42,20 @@ class Tree:
         self.source, self.build, self.scratch = source, build, scratch
         self.copied = False
 
+    def _made(self, directory, names):
+        """What is no source, of the names in a directory of the source tree."""
+        made = {'__pycache__'} & set(names)
+        if directory == self.source:
+            made |= {name for name in names if name == '.git' or name.startswith('build')}
+        return made
+
     def for_user(self, user):
         usher = os.path.join(self.build, 'client/usher')
         if user is None or can_read(user, usher):
             return self.source, self.build
         copy = os.path.join(self.scratch, 'tree')
         if not self.copied:
-            ignored = shutil.ignore_patterns('.git', 'build*', '__pycache__')
-            shutil.copytree(self.source, copy, symlinks=True, ignore=ignored)
+            shutil.copytree(self.source, copy, symlinks=True, ignore=self._made)
             shutil.copytree(self.build, os.path.join(copy, 'build'), symlinks=True)
             self.copied = True
         return copy, os.path.join(copy, 'build')
