@@ -158,7 +158,9 @@ static void print_decision(struct json_object *event, bool color)
 	printf("%.12s %" PRIu64 " %s%s%s", time ? time + 1 : "?", number_of(event, "session"),
 		color ? color_of(verdict) : "", verdict, color ? "\033[0m" : "");
 	print_member(event, " ", "call");
-	print_member(event, " ", "operation");
+	if (strcmp(string_of(event, "call"), string_of(event, "operation")) != 0) {
+		print_member(event, " ", "operation");
+	}
 	print_member(event, " ", "asked");
 	print_member(event, " = ", "resolved");
 	print_member(event, ": ", "errno");

@@ -381,6 +381,9 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	cleanup_free char *program = escape(record->program); /* prctl(2) takes any bytes */
 	const char *error = record->error ? policy_errno_name(record->error) : NULL;
 	const char *file = record->rule_file ? strrchr(record->rule_file, '/') : NULL;
+	/* connect and bind are both the call and the operation: once is enough. */
+	const char *operation =
+		call && strcmp(call, record->operation) == 0 ? "" : record->operation;
 	char *line = NULL;
 	char left_out[64] = "";
 
@@ -390,9 +393,9 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	}
 	file = file ? file + 1 : record->rule_file;
 	int length = asprintf(&line, "%susher: %s %s%s%s %s%s%s%s%s [%s %d] %s%s%.0u\n", left_out,
-		record->verdict, call, record->operation[0] ? " " : "", record->operation,
-		asked ? asked : "?", resolved ? " = " : "", resolved ? resolved : "",
-		error ? ": " : "", error ? error : "", program ? program : "?", record->pid,
+		record->verdict, call, operation[0] ? " " : "", operation, asked ? asked : "?",
+		resolved ? " = " : "", resolved ? resolved : "", error ? ": " : "",
+		error ? error : "", program ? program : "?", record->pid,
 		file             ? file
 		: record->reason ? record->reason
 				 : "",
