@@ -6,7 +6,8 @@
                           [--workload NAME,...]
 
 Each round runs every workload under each setup, in another order each time. Figures are wall time;
-of servers it is the time that a load from outside takes. `everything` sends every open and connect
+of servers it is the time of a load from outside: all of redis-benchmark's, and wrk's for a thousand
+requests, on connections that are kept and on one for each. `everything` sends every open and connect
 through a broker and allows it; `build` is the shipped policy. strace looks at opens only, proot
 maps nothing, bwrap and firejail show the same files: each does the least that it can. What is not
 installed is left out, and said.
@@ -35,6 +36,7 @@ SERVER_SECONDS = 10
 FILES_OF_C = 60
 FILES_OF_TREE = 4000
 REQUESTS = 20000
+WRK_SECONDS = 2
 
 
 def usher(mode, policy):
@@ -121,10 +123,13 @@ def make_nginx(directory, port):
                    ' '.join(f'{name}_temp_path {directory}/{name};' for name in
                             ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi')) +
                    f' server {{ listen 127.0.0.1:{port}; root {directory}; }} }}\n')
-    fetch = 'import http.client,sys\nfor _ in range(2000):\n' \
-            ' c = http.client.HTTPConnection("127.0.0.1", %d)\n c.request("GET", "/index.html")\n' \
-            ' c.getresponse().read()\n c.close()\n' % port
-    return (['nginx', '-p', directory, '-c', path], ['python3', '-c', fetch])
+    return (['nginx', '-p', directory, '-c', path],
+            ['wrk', '-t1', '-c16', f'-d{WRK_SECONDS}s', f'http://127.0.0.1:{port}/index.html'])
+
+
+def make_nginx_closing(directory, port):
+    server, load = make_nginx(directory, port)
+    return server, load + ['-H', 'Connection: close']
 
 
 # workload -> (what makes it, whether it is a server)
@@ -135,8 +140,14 @@ WORKLOADS = {
     'python3 imports': (make_imports, False),
     'find and cat': (make_tree, False),
     'redis': (make_redis, True),
-    'nginx': (make_nginx, True),
+    'nginx kept': (make_nginx, True),
+    'nginx closed': (make_nginx_closing, True),
 }
+
+
+def of_wrk(output):
+    """Requests in a second."""
+    return float(output.split('Requests/sec:')[1].split()[0])
 
 
 def free_port():
@@ -168,19 +179,20 @@ class Bench:
         self.made = {}
         for name in options.workload:
             make, is_server = WORKLOADS[name]
-            directory = self.here.path('work', name.split()[0])
+            directory = self.here.path('work', name.replace(' ', '-'))
             os.mkdir(directory)
             self.made[name] = (directory, None if is_server else make(directory))
 
     def run(self, command, directory):
+        """Nanoseconds, and what it printed."""
         begin = time.perf_counter_ns()
         done = subprocess.run(command, cwd=directory, env=self.environment, check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=RUN_SECONDS)
         taken = time.perf_counter_ns() - begin
         if done.returncode != 0:
             raise RuntimeError(f'exit status {done.returncode}: {done.stderr.strip()[-200:]}')
-        return taken
+        return taken, done.stdout
 
     def run_server(self, prefix, make, directory):
         port = free_port()
@@ -190,7 +202,8 @@ class Bench:
                               stderr=subprocess.DEVNULL, start_new_session=True) as server:
             try:
                 wait_for(port, server)
-                return self.run(load, directory)
+                taken, output = self.run(load, directory)
+                return 1e12 / of_wrk(output) if load[0] == 'wrk' else taken
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
                 server.wait(SERVER_SECONDS)
@@ -204,7 +217,7 @@ class Bench:
         try:
             if command is None:
                 return self.run_server(prefix, WORKLOADS[name][0], directory)
-            return self.run(prefix + command, directory)
+            return self.run(prefix + command, directory)[0]
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
             self.failed[(setup, name)] = str(error)
             print(f'bench: {name} under {setup}: {error}', file=sys.stderr)
