@@ -25,7 +25,9 @@ BUILD = Path(os.environ.get('USHER_BUILD') or SOURCE / 'build')
 USHER = BUILD / 'client/usher'
 USHERD = BUILD / 'daemon/usherd'
 MODES = ('embedded', 'daemon')
-SECONDS = 60
+# How long anything may take before it counts as hanging: a slow build is given more.
+PATIENCE = float(os.environ.get('USHER_TEST_PATIENCE', '1'))
+SECONDS = 60 * PATIENCE
 
 DAEMON_CONFIG = """\
 [daemon]
@@ -94,13 +96,13 @@ def daemon():
 def end(process):
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(SECONDS / 2)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=SECONDS * 2 / 3):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

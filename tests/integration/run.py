@@ -13,7 +13,7 @@ import sys
 import traceback
 import unittest
 
-TEST_SECONDS = int(os.environ.get('USHER_TEST_SECONDS', '90'))
+TEST_SECONDS = int(90 * float(os.environ.get('USHER_TEST_PATIENCE', '1')))
 
 
 class TookTooLong(Exception):
@@ -62,7 +62,12 @@ class TapResult(unittest.TestResult):
     def addFailure(self, test, err):
         self.parts.append(describe(err))
 
-    addError = addFailure
+    def addError(self, test, err):
+        """Also of what is set up for a whole class, which no test has begun."""
+        if isinstance(test, unittest.TestCase):
+            self.addFailure(test, err)
+        else:
+            self.line(False, test, notes=[describe(err)])
 
     def addSkip(self, test, reason):
         # In the second run, as an ordinary user, what is root's affair has been done already.

@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
 import threading
-import time
 import unittest
 from pathlib import Path
 
@@ -89,8 +89,9 @@ class Watching(unittest.TestCase):
 
     def test_other_sessions(self):
         """of other sessions and policies than those asked for nothing is told"""
-        with running(self.daemon, policy='everything') as _, contextlib.ExitStack() as stack:
-            session = self.daemon.sessions()[0]['id']
+        with running(self.daemon, policy='everything') as process, \
+                contextlib.ExitStack() as stack:
+            session = self.daemon.session_of(process)['id']
             streams = [stack.enter_context(self.watch(**filters)) for filters in
                        ({'sessions': [session]}, {'policy': 'everything'})]
             self.daemon.run('cat', '/etc/hosts', policy='one')
@@ -125,7 +126,7 @@ class Watching(unittest.TestCase):
             thread = threading.Thread(target=lambda: seen.extend(until_ended(reader)))
             thread.start()
             self.daemon.wait_for_log('too slow to watch')
-            session = self.daemon.sessions()[-1]['id']
+            session = self.daemon.session_of(process)['id']
             before = self.daemon.sessions(request={'request': 'sessions', 'session': session})
             (place / 'end').write_text('')
             out, _ = process.communicate(timeout=30)
@@ -149,14 +150,15 @@ class Watching(unittest.TestCase):
                 process.stdin.flush()
                 self.assertEqual(stream.read()['asked'], '/etc/passwd')
             harness.wait_until(lambda: self.round_trip(process) == 0, 'nothing is left out')
-            self.assertEqual(self.daemon.sessions()[0]['untold'], 0)
+            self.assertEqual(self.daemon.session_of(process)['untold'], 0)
 
     def round_trip(self, process):
-        before = self.daemon.sessions()[0]['allowed']
+        before = self.daemon.session_of(process)['allowed']
         process.stdin.write('\n')
         process.stdin.flush()
-        harness.wait_until(lambda: self.daemon.sessions()[0]['allowed'] > before, 'it was decided')
-        return self.daemon.sessions()[0]['untold']
+        harness.wait_until(lambda: self.daemon.session_of(process)['allowed'] > before,
+                           'it was decided')
+        return self.daemon.session_of(process)['untold']
 
     @unittest.skipUnless(IS_ROOT, 'needs root')
     def test_others(self):
@@ -183,6 +185,12 @@ class Command(unittest.TestCase):
             os.close(out)
             process.stdout = open(main, 'rb', buffering=0)
         return process
+
+    @staticmethod
+    def wait_until_it_watches(daemon, process):
+        """It shows something: sessions go by until then."""
+        while not select.select([process.stdout], [], [], 0.1)[0]:
+            daemon.run('true')
 
     def watch(self, *options, **more):
         """What is shown of a cat of /etc/hosts, which is denied."""
@@ -224,9 +232,9 @@ class Command(unittest.TestCase):
     def test_end_of_daemon(self):
         """when the daemon ends it says so, exit 1; an interrupt ends it at once"""
         with Daemon() as daemon:
-            process = self.start(daemon)
-            other = self.start(daemon)
-            time.sleep(0.3)
+            process, other = (self.start(daemon), self.start(daemon))
+            for one in (process, other):
+                self.wait_until_it_watches(daemon, one)
             other.send_signal(signal.SIGINT)
             self.assertEqual(other.wait(10), -signal.SIGINT)
             daemon.process.terminate()

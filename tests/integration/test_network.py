@@ -124,29 +124,34 @@ sent = libc.syscall(307, s.fileno(), ctypes.create_string_buffer(headers, len(he
 print(sent, len({s.recv(100) for _ in range(16)}))
 """
 
-# Forty connections at once by threads, one of which goes where nothing answers.
+# Forty connections at once by threads, while two others go where nothing answers: one of them gives
+# up after a second, one waits on.
 THREADS = """
-import socket, sys, threading, time
+import os, socket, struct, sys, threading, time
 host, port, silent = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 begin, done = time.monotonic(), []
 def connect():
     with socket.create_connection((host, port)) as s:
         s.sendall(b'GET /file HTTP/1.0\\r\\n\\r\\n')
         done.append(len(s.recv(100)) > 0)
-def wait():
+def wait(seconds):
+    global outcome
     s = socket.socket(socket.AF_INET6)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, b'\\1' + bytes(15))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('=qq', seconds, 0))
     try:
         s.connect((silent, 80))
     except OSError as error:
-        print(error.errno, time.monotonic() - begin > 0.9)
-slow = threading.Thread(target=wait)
+        outcome = error.errno, time.monotonic() - begin > 0.9
+slow, endless = (threading.Thread(target=wait, args=(seconds,), daemon=True) for seconds in (1, 0))
 slow.start()
+endless.start()
 threads = [threading.Thread(target=connect) for _ in range(40)]
 [t.start() for t in threads]
 [t.join() for t in threads]
-print(len(done), all(done), time.monotonic() - begin < 0.9 or 'late')
+print(len(done), all(done), endless.is_alive())
 slow.join()
+print(*outcome, flush=True)
+os._exit(0)
 """
 
 
@@ -197,12 +202,10 @@ class Clients(unittest.TestCase):
 
     def test_happy_eyeballs(self, mode):
         """curl turns to IPv4 when nothing answers by IPv6"""
-        begin = time.monotonic()
         self.assertEqual(self.run_client(
             mode, 'curl', '-sS', '-m', '20', '-o', '/dev/null', '-w', '%{http_code} %{remote_ip}',
             '--resolve', f'two.test:{WEB}:[{world.SILENT6}],{FAR}', f'http://two.test:{WEB}/file'),
             f'200 {FAR}')
-        self.assertLess(time.monotonic() - begin, 10)
 
     def test_git(self, mode):
         """git clones over http"""

@@ -195,24 +195,38 @@ class Reloading(unittest.TestCase):
         texts = [f'{FOLLOWS}deny EXDEV read = {one}\n', f'{FOLLOWS}deny EXDEV read = {other}\n']
         self.daemon.write_policy('follows', texts[0])
         self.reload()
-        script = ('import os, sys, collections\n'
-                  'seen = collections.Counter()\n'
-                  'while not os.path.exists(sys.argv[3]):\n'
+        # Tells each outcome that is new, and where a line is written to it, that it has tried both
+        # files since.
+        script = ('import os, select, sys\n'
+                  'seen = set()\n'
+                  'while True:\n'
+                  '    asked = select.select([0], [], [], 0)[0] and os.read(0, 1)\n'
+                  '    if asked == b"": break\n'
                   '    for path in sys.argv[1:3]:\n'
                   '        try: os.close(os.open(path, os.O_RDONLY)); answer = 0\n'
                   '        except OSError as error: answer = error.errno\n'
-                  '        seen[path == sys.argv[1], answer] += 1\n'
-                  'print(*sorted(seen))\n')
-        end = one.parent / 'end'
-        process = self.daemon.popen(sys.executable, '-c', script, one, other, end, policy='follows')
-        self.daemon.wait_until_all_run(1)
+                  '        if (path, answer) not in seen: print(path, answer, flush=True)\n'
+                  '        seen.add((path, answer))\n'
+                  '    if asked: print("tried", flush=True)\n')
+        process = self.daemon.popen(sys.executable, '-c', script, one, other, policy='follows',
+                                    stdin=subprocess.PIPE)
+        outcomes = set()
+
+        def try_both():
+            process.stdin.write('x')
+            process.stdin.flush()
+            while (line := process.stdout.readline().strip()) != 'tried':
+                self.assertTrue(line, 'the program has ended')
+                outcomes.add(line)
+        try_both()
+        self.assertEqual(outcomes, {f'{one} 18', f'{other} 0'})
         for i in range(1, 21):
             self.daemon.write_policy('follows', texts[i % 2])
             self.assertEqual(self.outcomes(), {'follows': ('followed', '')})
-        end.write_text('')
-        out, err = process.communicate(timeout=30)
-        self.assertEqual(err, '')
-        self.assertEqual(out.split('\n')[0], '(False, 0) (False, 18) (True, 0) (True, 18)')
+            try_both()
+        out, err = process.communicate(timeout=harness.SECONDS)
+        self.assertEqual((out, err), ('', ''))
+        self.assertEqual(outcomes, {f'{path} {answer}' for path in (one, other) for answer in (0, 18)})
 
     def test_two_at_once(self):
         """of two who reload at the same time both get an answer"""

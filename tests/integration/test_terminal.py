@@ -10,17 +10,34 @@ import pty
 import re
 import select
 import shlex
+import signal
 import struct
 import termios
 import time
 import unittest
+from pathlib import Path
 
 import harness
 
 PROMPT = 'ready> '
 INTERRUPT, SUSPEND, END_OF_FILE = '\x03', '\x1a', '\x04'
-# Between vfork and exec of its child a shell loses what is typed at it, natively as well.
-A_MOMENT = 0.3
+
+
+def descendants(pid):
+    try:
+        text = Path(f'/proc/{pid}/task/{pid}/children').read_text()
+    except OSError:
+        return
+    for child in map(int, text.split()):
+        yield child
+        yield from descendants(child)
+
+
+def name_of(pid):
+    try:
+        return Path(f'/proc/{pid}/comm').read_text().strip()
+    except OSError:
+        return None
 
 
 class Terminal:
@@ -40,7 +57,7 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def wait_for(self, text, seconds=15):
+    def wait_for(self, text, seconds=harness.SECONDS):
         """Waits until `text` (a string) is seen; returns what came up to and with it."""
         deadline = time.monotonic() + seconds
         while text not in self.seen:
@@ -54,6 +71,17 @@ class Terminal:
         end = self.seen.index(text) + len(text)
         head, self.seen = self.seen[:end], self.seen[end:]
         return head
+
+    def wait_for_program(self, name):
+        """Until a program of that name runs below the shell; its pid. (Between vfork and exec of its
+        child a shell loses what is typed at it, natively as well.)"""
+        found = []
+
+        def runs():
+            found[:] = [pid for pid in descendants(self.pid) if name_of(pid) == name]
+            return found
+        harness.wait_until(runs, f'{name} runs')
+        return found[0]
 
     def command(self, line):
         """Runs a line to its end; returns what it printed."""
@@ -85,19 +113,19 @@ class OnATerminal(unittest.TestCase):
 
     def test_interrupt(self, mode):
         """Ctrl-C ends the program as it would natively, and the shell goes on"""
-        self.terminal.type(line(mode, 'sh', '-c', 'echo begun; sleep 30; echo not reached') + '\n')
+        self.terminal.type(line(mode, 'sh', '-c', 'echo begun; sleep 300; echo not reached') + '\n')
         self.terminal.wait_for('begun')
-        time.sleep(A_MOMENT)
+        self.terminal.wait_for_program('sleep')
         self.terminal.type(INTERRUPT)
         self.assertNotIn('not reached', self.terminal.wait_for(PROMPT))
         self.assertEqual(self.terminal.status(), 130)
 
     def test_interrupt_caught(self, mode):
         """Ctrl-C that the program catches does not end it"""
-        script = 'trap "echo caught" INT; echo begun; sleep 1; sleep 0.1; echo done; exit 4'
+        script = 'trap "echo caught" INT; echo begun; sleep 300; sleep 0.1; echo done; exit 4'
         self.terminal.type(line(mode, 'bash', '-c', script) + '\n')
         self.terminal.wait_for('begun')
-        time.sleep(A_MOMENT)
+        self.terminal.wait_for_program('sleep')
         self.terminal.type(INTERRUPT)
         text = self.terminal.wait_for(PROMPT)
         self.assertIn('caught', text)
@@ -122,13 +150,14 @@ class OnATerminal(unittest.TestCase):
 
     def test_background(self, mode):
         """A stopped program goes on in the background with bg, and ends there"""
-        script = 'echo begun; sleep 1; echo over'
+        script = 'echo begun; sleep 300; echo over'
         self.terminal.type(line(mode, 'sh', '-c', script) + '\n')
         self.terminal.wait_for('begun')
-        time.sleep(A_MOMENT)
+        sleep = self.terminal.wait_for_program('sleep')
         self.terminal.type(SUSPEND)
         self.terminal.wait_for(PROMPT)
         self.terminal.command('bg')
+        os.kill(sleep, signal.SIGTERM)
         self.terminal.wait_for('over')
         self.assertIn('done-waiting', self.terminal.command('wait; echo done-waiting'))
 

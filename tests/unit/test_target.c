@@ -50,6 +50,29 @@ static void wait_until_ready(int count)
 	assert_int_equal(atomic_load(&shared->ready), count);
 }
 
+static bool is_asleep(pid_t tid)
+{
+	char path[64], state = 'R';
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	FILE *file = fopen(path, "re");
+	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+		state = 'R';
+	}
+	if (file) {
+		(void)fclose(file);
+	}
+	return state != 'R';
+}
+
+static void wait_until_asleep(pid_t tid)
+{
+	for (int i = 0; i < PATIENCE && !is_asleep(tid); i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	assert_true(is_asleep(tid));
+}
+
 static void tell(int index)
 {
 	atomic_store(&shared->numbers[index], gettid());
@@ -126,7 +149,9 @@ static pid_t start(const struct scene *scene)
 	(void)setpgid(pid, pid);
 	wait_until_ready(scene->has_thread ? 2 : 1);
 	/* "Ready" is said a moment before it sleeps. */
-	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	for (int i = 0; i < atomic_load(&shared->ready); i++) {
+		wait_until_asleep(atomic_load(&shared->numbers[i]));
+	}
 	return pid;
 }
 
