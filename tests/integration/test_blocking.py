@@ -37,7 +37,7 @@ class Leaks(unittest.TestCase):
             harness.wait_until(lambda: all(map(int.__le__, held(broker), allowed)),
                                f'the broker holds no more than {allowed}')
             process.stdin.close()
-            self.assertEqual(process.wait(20), 0)
+            self.assertEqual(process.wait(harness.SECONDS), 0)
 
 
 if __name__ == '__main__':

@@ -73,7 +73,7 @@ def running(mode, *command, policy='everything', options=(), **more):
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
-            process.wait(20)
+            process.wait(harness.SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -207,7 +207,7 @@ class Crashes(unittest.TestCase):
             self.assertEqual((line['verdict'], line['errno'], line['call']),
                              ('deny', 'EACCES', 'openat'))
             process.stdin.close()
-            process.wait(20)
+            process.wait(harness.SECONDS)
             told = process.stderr.read() if mode == 'embedded' else \
                 (harness.scratch() / 'usherd.log').read_text()
             self.assertRegex(told, r'two brokers died over system call \d+')

@@ -187,12 +187,12 @@ class Ending(unittest.TestCase):
             harness.wait_until(lambda: children(process.pid) == 2, 'both sleep')
             done = commands(daemon, 'sessions', 'end', '1')
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '', ''))
-            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            self.assertEqual(process.wait(harness.SECONDS), -signal.SIGTERM)
             self.assertEqual([session['id'] for session in daemon.sessions()], [2])
             self.assertIsNone(other.poll())
             self.assertEqual(commands(daemon, 'sessions', 'end', '2').returncode, 0)
             for ended in (process, other):
-                ended.communicate(timeout=20)
+                ended.communicate(timeout=harness.SECONDS)
 
     def test_stubborn(self):
         """what does not end by SIGTERM is killed after the grace"""
@@ -204,7 +204,7 @@ class Ending(unittest.TestCase):
             done = commands(daemon, 'sessions', 'end', '--grace', '1', '1')
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertGreater(time.monotonic() - began, 0.9)
-            self.assertEqual(process.wait(20), -signal.SIGKILL)
+            self.assertEqual(process.wait(harness.SECONDS), -signal.SIGKILL)
             process.communicate()
 
     def test_orphan(self):
@@ -259,7 +259,7 @@ class Others(unittest.TestCase):
             self.assertEqual(session['uid'], 65534)
             answer = self.ask_as_nobody(daemon, request='end', session=session['id'])
             self.assertEqual(answer['signalled'], 1)
-            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            self.assertEqual(process.wait(harness.SECONDS), -signal.SIGTERM)
             process.communicate()
 
     @unittest.skipUnless(IS_ROOT, 'needs root')
@@ -371,7 +371,7 @@ class Stopping(unittest.TestCase):
             self.assertIn('1 sessions live', done.stderr)
         done = commands(daemon, 'stop')
         self.assertEqual((done.returncode, done.stderr), (0, ''))
-        self.assertEqual(daemon.process.wait(20), 0)
+        self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
 
     def test_wait(self):
         """stop --wait serves nobody new, and stops with the end of the last session"""
@@ -384,8 +384,8 @@ class Stopping(unittest.TestCase):
         self.assertIn('about to stop', daemon.run('true').stderr)
         self.assertIn('about to stop', commands(daemon, 'stop', '--wait').stderr)
         self.assertIsNone(stop.poll())
-        process.communicate('', timeout=20)
-        self.assertEqual((stop.wait(20), daemon.process.wait(20)), (0, 0))
+        process.communicate('', timeout=harness.SECONDS)
+        self.assertEqual((stop.wait(harness.SECONDS), daemon.process.wait(20)), (0, 0))
 
     def test_interrupted(self):
         """a wait that is interrupted leaves the daemon as it was"""
@@ -394,7 +394,7 @@ class Stopping(unittest.TestCase):
                                      daemon.socket], env=harness.environment())
             daemon.wait_for_log('sessions: wait')
             stop.send_signal(signal.SIGINT)
-            self.assertEqual(stop.wait(20), -signal.SIGINT)
+            self.assertEqual(stop.wait(harness.SECONDS), -signal.SIGINT)
             daemon.wait_for_log('serves on')
             self.assertEqual(daemon.run('true').returncode, 0)
 
@@ -404,9 +404,9 @@ class Stopping(unittest.TestCase):
         processes = [daemon.popen('sleep', '100'), daemon.popen('sleep', '100')]
         daemon.wait_until_all_run(2)
         self.assertEqual(commands(daemon, 'stop', '--end').returncode, 0)
-        self.assertEqual(daemon.process.wait(20), 0)
+        self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
         for process in processes:
-            self.assertEqual(process.wait(20), -signal.SIGTERM)
+            self.assertEqual(process.wait(harness.SECONDS), -signal.SIGTERM)
             process.communicate()
 
     def test_words(self):

@@ -96,10 +96,13 @@ class Life(Case):
             harness.wait_until(lambda: len(daemon.sessions()) == 1, 'it runs')
             time.sleep(0.1)
             kill(daemon.serving())
-            kill(daemon.sessions()[0]['broker'])
-            daemon.wait_until_all_run(1)
+            broker = daemon.sessions()[0]['broker']
+            kill(broker)
+            # Until it is dead it has the fifo open for reading, and what is written would go with it.
+            harness.wait_until(lambda: not is_broker(broker) and
+                               daemon.sessions()[0]['broker'] not in (0, broker), 'another serves')
             fifo.write_text('through\n')
-            self.assertEqual(process.communicate(timeout=20), ('through\n', ''))
+            self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
 
     def test_audit(self):
         """lines that a broker writes while there is no usherd are in the log of the next"""
@@ -134,7 +137,7 @@ class Life(Case):
         """a session that has ended leaves nothing behind that a next usherd would find"""
         with Kept() as daemon:
             for _ in range(3):
-                self.assertEqual(daemon.usher('true').wait(20), 0)
+                self.assertEqual(daemon.usher('true').wait(harness.SECONDS), 0)
             daemon.wait_for_sessions(0)
             daemon.kill()
             self.assertEqual(daemon.sessions(), [])
@@ -143,7 +146,7 @@ class Life(Case):
 
 class HandOver(Case):
     def ends_well(self, process, what):
-        out, err = process.communicate(timeout=40)
+        out, err = process.communicate(timeout=harness.SECONDS)
         self.assertEqual((process.returncode, out, err), (0, 'done\n', ''), what)
 
     def test_embedded(self):
@@ -218,7 +221,7 @@ class HandOver(Case):
             time.sleep(0.1)
             daemon.write_policy('one', '[syscalls]\ndefault = deny EPERM\n')
             daemon.kill()
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=harness.SECONDS)
             self.assertEqual(process.returncode, 125, err)
             self.assertIn('no program can be started', err)
 

@@ -129,7 +129,7 @@ class Watching(unittest.TestCase):
             session = self.daemon.session_of(process)['id']
             before = self.daemon.sessions(request={'request': 'sessions', 'session': session})
             (place / 'end').write_text('')
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=harness.SECONDS)
             self.assertEqual(out, 'done\n')
             thread.join(20)
             # What the other did not see it was told the number of.
@@ -172,7 +172,7 @@ class Watching(unittest.TestCase):
                                    stdout=subprocess.PIPE, text=True)
         self.assertEqual(json.loads(watcher.stdout.readline())['reply'], 'monitor')
         self.daemon.run('cat', '/etc/hosts', policy='one')
-        self.assertEqual(watcher.communicate(timeout=20)[0].strip(), 'nothing')
+        self.assertEqual(watcher.communicate(timeout=harness.SECONDS)[0].strip(), 'nothing')
 
 
 class Command(unittest.TestCase):
@@ -236,9 +236,9 @@ class Command(unittest.TestCase):
             for one in (process, other):
                 self.wait_until_it_watches(daemon, one)
             other.send_signal(signal.SIGINT)
-            self.assertEqual(other.wait(10), -signal.SIGINT)
+            self.assertEqual(other.wait(harness.SECONDS), -signal.SIGINT)
             daemon.process.terminate()
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=harness.SECONDS)
             self.assertEqual((process.returncode, err),
                              (1, b'usher: usherd has ended the connection\n'))
             other.communicate()

@@ -38,7 +38,7 @@ class Opener:
         return self
 
     def __exit__(self, *_):
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=harness.SECONDS)
 
     def open(self, path):
         self.process.stdin.write(f'{path}\n')

@@ -154,7 +154,7 @@ class Surroundings(unittest.TestCase):
             env=harness.environment(), cwd=place)
         harness.wait_until((place / 'ready').exists, 'it runs')
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=harness.SECONDS)
         self.assertEqual((output, process.returncode), (b'caught\n', 9))
 
     def test_nested(self, mode):

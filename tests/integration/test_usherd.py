@@ -137,7 +137,7 @@ class Daemon:
 
     def run(self, *command, **more):
         process = self.popen(*command, **more)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=harness.SECONDS)
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def ask(self, request=None, as_user=()):
@@ -155,7 +155,7 @@ class Daemon:
                   's.sendall(sys.argv[2].encode() + b"\\n"); f = s.makefile(); f.readline();'
                   'print(f.readline())')
         out = subprocess.run([*as_user, sys.executable, '-c', script, self.control, line],
-                             stdout=subprocess.PIPE, check=True, timeout=20).stdout
+                             stdout=subprocess.PIPE, check=True, timeout=harness.SECONDS).stdout
         return json.loads(out)
 
     def is_answering(self):
@@ -538,11 +538,11 @@ class Life(Case):
         with Daemon() as daemon:
             process = daemon.popen('sh', '-c', 'exec 3<&0; (read x <&3; cat /etc/hostname) &',
                                    policy='everything', stdin=subprocess.PIPE)
-            process.wait(20)
+            process.wait(harness.SECONDS)
             broker = daemon.wait_for_sessions(1)[0]['broker']
             os.kill(broker, signal.SIGKILL)
             daemon.wait_for_log('started again')
-            out, err = process.communicate('\n', timeout=30)
+            out, err = process.communicate('\n', timeout=harness.SECONDS)
             self.assertEqual((out, err), (Path('/etc/hostname').read_text(), ''))
             daemon.wait_for_sessions(0)
 
@@ -563,10 +563,10 @@ class Life(Case):
                                stdin=subprocess.PIPE)
         daemon.wait_until_all_run(1)
         daemon.process.terminate()
-        self.assertEqual(daemon.process.wait(20), 0)
+        self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
         self.assertIn('1 sessions go on without usherd', daemon.log())
         self.assertFalse(daemon.socket.exists() or daemon.control.exists())
-        out, err = process.communicate('\n', timeout=30)
+        out, err = process.communicate('\n', timeout=harness.SECONDS)
         self.assertEqual((out, err), (Path('/etc/hostname').read_text(), ''))
 
     def test_reload(self):
@@ -588,7 +588,7 @@ class Life(Case):
         """a socket that is served is not taken over; one that a dead daemon left is"""
         first = Daemon().start()
         again = subprocess.run([harness.USHERD, '--config', first.config, '--socket', first.socket],
-                               stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+                               stderr=subprocess.PIPE, text=True, timeout=harness.SECONDS, check=False)
         self.assertEqual(again.returncode, 1)
         self.assertIn('is served by another usherd', again.stderr)
         self.answers(first)
@@ -692,7 +692,7 @@ class Brokers(Case):
 class Options(Case):
     def usherd(self, *arguments):
         return subprocess.run([harness.USHERD, *arguments], stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.PIPE, timeout=20, check=False)
+                              stderr=subprocess.PIPE, timeout=harness.SECONDS, check=False)
 
     def test_check(self):
         """--check tells where a configuration is wrong, exit 2, and of a right one so, exit 0"""
@@ -803,7 +803,7 @@ class ForOthers(Case):
             done = subprocess.run(
                 ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none "$0" && '
                  'echo inside >"$0/inside" && exec "$@"', directory, *command],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=harness.SECONDS, check=False)
             self.assertEqual(done.stdout, 'inside\n', done.stderr)
 
     def test_daemon_of_a_user(self):
