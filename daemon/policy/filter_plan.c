@@ -68,9 +68,9 @@ static int add_syscall_subject(
 	struct plan_clause clause = {.answer = answer_of_rule(rule)};
 	int error = 0;
 
-	clause.count = subject->comparison_count;
-	memcpy(clause.comparisons, subject->comparisons,
-		subject->comparison_count * sizeof(clause.comparisons[0]));
+	for (size_t i = 0; i < subject->comparison_count; i++) {
+		clause.comparisons[clause.count++] = subject->comparisons[i];
+	}
 	for (size_t i = 0; i < subject->number_count && !error; i++) {
 		error = plan_call_add(
 			plan, subject->numbers[i], offsetof(struct plan_call, rules), &clause);

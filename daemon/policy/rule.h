@@ -55,7 +55,7 @@ struct syscall_subject {
 	int *numbers; /* native numbers, or libseccomp's negative ones where this machine lacks a
 			 call */
 	size_t number_count;
-	struct comparison comparisons[COMPARISONS_MAX];
+	struct comparison *comparisons; /* there is room for COMPARISONS_MAX, or none */
 	size_t comparison_count;
 };
 

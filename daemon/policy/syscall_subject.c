@@ -354,6 +354,10 @@ static int parse_comparisons(struct cursor *cursor)
 			"them");
 	}
 	cursor->at++;
+	cursor->subject->comparisons = calloc(COMPARISONS_MAX, sizeof(struct comparison));
+	if (!cursor->subject->comparisons) {
+		return -ENOMEM;
+	}
 	do {
 		int error = parse_comparison(cursor);
 
@@ -395,5 +399,6 @@ void syscall_subject_finish(struct syscall_subject *subject)
 {
 	free((char *)(uintptr_t)subject->name);
 	free(subject->numbers);
+	free(subject->comparisons);
 	*subject = (struct syscall_subject){0};
 }
