@@ -497,7 +497,6 @@ class Limits(Case):
                 for _ in range(3):
                     stack.enter_context(daemon.client())
                 with daemon.client() as client:
-                    client.send(handover.hello('plain'))
                     self.refused(errno.EUSERS, 'too many connections', client.receive)
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
 
