@@ -113,8 +113,8 @@ static int wait_for_end(struct control *control, uint64_t session, unsigned int 
 	}
 	if (result > 0) {
 		(void)fprintf(stderr,
-			"usher: session %" PRIu64 " has processes that have left its tree; they "
-			"end with their next call that usherd is asked about\n",
+			"usher: session %" PRIu64 " has processes that have left its tree and "
+			"cannot be found; they end with their next call that is asked about\n",
 			session);
 	}
 	return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -323,6 +323,15 @@ int child_send_policy(struct child *child, uint64_t number, int snapshot)
 		       : -EPIPE;
 }
 
+int child_send_signal(struct child *child, int signal)
+{
+	const struct wire_signal packet = {
+		.header = wire_header_make(WIRE_SIGNAL, sizeof(packet)), .signal = signal};
+
+	return child->is_polling ? fdpass_send(child->control, &packet, sizeof(packet), NULL, 0)
+				 : -EPIPE;
+}
+
 pid_t child_pid(const struct child *child)
 {
 	return child->pid;

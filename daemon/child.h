@@ -70,6 +70,9 @@ int child_send_start(
 /* Gives another policy to a broker that serves; `snapshot` stays the caller's. As above. */
 int child_send_policy(struct child *child, uint64_t number, int snapshot);
 
+/* Has it signal those processes of its session that nobody else can find. As above. */
+int child_send_signal(struct child *child, int signal);
+
 pid_t child_pid(const struct child *child);
 
 void child_replace(struct child *child); /* SIGKILL; `ended` will tell */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/child.h"
 #include "daemon/context.h"
 #include "daemon/journal.h"
 #include "daemon/processes.h"
@@ -25,8 +26,12 @@ struct ending {
 	uv_timer_t timer;
 };
 
+/* The broker may be dead at the moment; its successor is told at the next look. */
 static int signal_all(const struct session *session, int signal)
 {
+	if (session->child) {
+		(void)child_send_signal(session->child, signal);
+	}
 	return peer_is_running(&session->peer) ? processes_signal_tree(session->peer.pid, signal)
 					       : 0;
 }
@@ -54,7 +59,7 @@ static void on_timer(uv_timer_t *timer)
 	atomic_fetch_or(&session->memory->facts, SESSION_ENDING);
 	(void)signal_all(session, SIGKILL);
 	if (++ending->kills == KILLS_MAX) {
-		journal_warning("%s: some of its processes have left its tree; they end with their "
+		journal_warning("%s: some of its processes cannot be found; they end with their "
 				"next call that is asked about",
 			session->label);
 		forget(ending);

@@ -2,8 +2,9 @@
 /*
  * Ending a session for its owner: its processes get SIGTERM, and SIGKILL after a grace. They are
  * found as the descendants of the one that asked for the session. What has left that tree (its
- * parent has ended) nobody can find from outside: its broker kills it at its next notified call,
- * for which SESSION_ENDING is set with the SIGKILL.
+ * parent has ended) only the broker knows, by the calls that it has made (broker/members.h), and
+ * signals it. Who has made none yet, or none since a broker died, is killed at its next notified
+ * call, for which SESSION_ENDING is set with the SIGKILL.
  */
 #pragma once
 

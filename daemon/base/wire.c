@@ -37,6 +37,7 @@ static const struct wire_rule {
 	[WIRE_DECISION] = {PHASE(SERVING), sizeof(struct wire_decision), TAIL_RECORD, 0, false},
 	[WIRE_POLICY] = {PHASE(SERVED), sizeof(struct wire_policy), TAIL_NONE, 1, false},
 	[WIRE_TAKEN] = {PHASE(SERVING), sizeof(struct wire_taken), TAIL_NONE, 0, false},
+	[WIRE_SIGNAL] = {PHASE(SERVED), sizeof(struct wire_signal), TAIL_NONE, 0, false},
 };
 static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
 static_assert(sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter) +

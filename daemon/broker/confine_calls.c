@@ -102,6 +102,7 @@ static const struct allowance target[] = {
 	CALL(prlimit64),
 	CALL(kill),
 	CALL(tgkill),
+	CALL(pidfd_send_signal), /* members.c */
 };
 
 /* Being the target: its ids, its umask, its namespaces. */

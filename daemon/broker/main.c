@@ -27,6 +27,7 @@
 #include "daemon/broker/crash.h"
 #include "daemon/broker/dns.h"
 #include "daemon/broker/follow.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/start.h"
 #include "daemon/broker/supervisor.h"
@@ -164,7 +165,11 @@ static void on_policy(struct session *session, const struct wire_policy *policy,
 static void on_control(uv_poll_t *handle, int status, int events)
 {
 	struct session *session = container_of(handle, struct session, control);
-	struct wire_policy packet; /* nothing else is said to a broker that serves */
+	union {
+		struct wire_header header;
+		struct wire_policy policy;
+		struct wire_signal signal;
+	} packet; /* nothing else is said to a broker that serves */
 	int fds[FDPASS_MAX];
 	size_t fd_count;
 
@@ -180,7 +185,11 @@ static void on_control(uv_poll_t *handle, int status, int events)
 		return;
 	}
 	if (wire_check(WIRE_PHASE_SERVED, &packet, (size_t)size, fd_count) == 0) {
-		on_policy(session, &packet, fds[0]);
+		if (packet.header.type == WIRE_SIGNAL) {
+			members_signal(session->follow.current, packet.signal.signal);
+		} else {
+			on_policy(session, &packet.policy, fds[0]);
+		}
 	}
 	fdpass_close_all(fds, fd_count);
 }

@@ -3,14 +3,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/target.h"
 
@@ -95,4 +98,29 @@ bool members_has(const struct broker *broker, pid_t pid)
 		pid = target_parent(pid);
 	}
 	return false;
+}
+
+/* The descriptor is there before the look, so the one that is looked at has the signal. */
+static void signal_if_strayed(const struct broker *broker, pid_t pid, int signal)
+{
+	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (pidfd >= 0 && !target_descends_from(pid, broker->first) && members_has(broker, pid)) {
+		(void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+	}
+}
+
+void members_signal(const struct broker *broker, int signal)
+{
+	DIR *processes = opendir("/proc");
+
+	for (struct dirent *entry; processes && (entry = readdir(processes));) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (pid > 1 && pid != getpid()) {
+			signal_if_strayed(broker, pid, signal);
+		}
+	}
+	if (processes) {
+		closedir(processes);
+	}
 }

@@ -24,3 +24,10 @@ void members_note(struct members *members, pid_t tid);
 
 /* Is the process, or the thread, of the session? */
 bool members_has(const struct broker *broker, pid_t pid);
+
+/*
+ * Sends a signal to each process of the session that does not descend from its first one any more,
+ * as far as it is known: who has made no call since an earlier broker died, and descends from
+ * nobody who has, is not.
+ */
+void members_signal(const struct broker *broker, int signal);

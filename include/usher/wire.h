@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC       0x72687375u /* "ushr" */
-#define WIRE_VERSION     1u
+#define WIRE_VERSION     2u          /* layout 617465e2 */
 #define WIRE_PACKET_MAX  (64u * 1024u)
 #define WIRE_TEXT_MAX    1024u /* a REFUSED text, with its NUL */
 #define WIRE_FILTER_MAX  4096u /* BPF_MAXINSNS */
@@ -58,6 +58,7 @@ enum wire_type {
 	WIRE_DECISION, /* broker to supervisor, while session_memory.watched is set */
 	WIRE_POLICY,   /* supervisor to a broker that serves: another policy */
 	WIRE_TAKEN,    /* broker to supervisor: it holds from now on */
+	WIRE_SIGNAL,   /* supervisor to a broker that serves: to those that only it can find */
 	WIRE_TYPES
 };
 
@@ -196,3 +197,11 @@ struct wire_taken {
 	uint64_t number;
 };
 static_assert(sizeof(struct wire_taken) == 24, "wire layout");
+
+/* SIGNAL. To each process of the session that does not descend from its first one any more. */
+struct wire_signal {
+	struct wire_header header;
+	int32_t signal;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct wire_signal) == 24, "wire layout");

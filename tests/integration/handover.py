@@ -8,12 +8,16 @@ that a test can do each step wrong. Run as a program it does all of it right and
 import array
 import ctypes
 import os
+import re
 import socket
 import struct
 import sys
 import threading
+from pathlib import Path
 
-MAGIC, VERSION = 0x72687375, 1
+WIRE = Path(__file__).resolve().parents[2] / 'include/usher/wire.h'
+MAGIC = 0x72687375
+VERSION = int(re.search(r'WIRE_VERSION +(\d+)u', WIRE.read_text())[1])
 HELLO, FILTER, LISTENER, READY, REFUSED, START, CHILD = range(1, 8)
 HEADER = struct.Struct('=IHHII')
 PROBE_OPERATION, PROBE_TEXT = 0x72687375, b'usher-probe-v1'

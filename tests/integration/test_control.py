@@ -221,6 +221,24 @@ class Ending(unittest.TestCase):
             time.sleep(0.2)
             self.assertFalse((place / 'beat').exists())
 
+    def test_sleeping_orphan(self):
+        """what has left the session's tree and sleeps is ended too: it gets SIGTERM, then SIGKILL"""
+        gentle = 'trap "echo ended >{place}/ended; exit" TERM; '
+        for how, trap in (('SIGTERM', gentle), ('SIGKILL', 'trap "" TERM; ')):
+            with self.subTest(how), Daemon() as daemon:
+                place = workdir('sleeper')
+                (place / 'sleeper').write_text(
+                    trap.format(place=place) + f'sleep 1000 & echo $$ $! >{place}/pids; wait; wait')
+                daemon.run('sh', '-c', f'setsid sh {place}/sleeper >/dev/null 2>&1 & '
+                           f'while ! [ -s {place}/pids ]; do sleep 0.05; done', policy='everything')
+                pids = (place / 'pids').read_text().split()
+                done = commands(daemon, 'sessions', 'end', '--grace', '1', '1')
+                self.assertEqual((done.returncode, done.stderr), (0, ''))
+                self.assertEqual(daemon.sessions(), [])
+                for pid in pids:
+                    self.assertFalse(is_alive(pid))
+                self.assertEqual((place / 'ended').exists(), how == 'SIGTERM')
+
     def test_mistakes(self):
         """what is not a session's number is a usage error, and what is none of yours is refused"""
         with Daemon() as daemon:
@@ -232,6 +250,12 @@ class Ending(unittest.TestCase):
             done = commands(daemon, 'sessions', 'end', '5')
             self.assertEqual(done.returncode, 1)
             self.assertIn('you have no session 5', done.stderr)
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError):
+        return ') Z ' not in Path(f'/proc/{pid}/stat').read_text()
+    return False
 
 
 def children(pid):

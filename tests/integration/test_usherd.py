@@ -349,7 +349,8 @@ class Refusals(Case):
     def test_version(self):
         """another version of the protocol is told so"""
         body = handover.hello('plain')[handover.HEADER.size:]
-        self.refuses_packet('same release', handover.packet(handover.HELLO, body, version=2),
+        self.refuses_packet('same release', handover.packet(handover.HELLO, body,
+                                                              version=handover.VERSION + 1),
                             error=errno.EPROTONOSUPPORT)
 
     def test_out_of_turn(self):
@@ -607,11 +608,11 @@ import array, os, socket, struct, sys, time
 control = socket.socket(fileno=3)
 data, fds, _, _ = socket.recv_fds(control, 65536, 8)
 def say(kind, body):
-    control.send(struct.pack('=IHHII', 0x72687375, 1, kind, 16 + len(body), 0) + body)
+    control.send(struct.pack('=IHHII', 0x72687375, VERSION, kind, 16 + len(body), 0) + body)
 def refuse(text):
     say(5, struct.pack('=iI', -1, len(text) + 1) + text.encode() + b'\\0')
 assert not set(os.environ) - {'LC_CTYPE'}, os.environ  # Python's own
-"""
+""".replace('VERSION', str(handover.VERSION))
 
 
 class Brokers(Case):

@@ -50,6 +50,10 @@ static const struct sample samples[] = {
 		WIRE_START_LOG | WIRE_START_VERBOSE | WIRE_START_RESUME},
 	{WIRE_CHILD, sizeof(struct wire_child), 0,
 		{[WIRE_PHASE_READY] = true, [WIRE_PHASE_SERVING] = true}, 0},
+	{WIRE_DECISION, sizeof(struct wire_decision) + 4, 0, {[WIRE_PHASE_SERVING] = true}, 0},
+	{WIRE_POLICY, sizeof(struct wire_policy), 1, {[WIRE_PHASE_SERVED] = true}, 0},
+	{WIRE_TAKEN, sizeof(struct wire_taken), 0, {[WIRE_PHASE_SERVING] = true}, 0},
+	{WIRE_SIGNAL, sizeof(struct wire_signal), 0, {[WIRE_PHASE_SERVED] = true}, 0},
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -59,6 +63,7 @@ union packet {
 	struct wire_filter filter;
 	struct wire_refused refused;
 	struct wire_start start;
+	struct wire_decision decision;
 	char bytes[256];
 };
 
@@ -78,6 +83,10 @@ static union packet make(const struct sample *sample)
 	case WIRE_REFUSED:
 		packet.refused.text_size = 4;
 		memcpy(packet.bytes + sizeof(packet.refused), "why", 4);
+		break;
+	case WIRE_DECISION:
+		packet.decision.text_size = 4;
+		memcpy(packet.bytes + sizeof(packet.decision), "{ }", 4);
 		break;
 	case WIRE_START:
 		packet.start.flags = sample->flags;
@@ -100,6 +109,19 @@ static void passes_in_its_phases_only(void **state)
 				expected);
 		}
 		assert_int_equal(wire_type_of(&packet), samples[i].type);
+	}
+}
+
+static void each_type_is_tried(void **state)
+{
+	bool seen[WIRE_TYPES] = {false};
+
+	(void)state;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		seen[samples[i].type] = true;
+	}
+	for (size_t type = WIRE_HELLO; type < WIRE_TYPES; type++) {
+		assert_true(seen[type]);
 	}
 }
 
@@ -351,6 +373,7 @@ int main(void)
 		cmocka_unit_test(passes_with_its_descriptors_only),
 		cmocka_unit_test(passes_with_its_size_only),
 		cmocka_unit_test(refuses_a_wrong_header),
+		cmocka_unit_test(each_type_is_tried),
 		cmocka_unit_test(tells_another_version),
 		cmocka_unit_test(refuses_texts_without_an_end),
 		cmocka_unit_test(refuses_lengths_out_of_bounds),
