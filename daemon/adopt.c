@@ -163,6 +163,13 @@ static bool go_on_with_broker(
 	return is_it;
 }
 
+static const char *describe_error(int error)
+{
+	return error == -EPROTONOSUPPORT
+		       ? "it is of a build whose sessions this one does not understand"
+		       : strerror(-error);
+}
+
 /* All that came back of one session: found[0 .. count-1], of which the first may be its parcel. */
 static void adopt_one(struct adoption *adoption, const struct found *found, size_t count)
 {
@@ -176,7 +183,7 @@ static void adopt_one(struct adoption *adoption, const struct found *found, size
 	if (!session) {
 		journal_error("session %" PRIu64 ": cannot be taken over: %s; it is left to its "
 			      "broker, if that lives",
-			found->name.session, strerror(-error));
+			found->name.session, describe_error(error));
 		adoption->lost++;
 	} else if (go_on_with_broker(adoption, session, broker)) {
 		adoption->serving++;

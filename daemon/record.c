@@ -9,6 +9,10 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/session.h"
+#include "usher/wire.h"
+
+/* Of brokers whose records do not tell. */
+#define WIRE_FIRST 1
 
 /* Under which names descriptors stand in a record. */
 static const struct descriptor {
@@ -23,7 +27,6 @@ static const struct descriptor {
 	{"log", offsetof(struct session, log), false},
 	{"verbose", offsetof(struct session, verbose), false},
 	{"audit", offsetof(struct session, audit), false},
-	{"first_snapshot", offsetof(struct session, first_snapshot), false},
 };
 
 /* The numbers and strings of a record. A number that an older build has not told is 0. */
@@ -142,6 +145,7 @@ char *record_write_broker(pid_t pid)
 
 	json_object_object_add(record, "version", json_object_new_int(RECORD_VERSION));
 	json_object_object_add(record, "pid", json_object_new_int(pid));
+	json_object_object_add(record, "wire", json_object_new_int(WIRE_VERSION));
 	return to_text(record);
 }
 
@@ -191,6 +195,9 @@ static int read_string(
 	if (!json_object_object_get_ex(record, string->name, &value)) {
 		return string->is_required ? -EBADMSG : 0;
 	}
+	if (!json_object_is_type(value, json_type_string)) {
+		return -EBADMSG;
+	}
 	char *copy = strdup(json_object_get_string(value));
 	*(char **)member(session, string->offset) = copy;
 	return copy ? 0 : -ENOMEM;
@@ -220,8 +227,9 @@ static int read_groups(struct peer *peer, struct json_object *record)
 static void take_descriptor(struct session *session, const char *name, int *fd)
 {
 	for (size_t i = 0; name && i < array_length(descriptors); i++) {
-		if (strcmp(descriptors[i].name, name) == 0) {
-			*(int *)member(session, descriptors[i].offset) = steal_fd(fd);
+		int *place = member(session, descriptors[i].offset);
+		if (strcmp(descriptors[i].name, name) == 0 && *place < 0) {
+			*place = steal_fd(fd);
 		}
 	}
 }
@@ -291,6 +299,11 @@ int record_read_broker(const char *text, pid_t *pid)
 		return result;
 	}
 	*pid = json_object_object_get_ex(record, "pid", &value) ? json_object_get_int(value) : 0;
+	int wire = json_object_object_get_ex(record, "wire", &value) ? json_object_get_int(value)
+								     : WIRE_FIRST;
 	json_object_put(record);
+	if (wire != WIRE_VERSION) {
+		return -EPROTONOSUPPORT;
+	}
 	return *pid > 0 ? 0 : -EBADMSG;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 1 /* layout 2ea3cc09 */
 
 struct session;
 
@@ -26,6 +26,9 @@ char *record_write(const struct session *session);
  */
 int record_read(struct session *session, const char *text, int *fds, size_t fd_count);
 
-/* A broker in words: whose number that is, see session_keep.h. */
+/*
+ * A broker in words: whose number that is, see session_keep.h. -EPROTONOSUPPORT also if it speaks
+ * another version of wire.h.
+ */
 char *record_write_broker(pid_t pid);
 int record_read_broker(const char *text, pid_t *pid);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/base/cleanup.h"
 
@@ -41,6 +43,21 @@ int session_memory_create(uint64_t session, struct session_memory **mapped)
 	return steal_fd(&fd);
 }
 
+/* The first words of a session's memory are the same in all builds. */
+static int refuse(int fd)
+{
+	uint32_t head[2] = {0}; /* magic and version */
+	static_assert(offsetof(struct session_memory, magic) == 0 &&
+			      offsetof(struct session_memory, version) == sizeof(head[0]),
+		"for all builds");
+
+	if (pread(fd, head, sizeof(head), 0) == sizeof(head) && head[0] == SESSION_MAGIC &&
+		head[1] != SESSION_VERSION) {
+		return -EPROTONOSUPPORT;
+	}
+	return -EBADMSG;
+}
+
 static bool is_session_memory(const struct session_memory *memory)
 {
 	return memory->magic == SESSION_MAGIC && memory->version == SESSION_VERSION &&
@@ -57,7 +74,7 @@ int session_memory_map(int fd, struct session_memory **mapped)
 	int seals = fcntl(fd, F_GET_SEALS); /* fails on what is not a memfd */
 	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS ||
 		status.st_size != (off_t)sizeof(**mapped)) {
-		return -EBADMSG;
+		return refuse(fd);
 	}
 	struct session_memory *memory = map_whole(fd);
 	if (!memory) {
@@ -65,7 +82,7 @@ int session_memory_map(int fd, struct session_memory **mapped)
 	}
 	if (!is_session_memory(memory)) {
 		session_memory_unmap(memory);
-		return -EBADMSG;
+		return refuse(fd);
 	}
 	*mapped = memory;
 	return 0;

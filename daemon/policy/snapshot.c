@@ -24,7 +24,7 @@
 #include "daemon/policy/parse.h"
 
 #define SNAPSHOT_MAGIC    0x70737375u /* "ussp" */
-#define SNAPSHOT_VERSION  1u
+#define SNAPSHOT_VERSION  1u          /* layout 8a316358 */
 #define SNAPSHOT_SIZE_MAX (SOURCE_TOTAL_MAX + (4u << 20))
 #define SNAPSHOT_SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 

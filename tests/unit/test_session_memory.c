@@ -103,18 +103,28 @@ static void what_is_not_one_is_refused(void **state)
 
 static void another_layout_is_refused(void **state)
 {
-	static const size_t fields[] = {offsetof(struct session_memory, magic),
-		offsetof(struct session_memory, version), offsetof(struct session_memory, size),
-		offsetof(struct session_memory, slot_count)};
+	static const struct {
+		size_t offset;
+		int error;
+	} fields[] = {
+		{offsetof(struct session_memory, magic), -EBADMSG},
+		{offsetof(struct session_memory, version), -EPROTONOSUPPORT},
+		{offsetof(struct session_memory, size), -EBADMSG},
+		{offsetof(struct session_memory, slot_count), -EBADMSG},
+	};
+	uint32_t other = 99;
 
 	(void)state;
 	for (size_t i = 0; i < array_length(fields); i++) {
 		int fd = make_memfd(sizeof(struct session_memory), F_SEAL_SHRINK | F_SEAL_GROW);
-		uint32_t other = 99;
 		assert_int_equal(
-			pwrite(fd, &other, sizeof(other), (off_t)fields[i]), sizeof(other));
-		refuses(fd, -EBADMSG);
+			pwrite(fd, &other, sizeof(other), (off_t)fields[i].offset), sizeof(other));
+		refuses(fd, fields[i].error);
 	}
+	/* Another version may have another size. */
+	int fd = make_memfd(2 * sizeof(struct session_memory), F_SEAL_SHRINK | F_SEAL_GROW);
+	assert_int_equal(pwrite(fd, &other, sizeof(other), sizeof(uint32_t)), sizeof(other));
+	refuses(fd, -EPROTONOSUPPORT);
 }
 
 int main(void)
