@@ -19,8 +19,8 @@ int session_memory_create(uint64_t session, struct session_memory **mapped);
 
 /*
  * Maps a session's memory that another process has made; does not consume `fd`. 0 or a negative
- * errno: -EPROTONOSUPPORT if it is of another version, -EBADMSG if it is none, of the exact size and
- * sealed.
+ * errno: -EPROTONOSUPPORT if it is of another version, -EBADMSG if it is none, of the exact size
+ * and sealed.
  */
 int session_memory_map(int fd, struct session_memory **mapped);
 

@@ -102,7 +102,8 @@ static const struct allowance target[] = {
 	CALL(prlimit64),
 	CALL(kill),
 	CALL(tgkill),
-	CALL(pidfd_send_signal), /* members.c */
+	/* members.c */
+	CALL(pidfd_send_signal),
 };
 
 /* Being the target: its ids, its umask, its namespaces. */

@@ -95,7 +95,7 @@ static void make_tree(char *path, unsigned int level)
 }
 
 struct granted {
-	char *paths[256];
+	char *paths[16384]; /* all that lies beside our directory in /tmp */
 	size_t count;
 };
 
