@@ -123,16 +123,25 @@ class World:
         self.listeners.setdefault(name, []).append(bound)
 
     def port(self, name, ports):
-        """A port that is free for tcp on both loopback addresses."""
+        """A port that is free for tcp on both loopback addresses, and for the names made of it."""
+        before = {key: list(value) for key, value in self.listeners.items()}
         for port in ports:
             try:
                 self.listen(name, socket.AF_INET, socket.SOCK_STREAM, ('127.0.0.1', port))
                 self.listen(name, socket.AF_INET6, socket.SOCK_STREAM, ('::1', port))
+                if name == 'allowed':
+                    self.abstract(port)
                 return port
             except OSError:
-                for bound in self.listeners.pop(name, []):
-                    bound.close()
+                for key, sockets in self.listeners.items():
+                    for bound in sockets[len(before.get(key, [])):]:
+                        bound.close()
+                self.listeners = {key: list(value) for key, value in before.items()}
         raise RuntimeError('no free port for ' + name)
+
+    def abstract(self, port):
+        for name, word in (('allowed', 'open'), ('denied', 'secret')):
+            self.listen(name, socket.AF_UNIX, socket.SOCK_STREAM, f'\0usher-{word}-{port}')
 
     def unix(self):
         """Unix sockets; they are bound under relative names, which are short."""
@@ -141,9 +150,6 @@ class World:
         for name, path in (('allowed', 'dirA'), ('denied', 'dirS')):
             self.listen(name, socket.AF_UNIX, socket.SOCK_STREAM, path + '/socket')
             self.listen(name, socket.AF_UNIX, socket.SOCK_DGRAM, path + '/datagram')
-        for name, word in (('allowed', 'open'), ('denied', 'secret')):
-            self.listen(name, socket.AF_UNIX, socket.SOCK_STREAM,
-                        '\0usher-%s-%d' % (word, self.ports['allowed_port']))
         os.chdir(here)
 
     def state(self):

@@ -83,8 +83,8 @@ class Bench:
 
     def __init__(self, options, scratch):
         self.options = options
-        tree = place.Tree(SOURCE, options.build, scratch)
-        self.source, self.build = tree.for_user(options.user)
+        tree = place.Tree(SOURCE, options.build, scratch, options.user)
+        self.source, self.build = tree.source, tree.build
         self.all_processors = os.sched_getaffinity(0)
         self.places, self.environments, self.failed = {}, {}, {}
         for number, placement in enumerate(PLACEMENTS):

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
 
 import process
@@ -36,36 +37,33 @@ def can_read(user, path):
 
 
 class Tree:
-    """The source and the build directory; a copy of both where the user cannot reach them."""
+    """The source and the build directory; a copy of both where `user` cannot reach them."""
 
-    def __init__(self, source, build, scratch):
-        self.source, self.build, self.scratch = source, build, scratch
-        self.copied = False
+    def __init__(self, source, build, scratch, user):
+        self.original = source, build
+        self.source, self.build = source, build
+        if user is not None and not can_read(user, os.path.join(build, 'client/usher')):
+            self._copy(scratch)
+
+    def _copy(self, scratch):
+        self.source = tempfile.mkdtemp(prefix='tree-', dir=scratch)
+        self.build = os.path.join(self.source, 'build')
+        os.chmod(self.source, 0o755)
+        source, build = self.original
+        shutil.copytree(source, self.source, symlinks=True, ignore=self._made, dirs_exist_ok=True)
+        shutil.copytree(build, self.build, symlinks=True)
 
     def _made(self, directory, names):
         """What is no source, of the names in a directory of the source tree."""
         made = {'__pycache__'} & set(names)
-        if directory == self.source:
+        if directory == self.original[0]:
             made |= {name for name in names if name == '.git' or name.startswith('build')}
         return made
 
-    def for_user(self, user):
-        usher = os.path.join(self.build, 'client/usher')
-        if user is None or can_read(user, usher):
-            return self.source, self.build
-        copy = os.path.join(self.scratch, 'tree')
-        if not self.copied:
-            shutil.copytree(self.source, copy, symlinks=True, ignore=self._made)
-            shutil.copytree(self.build, os.path.join(copy, 'build'), symlinks=True)
-            self.copied = True
-        return copy, os.path.join(copy, 'build')
-
-    def moved(self, user, text):
-        """`text` with the paths of the tree as `user` finds them."""
-        source, build = self.for_user(user)
-        if source == self.source:
-            return text
-        return text.replace(self.build, build).replace(self.source, source)
+    def moved(self, text):
+        """`text` with the paths of the tree where it is used."""
+        source, build = self.original
+        return text.replace(build, self.build).replace(source, self.source)
 
 
 class Place:

@@ -61,6 +61,15 @@ def is_serving(pid):
     return False
 
 
+def links_of(pid):
+    """{number: what the descriptor is}, but for those that are closed meanwhile."""
+    links = {}
+    for number in os.listdir(f'/proc/{pid}/fd'):
+        with contextlib.suppress(FileNotFoundError):
+            links[number] = os.readlink(f'/proc/{pid}/fd/{number}')
+    return links
+
+
 @contextlib.contextmanager
 def running(mode, *command, policy='everything', options=(), **more):
     more.setdefault('env', harness.environment())
@@ -133,8 +142,7 @@ class Confinement(unittest.TestCase):
                                 os.close(os.open(f'/proc/{pid}/{name}', os.O_RDONLY))
                     return
                 self.assertEqual(Path(f'/proc/{pid}/environ').read_bytes().strip(b'\0'), b'')
-                links = {number: os.readlink(f'/proc/{pid}/fd/{number}')
-                         for number in os.listdir(f'/proc/{pid}/fd')}
+                links = links_of(pid)
                 self.assertNotIn(f'pipe:[{inode}]', links.values())
                 self.assertEqual((links['0'], links['1']), ('/dev/null', '/dev/null'))
                 known = re.compile(r'/|/dev/null|/proc|/proc/\d+/(fd|mountinfo)|(mnt|user|net|pid):\[\d+\]|socket:\[\d+\]|pipe:\[\d+\]|'
