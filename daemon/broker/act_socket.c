@@ -4,16 +4,24 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/near.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/workers.h"
+
+static int connect_errno(int socket, const struct exact_address *to)
+{
+	return connect(socket, to->name, to->length) < 0 ? -errno : 0;
+}
 
 static bool is_loopback(const struct policy_endpoint *endpoint)
 {
@@ -22,18 +30,41 @@ static bool is_loopback(const struct policy_endpoint *endpoint)
 						     sizeof(in6addr_loopback)) == 0;
 }
 
-static int connect_errno(int socket, const struct exact_address *to)
+/* Only streams are waited for until the other side says something. */
+static bool may_take_time(const struct address_request *address)
 {
-	return connect(socket, to->name, to->length) < 0 ? -errno : 0;
+	return address->may_wait &&
+	       (address->is_redirected || address->endpoint.kind == ENDPOINT_TCP);
 }
 
 /* A connection to elsewhere takes its time; to this machine it is there at once, or hardly ever
  * not. */
 static bool is_expected_to_wait(const struct address_request *address)
 {
-	return address->may_wait &&
-	       (address->is_redirected || (address->endpoint.kind == ENDPOINT_TCP &&
-						  !is_loopback(&address->endpoint)));
+	bool is_here = !address->is_redirected && is_loopback(&address->endpoint);
+
+	return address->outcome == -EINPROGRESS ||
+	       (may_take_time(address) && !is_here && !near_is(&address->endpoint));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Connects, and notes how long that took where it tells something. */
+static int connect_and_note(const struct address_request *address, const struct exact_address *to)
+{
+	if (!may_take_time(address)) {
+		return connect_errno(address->socket, to);
+	}
+	uint64_t began = now_ns();
+	int result = connect_errno(address->socket, to);
+	near_note(&address->endpoint, now_ns() - began);
+	return result;
 }
 
 bool act_has_send_timeout(int socket)
@@ -56,16 +87,12 @@ static int connect_to(
 	struct worker *worker, struct request *request, const struct exact_address *to)
 {
 	const struct address_request *address = &request->address;
-
-	if (address->has_outcome) {
-		return address->outcome;
-	}
 	int result = is_expected_to_wait(address) ? workers_expect_to_wait(worker) : 0;
 	if (result < 0) {
 		return result;
 	}
 	do {
-		result = connect_errno(request->address.socket, to);
+		result = connect_and_note(address, to);
 	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
 	/* What we had begun the target has not. */
 	if (result == -EALREADY && address->outcome == -EINPROGRESS) {
@@ -79,6 +106,10 @@ enum act_outcome act_connect(
 {
 	struct exact_address to;
 
+	if (request->address.has_outcome) {
+		request->result = request->address.outcome;
+		return ACT_DONE;
+	}
 	request->result = exact_address_init(&to, request);
 	if (request->result == 0) {
 		if (!notify_is_pending(broker->listener, request->id)) {

@@ -14,6 +14,7 @@
 #include "daemon/broker/idmap.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #define RIGHTS_MAX 253 /* SCM_MAX_FD of the kernel */
 

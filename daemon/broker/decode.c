@@ -285,6 +285,7 @@ static const struct decoder {
 	{SYS_clone, decode_forget},
 	{SYS_epoll_create, decode_forget},
 	{SYS_epoll_create1, decode_forget},
+	{SYS_setsockopt, decode_forget},
 	{SYS_setuid, decode_forget},
 	{SYS_setgid, decode_forget},
 	{SYS_setreuid, decode_forget},

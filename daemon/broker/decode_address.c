@@ -15,6 +15,7 @@
 #include "daemon/broker/decode_place.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #ifndef AF_SMC
 #define AF_SMC 43
@@ -30,12 +31,13 @@ static int socket_option(int socket, int option)
 }
 
 /* SMC and MPTCP are reached as TCP is, and fall back to it. */
-static enum endpoint_kind transport_of(int socket, int domain)
+static enum endpoint_kind transport_of(struct address_request *request)
 {
-	if (domain == AF_SMC) {
+	request->protocol = socket_option(request->socket, SO_PROTOCOL);
+	if (request->domain == AF_SMC) {
 		return ENDPOINT_TCP;
 	}
-	switch (socket_option(socket, SO_PROTOCOL)) {
+	switch (request->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_MPTCP:
 	case SMC_OF_INTERNET:
@@ -128,11 +130,11 @@ static void set_internet(struct address_request *request, int domain)
 	}
 	if (family == AF_INET && request->length >= sizeof(struct sockaddr_in)) {
 		struct sockaddr_in *in = (void *)&request->name;
-		request->endpoint.kind = transport_of(request->socket, domain);
+		request->endpoint.kind = transport_of(request);
 		set_ipv4(request, &in->sin_addr, in->sin_port);
 	} else if (family == AF_INET6 && domain != AF_INET &&
 		   request->length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
-		request->endpoint.kind = transport_of(request->socket, domain);
+		request->endpoint.kind = transport_of(request);
 		set_ipv6(request, (void *)&request->name);
 	}
 }
@@ -190,7 +192,7 @@ static bool leads_nowhere(const struct address_request *request, int domain, enu
 /* What the bytes mean is judged by the socket that they are for. */
 static void judge(struct address_request *request, enum name_use use)
 {
-	int domain = socket_option(request->socket, SO_DOMAIN);
+	int domain = request->domain = socket_option(request->socket, SO_DOMAIN);
 
 	request->operation = use == NAME_BINDS ? OPERATION_BIND : OPERATION_CONNECT;
 	request->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER, .family = domain};

@@ -19,6 +19,7 @@
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 /* Of the kernel's include/linux/inotify.h. */
 #define ALL_INOTIFY_BITS                                                                         \

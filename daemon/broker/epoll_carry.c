@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
-#include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 /* Programs make their epoll instances early, before there are many descriptors. */
 #define LOWER_NUMBERS 128

@@ -13,9 +13,10 @@
 #include "daemon/broker/dns.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/socket_options.h"
-#include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
@@ -59,20 +60,16 @@ static int number_option(int socket, int option, int *value)
 }
 
 /* A socket of ours of the same kind, with the same options. */
-static int make_like(const struct outside *outside, int inside)
+static int make_like(const struct broker *broker, const struct address_request *inside)
 {
-	int domain = 0, type = 0, protocol = 0;
+	int type = inside->type | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int made = socket(inside->domain, type, inside->protocol);
 
-	if (number_option(inside, SO_DOMAIN, &domain) < 0 ||
-		number_option(inside, SO_TYPE, &type) < 0 ||
-		number_option(inside, SO_PROTOCOL, &protocol) < 0) {
-		return -EBADF;
-	}
-	int made = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (made < 0) {
 		return -errno;
 	}
-	socket_options_copy(outside->defaults, domain, type, inside, made);
+	socket_options_copy(broker->outside->defaults, broker_knows(broker, SESSION_OPTIONS),
+		inside->domain, inside->type, inside->socket, made);
 	return made;
 }
 
@@ -145,33 +142,40 @@ static int enter_resolver(
 	int made = make_resolver(broker, request, *socket);
 	if (made >= 0 && number_option(made, SO_DOMAIN, &domain) == 0 &&
 		number_option(made, SO_TYPE, &type) == 0) {
-		socket_options_copy(broker->outside->defaults, domain, type, *socket, made);
+		socket_options_copy(broker->outside->defaults, true, domain, type, *socket, made);
 	}
 	return outside_replace(broker, request, number, socket, made);
 }
 
 /*
- * A connection that is there at once needs no other thread to lead meanwhile. One that is not goes
- * on where it is when the call proper is made, on a socket that waits if the target's does.
+ * A connection that is there at once needs no other thread to lead meanwhile: the kernel says so
+ * when it is asked a second time. One that is not goes on where it is when the call proper is made,
+ * on a socket that waits if the target's does.
  */
-static void try_at_once(struct request *request, int made)
+static void try_at_once(const struct broker *broker, struct request *request, int made)
 {
 	struct address_request *address = &request->address;
 
 	if (made < 0 || request->call != CALL_CONNECT || !address->may_wait ||
-		address->endpoint.kind != ENDPOINT_TCP || request->verdict.action != POLICY_ALLOW) {
+		address->endpoint.kind != ENDPOINT_TCP || request->verdict.action != POLICY_ALLOW ||
+		!notify_is_pending(broker->listener, request->id)) {
 		return;
 	}
-	address->outcome = connect(made, &address->name.any, address->length) < 0 ? -errno : 0;
-	address->has_outcome = address->outcome != -EINPROGRESS;
+	recover_note(request);
+	for (int i = 0; i < 2 && !address->has_outcome; i++) {
+		address->outcome =
+			connect(made, &address->name.any, address->length) < 0 ? -errno : 0;
+		address->outcome = address->outcome == -EALREADY ? -EINPROGRESS : address->outcome;
+		address->has_outcome = address->outcome != -EINPROGRESS;
+	}
 }
 
 static int lead_out(const struct broker *broker, struct request *request, int number)
 {
 	int *socket = &request->address.socket;
-	int made = make_like(broker->outside, *socket);
+	int made = make_like(broker, &request->address);
 
-	try_at_once(request, made);
+	try_at_once(broker, request, made);
 	return outside_replace(broker, request, number, socket, made);
 }
 

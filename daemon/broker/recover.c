@@ -13,7 +13,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/request.h"
-#include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #define MARKS      31 /* real-time signals: nobody else has set one on a file just opened */
 #define FIRST_MARK 34

@@ -15,7 +15,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/request.h"
-#include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 static int socket_number(const struct request *request)
 {

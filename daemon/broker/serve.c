@@ -196,6 +196,9 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 		facts = SESSION_EPOLLS;
 		epoll_memory_outdate(broker->epolls);
 		break;
+	case SYS_setsockopt:
+		facts = SESSION_OPTIONS;
+		break;
 	case SYS_setns:
 		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
 		facts |= admit_is_asked((unsigned int)data->args[1]) ? SESSION_MOUNTS_VARY : 0;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/told_options.h"
 
 #define VALUE_MAX 16 /* struct timeval, and a name of a congestion control */
 
@@ -93,6 +94,7 @@ struct value {
 
 struct socket_defaults {
 	struct value values[KINDS][array_length(options)];
+	bool told[array_length(options)]; /* told_options.h */
 };
 
 static struct value read_value(int socket, const struct option *option)
@@ -131,6 +133,9 @@ int socket_defaults_new(struct socket_defaults **defaultsp)
 	for (enum kind kind = 0; kind < KINDS && error == 0; kind++) {
 		error = look_at(defaults, kind);
 	}
+	for (size_t i = 0; i < array_length(options) && error == 0; i++) {
+		defaults->told[i] = option_is_told(options[i].level, options[i].name);
+	}
 	if (error == 0) {
 		*defaultsp = steal_pointer(&defaults);
 	}
@@ -150,7 +155,7 @@ static void set_value(int socket, const struct option *option, struct value *val
 }
 
 void socket_options_copy(
-	const struct socket_defaults *defaults, int domain, int type, int from, int to)
+	const struct socket_defaults *defaults, bool all, int domain, int type, int from, int to)
 {
 	enum kind kind = type == SOCK_STREAM  ? domain == AF_INET6 ? STREAM_6 : STREAM_4
 			 : domain == AF_INET6 ? DATAGRAM_6
@@ -158,7 +163,7 @@ void socket_options_copy(
 
 	for (size_t i = 0; i < array_length(options); i++) {
 		const struct value *usual = &defaults->values[kind][i];
-		if (usual->size == 0) {
+		if (usual->size == 0 || (defaults->told[i] && !all)) {
 			continue;
 		}
 		struct value value = read_value(from, &options[i]);

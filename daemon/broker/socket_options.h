@@ -7,14 +7,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct socket_defaults;
 
 /* Looks at new sockets of each kind. 0 or a negative errno. */
 int socket_defaults_new(struct socket_defaults **defaultsp);
 
 /*
- * Gives `to`, a new socket, the options of `from`, both of `domain` and `type`. What cannot be set,
- * for want of rights, stays as it is.
+ * Gives `to`, a new socket, the options of `from`, both of `domain` and `type`: all of them, or
+ * only those of which nobody is told when they are set. What cannot be set, for want of rights,
+ * stays as it is.
  */
 void socket_options_copy(
-	const struct socket_defaults *defaults, int domain, int type, int from, int to);
+	const struct socket_defaults *defaults, bool all, int domain, int type, int from, int to);

@@ -17,10 +17,6 @@
 
 #include "daemon/base/cleanup.h"
 
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
-
 #define PAGE_BYTES       4096u /* the smallest there is: crossing it is what can fail */
 #define FIRST_READ       256u  /* most paths are shorter */
 #define ANCESTORS_MAX    256u
@@ -188,38 +184,6 @@ int target_open_fd(pid_t tid, int fd)
 	(void)snprintf(entry, sizeof(entry), "fd/%d", fd);
 	int opened = open_proc(tid, entry, O_PATH);
 	return opened == -ENOENT ? -EBADF : opened;
-}
-
-int target_take_fd(pid_t tid, int fd)
-{
-	/* A thread may have a table of its own; before 6.9 only that of the process can be had. */
-	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
-
-	if (pidfd < 0 && errno == EINVAL) {
-		pid_t tgid = target_tgid(tid);
-		pidfd = tgid < 0 ? tgid : (int)syscall(SYS_pidfd_open, tgid, 0);
-	}
-	if (pidfd < 0) {
-		return -errno;
-	}
-	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	return copy < 0 ? -errno : copy;
-}
-
-int target_fd_flags(pid_t tid, int fd)
-{
-	char entry[32], text[512];
-	unsigned int flags;
-
-	(void)snprintf(entry, sizeof(entry), "fdinfo/%d", fd);
-	cleanup_fd int info = open_proc(tid, entry, O_RDONLY);
-	if (info < 0) {
-		return info == -ENOENT ? -EBADF : info;
-	}
-	ssize_t size = read(info, text, sizeof(text) - 1);
-	text[size < 0 ? 0 : size] = '\0';
-	const char *line = target_status_field(text, "flags");
-	return line && sscanf(line, "%o", &flags) == 1 ? (int)flags : -EBADF;
 }
 
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM])

@@ -38,12 +38,6 @@ int target_open_cwd(pid_t tid);
 int target_open_root(pid_t tid);
 int target_open_fd(pid_t tid, int fd);
 
-/* A copy of the thread's descriptor `fd` itself. Ours to close; or a negative errno (-EBADF). */
-int target_take_fd(pid_t tid, int fd);
-
-/* The flags of its descriptor as open(2) knows them, with O_CLOEXEC; or a negative errno. */
-int target_fd_flags(pid_t tid, int fd);
-
 /* The process that the thread belongs to, or a negative errno. */
 pid_t target_tgid(pid_t tid);
 

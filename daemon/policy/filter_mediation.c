@@ -18,6 +18,7 @@
 #include "daemon/policy/filter_plan.h"
 #include "daemon/policy/filter_sockets.h"
 #include "daemon/policy/syscall_younger.h"
+#include "daemon/policy/told_options.h"
 #include "usher/wire.h"
 
 /* Of linux/in6.h, which does not go with netinet/in.h. */
@@ -370,6 +371,21 @@ static int add_row(struct plan *plan, const struct row *row)
 	return plan_call_add(plan, row->nr, offsetof(struct plan_call, mediation), &clause);
 }
 
+static int add_told_options(struct plan *plan)
+{
+	size_t count;
+	const struct socket_option *options = told_options(&count);
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		const struct row row = {SCMP_SYS(setsockopt), NEED_OUTSIDE, FILTER_NOTIFY, 0,
+			{IS(1, (unsigned int)options[i].level),
+				IS(2, (unsigned int)options[i].name)}};
+		error = add_row(plan, &row);
+	}
+	return error;
+}
+
 static int add_probe(struct plan *plan)
 {
 	const struct plan_clause clause = {
@@ -392,6 +408,9 @@ int plan_mediate(
 		if ((rows[i].needs & needs) == rows[i].needs) {
 			error = add_row(plan, &rows[i]);
 		}
+	}
+	if (!error && (needs & NEED_OUTSIDE)) {
+		error = add_told_options(plan);
 	}
 	if (!error && policy_has_section(policy, POLICY_SOCKETS)) {
 		error = plan_sockets(plan, policy);

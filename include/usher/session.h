@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     3u          /* layout 5ce547dd */
+#define SESSION_VERSION     4u          /* layout 5ce547dd */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -55,6 +55,7 @@ enum session_facts {
 		1u << 4, /* a target has an epoll instance; known where sockets are exchanged */
 	SESSION_MOUNTS_VARY = 1u << 5,  /* a target may have a mount namespace of its own */
 	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
+	SESSION_OPTIONS = 1u << 7,      /* a target has set one that is told (told_options.h) */
 };
 
 struct session_counters {

@@ -186,16 +186,19 @@ print(poll.poll(5)[0][1] & select.EPOLLIN, s.recv(100).decode())
 poll.unregister(s)
 """
 
-# What was set before the connection is still set behind it.
+# What was set before the connection is still set behind it: what is usual, and then what is not, of
+# which the broker is told.
 OPTIONS = """
 import fcntl, os, socket, struct, sys
+usual = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77),
+         (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432)]
+told = [(socket.IPPROTO_IP, socket.IP_TOS, 16), (socket.IPPROTO_IP, socket.IP_TTL, 33),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321), (socket.SOL_SOCKET, socket.SO_PRIORITY, 5)]
 s = socket.socket()
 keep = os.dup(s.fileno())
 fcntl.fcntl(s, fcntl.F_SETFD, int(sys.argv[3]))
-values = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-          (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77), (socket.IPPROTO_IP, socket.IP_TOS, 16),
-          (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432),
-          (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321)]
+values = usual + (told if sys.argv[4] == 'told' else [])
 for level, name, value in values:
     s.setsockopt(level, name, value)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3))
@@ -288,10 +291,10 @@ class Broker(unittest.TestCase):
 
     def test_options(self, mode):
         """Options and flags of a socket stay what they were"""
-        for cloexec in (0, 1):
+        for cloexec, which in (0, 'told'), (1, 'usual'):
             self.assertEqual(
                 self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n', cloexec,
-                             program=OPTIONS),
+                             which, program=OPTIONS),
                 [f'True True (1, 3) (4, 500000) {cloexec} 0 True outside'])
 
     def test_turned(self, mode):

@@ -34,7 +34,7 @@
 #include "daemon/broker/answer.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/resolve.h"
-#include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #define TARGETS 3
 #define OPENS   4000 /* of each */

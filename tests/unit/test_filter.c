@@ -18,6 +18,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_calls.h"
 #include "daemon/policy/filter_launch.h"
+#include "daemon/policy/told_options.h"
 #include "tests/unit/policy_text.h"
 #include "usher/wire.h"
 
@@ -264,6 +266,27 @@ static void roads_round_addresses_are_refused(void **state)
 	assert_int_equal(ASK(&open_filter, socket, AF_INET, SOCK_STREAM, IPPROTO_SCTP), ALLOWED);
 	filter_finish(&open_filter);
 	filter_finish(&filter);
+}
+
+/* Where sockets are exchanged; what is set often, or elsewhere, stays in the kernel. */
+static void options_that_are_rare_are_told(void **state)
+{
+	const struct filter filter = filter_of("[policy]\nnet = broker\n[network]\n", true);
+	const struct filter elsewhere = filter_of("[network]\ndefault = deny\n", true);
+	size_t count;
+	const struct socket_option *options = told_options(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		unsigned int level = (unsigned int)options[i].level;
+		unsigned int name = (unsigned int)options[i].name;
+		assert_int_equal(
+			ASK(&filter, setsockopt, 3, level, RUBBISH | name, 1, 4), NOTIFIED);
+		assert_int_equal(ASK(&elsewhere, setsockopt, 3, level, name, 1, 4), ALLOWED);
+	}
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_NODELAY, 1, 4), ALLOWED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_CORK, 1, 4), ALLOWED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), EPERM);
 }
 
 static void changes_of_place_and_identity_are_notified(void **state)
@@ -597,6 +620,7 @@ int main(void)
 		cmocka_unit_test(messages_are_notified_if_they_can_have_an_address),
 		cmocka_unit_test(binding_is_notified),
 		cmocka_unit_test(roads_round_addresses_are_refused),
+		cmocka_unit_test(options_that_are_rare_are_told),
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
 		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
 		cmocka_unit_test(sockets_agree_with_the_policy),

@@ -26,6 +26,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #define PAGE     4096u
 #define PATIENCE 500 /* looks, 10 ms each */
@@ -320,6 +321,31 @@ static void fields_are_found_by_their_whole_name(void **state)
 	assert_null(target_status_field(status, "Gid"));
 }
 
+/* Read again and again under one number: what lies there now is told, and whose it is. */
+static void flags_are_those_of_now(void **state)
+{
+	cleanup_fd int kept = fcntl(0, F_DUPFD, 200);
+	pid_t pid = start(&(struct scene){0});
+	pid_t self = getpid();
+
+	(void)state;
+	assert_int_equal(target_fd_flags(self, 200) & O_CLOEXEC, 0);
+	assert_int_equal(fcntl(200, F_SETFD, FD_CLOEXEC), 0);
+	assert_int_equal(target_fd_flags(self, 200) & O_CLOEXEC, O_CLOEXEC);
+	assert_int_equal(target_fd_flags(pid, 200) & O_CLOEXEC, 0);
+	cleanup_fd int other = open("/dev/null", O_WRONLY | O_APPEND);
+	assert_int_equal(dup2(other, 200), 200);
+	assert_int_equal(target_fd_flags(self, 200) & (O_ACCMODE | O_APPEND | O_CLOEXEC),
+		O_WRONLY | O_APPEND);
+	close_fd(&kept);
+	assert_int_equal(target_fd_flags(self, 200), -EBADF);
+	assert_int_equal(target_take_fd(self, 200), -EBADF);
+	assert_true(target_fd_flags(pid, 200) >= 0);
+	stop(pid);
+	assert_int_equal(target_fd_flags(pid, 200), -EBADF);
+	assert_int_equal(target_take_fd(pid, 200), -ESRCH);
+}
+
 static void descriptors_are_the_threads_own(void **state)
 {
 	cleanup_fd int kept = fcntl(0, F_DUPFD, 200);
@@ -424,6 +450,7 @@ int main(void)
 		cmocka_unit_test(a_thread_belongs_to_its_process),
 		cmocka_unit_test(fields_are_found_by_their_whole_name),
 		cmocka_unit_test(descriptors_are_the_threads_own),
+		cmocka_unit_test(flags_are_those_of_now),
 		cmocka_unit_test(a_terminal_has_a_name),
 		cmocka_unit_test(a_programs_name_does_not_confuse),
 	};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/target_fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/broker/target.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+
+#define PLACES 64
+#define FLAGS  "flags:" /* of /proc/PID/fdinfo/N, in octal */
+
+/* Who uses one takes it out of its place, so that two never use, or close, the same. */
+struct keep {
+	pthread_mutex_t lock;
+	struct kept {
+		pid_t tid; /* 0: nothing is kept here */
+		int number;
+		int fd;
+	} places[PLACES];
+};
+
+static struct keep pidfds = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct keep fdinfos = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct kept *place_of(struct keep *keep, pid_t tid, int number)
+{
+	return &keep->places[((size_t)tid + (size_t)number) % PLACES];
+}
+
+/* -1 if there is none. */
+static int take_out(struct keep *keep, pid_t tid, int number)
+{
+	struct kept *place = place_of(keep, tid, number);
+	int fd = -1;
+
+	pthread_mutex_lock(&keep->lock);
+	if (place->tid == tid && place->number == number) {
+		fd = place->fd;
+		place->tid = 0;
+	}
+	pthread_mutex_unlock(&keep->lock);
+	return fd;
+}
+
+/* Consumes `fd`. */
+static void put_back(struct keep *keep, pid_t tid, int number, int fd)
+{
+	struct kept *place = place_of(keep, tid, number);
+
+	pthread_mutex_lock(&keep->lock);
+	struct kept before = *place;
+	*place = (struct kept){.tid = tid, .number = number, .fd = fd};
+	pthread_mutex_unlock(&keep->lock);
+	if (before.tid) {
+		close(before.fd);
+	}
+}
+
+static int take_by(int pidfd, int fd)
+{
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+/*
+ * A thread may have a table of its own; before 6.9 only that of the process can be had. That
+ * one is not kept: it says nothing of the thread's end.
+ */
+static int take_by_process(pid_t tid, int fd)
+{
+	pid_t tgid = target_tgid(tid);
+	cleanup_fd int pidfd = tgid < 0 ? tgid : (int)syscall(SYS_pidfd_open, tgid, 0);
+
+	if (pidfd < 0) {
+		return tgid < 0 ? tgid : -errno;
+	}
+	return take_by(pidfd, fd);
+}
+
+int target_take_fd(pid_t tid, int fd)
+{
+	int pidfd = take_out(&pidfds, tid, 0);
+	int copy = pidfd < 0 ? -ESRCH : take_by(pidfd, fd);
+
+	if (copy == -ESRCH) {
+		close_fd(&pidfd);
+		pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+		if (pidfd < 0) {
+			return errno == EINVAL ? take_by_process(tid, fd) : -errno;
+		}
+		copy = take_by(pidfd, fd);
+	}
+	put_back(&pidfds, tid, 0, pidfd);
+	return copy;
+}
+
+static int open_fdinfo(pid_t tid, int fd)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
+	int info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info < 0) {
+		return errno == ENOENT ? -EBADF : -errno;
+	}
+	return info;
+}
+
+/* Consumes `info`, which is kept if the number is in use. */
+static int read_flags(int info, pid_t tid, int fd)
+{
+	char text[512];
+	ssize_t size = pread(info, text, sizeof(text) - 1, 0);
+
+	if (size <= 0) {
+		close(info);
+		return -EBADF;
+	}
+	put_back(&fdinfos, tid, fd, info);
+	text[size] = '\0';
+	const char *line = strstr(text, FLAGS);
+	return line ? (int)strtoul(line + strlen(FLAGS), NULL, 8) : -EBADF;
+}
+
+int target_fd_flags(pid_t tid, int fd)
+{
+	int info = take_out(&fdinfos, tid, fd);
+	int flags = info < 0 ? -EBADF : read_flags(info, tid, fd);
+
+	if (flags >= 0) {
+		return flags;
+	}
+	info = open_fdinfo(tid, fd);
+	return info < 0 ? info : read_flags(info, tid, fd);
+}
