@@ -42,7 +42,6 @@ static const struct option {
 	{SOL_SOCKET, SO_RCVLOWAT, ON_STREAM, false},
 	{SOL_SOCKET, SO_RCVTIMEO, ON_ALL, false},
 	{SOL_SOCKET, SO_SNDTIMEO, ON_ALL, false},
-	{SOL_SOCKET, SO_PRIORITY, ON_ALL, false},
 	{SOL_SOCKET, SO_MARK, ON_ALL, false},
 	{SOL_SOCKET, SO_TIMESTAMP, ON_DATAGRAM, false},
 	{SOL_SOCKET, SO_TIMESTAMPNS, ON_DATAGRAM, false},
@@ -51,6 +50,7 @@ static const struct option {
 	{SOL_SOCKET, SO_NO_CHECK, ON_DATAGRAM, false},
 	{SOL_SOCKET, SO_ZEROCOPY, ON_ALL, false},
 	{IPPROTO_IP, IP_TOS, ON_ALL, false},
+	{SOL_SOCKET, SO_PRIORITY, ON_ALL, false}, /* behind IP_TOS, which sets it, too */
 	{IPPROTO_IP, IP_TTL, ON_ALL, false},
 	{IPPROTO_IP, IP_MTU_DISCOVER, ON_ALL, false},
 	{IPPROTO_IP, IP_FREEBIND, ON_ALL, false},
