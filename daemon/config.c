@@ -81,6 +81,8 @@ static int fill_defaults(struct config *config)
 	*config = (struct config){.references = 1,
 		.socket_mode = geteuid() == 0 ? 0666 : 0600,
 		.socket_group = (gid_t)-1,
+		.metrics_mode = 0600,
+		.metrics_group = (gid_t)-1,
 		.audit = true,
 		.sessions = {.per_user = 64, .total = 1024},
 		.clients = {.per_user = 16, .total = 128},
@@ -214,5 +216,6 @@ void config_unref(struct config *config)
 	free_strings(config->policies, config->policy_count);
 	free(config->file);
 	free(config->socket);
+	free(config->metrics);
 	free(config);
 }

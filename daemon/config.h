@@ -29,6 +29,9 @@ struct config {
 	mode_t socket_mode;
 	gid_t socket_group;  /* (gid_t)-1: as it comes */
 	gid_t control_group; /* whose members may see and do all over the control socket */
+	char *metrics;       /* a socket that tells the metrics; NULL: there is none */
+	mode_t metrics_mode;
+	gid_t metrics_group; /* as socket_group */
 	char **policies;     /* directories, NULL-terminated */
 	size_t policy_count;
 	bool is_closed; /* nobody new is served */

@@ -36,7 +36,7 @@ struct reader {
 /* Takes one word of a value. */
 typedef int taker(struct reader *reader, const struct ini_piece *word);
 
-static taker take_socket, take_mode, take_group_id, take_directory, take_audit, take_number;
+static taker take_path, take_mode, take_group_id, take_directory, take_audit, take_number;
 static taker take_user, take_group, take_policy;
 
 static const struct key {
@@ -44,16 +44,22 @@ static const struct key {
 	const char *name;
 	taker *take;
 	bool is_list; /* several words, also in indented lines below */
-	/* take_number, take_group_id: where to; and what number is possible. */
+	/* take_path, take_mode, take_number, take_group_id: where to; what number is possible. */
 	size_t offset;
 	unsigned int least, most;
 } keys[] = {
-	{SECTION_DAEMON, "socket", take_socket, false, 0, 0, 0},
-	{SECTION_DAEMON, "socket-mode", take_mode, false, 0, 0, 0},
+	{SECTION_DAEMON, "socket", take_path, false, offsetof(struct config, socket), 0, 0},
+	{SECTION_DAEMON, "socket-mode", take_mode, false, offsetof(struct config, socket_mode), 0,
+		0},
 	{SECTION_DAEMON, "socket-group", take_group_id, false,
 		offsetof(struct config, socket_group), 0, 0},
 	{SECTION_DAEMON, "control-group", take_group_id, false,
 		offsetof(struct config, control_group), 0, 0},
+	{SECTION_DAEMON, "metrics", take_path, false, offsetof(struct config, metrics), 0, 0},
+	{SECTION_DAEMON, "metrics-mode", take_mode, false, offsetof(struct config, metrics_mode), 0,
+		0},
+	{SECTION_DAEMON, "metrics-group", take_group_id, false,
+		offsetof(struct config, metrics_group), 0, 0},
 	{SECTION_DAEMON, "policies", take_directory, true, 0, 0, 0},
 	{SECTION_DAEMON, "audit", take_audit, false, 0, 0, 0},
 	{SECTION_LIMITS, "sessions", take_number, false, offsetof(struct config, sessions.total), 1,
@@ -112,14 +118,22 @@ static struct grant *current_grant(struct reader *reader)
 	return &reader->config->grants[reader->config->grant_count - 1];
 }
 
-static int take_socket(struct reader *reader, const struct ini_piece *word)
+/* Where the key of the line puts its value. */
+static void *place_of_value(const struct reader *reader)
 {
+	return (char *)reader->config + reader->key->offset;
+}
+
+static int take_path(struct reader *reader, const struct ini_piece *word)
+{
+	char **place = place_of_value(reader);
+
 	if (word->text[0] != '/') {
 		return complain(reader, word, "'%s' is not an absolute path", word->text);
 	}
-	free(reader->config->socket);
-	reader->config->socket = strdup(word->text);
-	return reader->config->socket ? 0 : -ENOMEM;
+	free(*place);
+	*place = strdup(word->text);
+	return *place ? 0 : -ENOMEM;
 }
 
 static int take_mode(struct reader *reader, const struct ini_piece *word)
@@ -130,7 +144,7 @@ static int take_mode(struct reader *reader, const struct ini_piece *word)
 	if (strspn(word->text, "01234567") == 0 || *end != '\0' || mode > 0777) {
 		return complain(reader, word, "'%s' is not a mode, as 0660 is", word->text);
 	}
-	reader->config->socket_mode = (mode_t)mode;
+	*(mode_t *)place_of_value(reader) = (mode_t)mode;
 	return 0;
 }
 
@@ -170,7 +184,7 @@ static int take_group_id(struct reader *reader, const struct ini_piece *word)
 	if (id < 0) {
 		return complain(reader, word, "there is no group '%s'", word->text);
 	}
-	*(gid_t *)(void *)((char *)reader->config + reader->key->offset) = (gid_t)id;
+	*(gid_t *)place_of_value(reader) = (gid_t)id;
 	return 0;
 }
 
@@ -205,7 +219,7 @@ static int take_number(struct reader *reader, const struct ini_piece *word)
 			word->column, "'%s' is not a number from %u to %u", word->text, key->least,
 			key->most);
 	}
-	*(unsigned int *)(void *)((char *)reader->config + key->offset) = (unsigned int)number;
+	*(unsigned int *)place_of_value(reader) = (unsigned int)number;
 	return 0;
 }
 

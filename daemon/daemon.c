@@ -17,20 +17,16 @@
 
 #include "daemon/adopt.h"
 #include "daemon/base/cleanup.h"
-#include "daemon/base/control_path.h"
 #include "daemon/base/install.h"
-#include "daemon/client.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
-#include "daemon/control.h"
+#include "daemon/doors.h"
 #include "daemon/ending.h"
 #include "daemon/inheritance.h"
 #include "daemon/journal.h"
-#include "daemon/listen.h"
 #include "daemon/policy/texts.h"
 #include "daemon/relay.h"
 #include "daemon/reload.h"
-#include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/store.h"
@@ -47,19 +43,11 @@ struct daemon {
 	const struct daemon_options *options;
 	uv_loop_t loop;
 	struct context context;
-	struct server server;
-	struct control control;
+	struct doors doors;
 	uv_signal_t on_hangup, on_terminate, on_interrupt;
 	bool is_ending;
 	struct inheritance *inheritance;
-	char *socket_path, *control_path; /* NULL: not ours to remove */
-	int lock;
 };
-
-/* Under which names the next usherd finds our sockets, where systemd does not open them. */
-#define KEPT_SOCKET  "socket"
-#define KEPT_CONTROL "control"
-#define KEPT_LOCK    "lock"
 
 static int load_config(struct config **configp, const struct daemon_options *options)
 {
@@ -197,20 +185,6 @@ static void release_sessions(struct context *context)
 	}
 }
 
-/* Sockets that the next usherd gets stay where they are, and who connects meanwhile waits. */
-static void remove_sockets(struct daemon *daemon)
-{
-	if (has_successor(&daemon->context)) {
-		client_leave_all(&daemon->context);
-		return;
-	}
-	if (daemon->socket_path) {
-		unlink(daemon->socket_path);
-	}
-	unlink(daemon->control_path);
-	client_refuse_all(&daemon->context, "usherd ends; try again, or use --embedded");
-}
-
 /* Closes all that keeps the loop alive; it ends when what was under way is over. */
 static void shut_down(uv_signal_t *handle, int number)
 {
@@ -223,9 +197,7 @@ static void shut_down(uv_signal_t *handle, int number)
 	journal_notice("ends by signal %d", number);
 	service_stopping();
 	service_unwatch();
-	server_finish(&daemon->server);
-	control_finish(&daemon->control);
-	remove_sockets(daemon);
+	doors_close(&daemon->doors, has_successor(&daemon->context));
 	ending_finish(&daemon->context);
 	reload_finish(&daemon->context);
 	release_sessions(&daemon->context);
@@ -260,138 +232,6 @@ static int watch_signals(struct daemon *daemon)
 	return 0;
 }
 
-static int complain_about_socket(const char *path, int error)
-{
-	if (error == -EADDRINUSE) {
-		journal_error("%s is served by another usherd; stop it, or choose another --socket",
-			path);
-	} else {
-		journal_error("%s cannot be listened on: %s", path, strerror(-error));
-	}
-	return error;
-}
-
-static int listen_at(const struct config *config, const char *path, int type)
-{
-	int fd = listen_unix(path, type, config->socket_mode, config->socket_group);
-
-	return fd < 0 ? complain_about_socket(path, fd) : fd;
-}
-
-/* Those of an earlier usherd, whose place and lock are ours now. */
-static int find_kept_socket(struct daemon *daemon, const char *path)
-{
-	int fd = inheritance_claim(daemon->inheritance, KEPT_SOCKET);
-
-	if (fd >= 0) {
-		daemon->lock = inheritance_claim(daemon->inheritance, KEPT_LOCK);
-		daemon->socket_path = strdup(path);
-		store_inherit(&daemon->context.store);
-		store_inherit(&daemon->context.store);
-	}
-	return fd;
-}
-
-/* The one that the service manager has opened: -ENOENT, -EINVAL if it is something else. */
-static int find_given_socket(struct daemon *daemon)
-{
-	struct inherited *given = NULL;
-
-	for (size_t i = 0; i < daemon->inheritance->count; i++) {
-		struct inherited *one = &daemon->inheritance->all[i];
-		if (one->fd >= 0 && strcmp(one->name, KEPT_CONTROL) != 0) {
-			if (given) {
-				return -EINVAL;
-			}
-			given = one;
-		}
-	}
-	if (!given) {
-		return -ENOENT;
-	}
-	return listen_check(given->fd, SOCK_SEQPACKET) < 0 ? -EINVAL : steal_fd(&given->fd);
-}
-
-/* The socket that is there already, or -ENOENT: then its lock is ours. */
-static int find_socket(struct daemon *daemon, const char *path)
-{
-	int fd = find_kept_socket(daemon, path);
-
-	if (fd < 0) {
-		fd = find_given_socket(daemon);
-	}
-	if (fd == -EINVAL) {
-		journal_error("the socket of the service manager is not one: usherd wants one "
-			      "ListenSequentialPacket=");
-	}
-	if (fd != -ENOENT) {
-		return fd;
-	}
-	daemon->lock = listen_lock(path);
-	return daemon->lock < 0 ? complain_about_socket(path, daemon->lock) : -ENOENT;
-}
-
-static int make_socket(struct daemon *daemon, const char *path)
-{
-	int fd = listen_at(daemon->context.config, path, SOCK_SEQPACKET);
-
-	if (fd >= 0) {
-		daemon->socket_path = strdup(path);
-		(void)store_put(&daemon->context.store, KEPT_LOCK, daemon->lock);
-		(void)store_put(&daemon->context.store, KEPT_SOCKET, fd);
-	}
-	return fd;
-}
-
-static int open_control(struct daemon *daemon, const char *path)
-{
-	daemon->control_path = control_path(path);
-	if (!daemon->control_path) {
-		return -ENOMEM;
-	}
-	int fd = inheritance_claim(daemon->inheritance, KEPT_CONTROL);
-	if (fd >= 0) {
-		store_inherit(&daemon->context.store);
-	} else {
-		fd = listen_at(daemon->context.config, daemon->control_path, SOCK_STREAM);
-		if (fd >= 0) {
-			(void)store_put(&daemon->context.store, KEPT_CONTROL, fd);
-		}
-	}
-	return fd < 0 ? fd : control_init(&daemon->control, &daemon->context, fd);
-}
-
-static const char *describe_users(const struct config *config)
-{
-	if (geteuid() != 0) {
-		return config->grant_count > 0 ? "its own user alone, whatever the grants say"
-					       : "its own user";
-	}
-	return config->grant_count > 0 ? "root and whom the grants name"
-				       : "root alone: the configuration has no grant";
-}
-
-/* Who sees the hand-over socket can rely on the control socket beside it. */
-static int open_doors(struct daemon *daemon, const char *path)
-{
-	int fd = find_socket(daemon, path);
-
-	if (fd < 0 && daemon->lock < 0) {
-		return fd;
-	}
-	int result = open_control(daemon, path);
-	if (result == 0 && fd < 0) {
-		fd = make_socket(daemon, path);
-	}
-	if (result < 0 || fd < 0) {
-		int error = result < 0 ? result : fd;
-		close_fd(&fd);
-		return error;
-	}
-	journal_notice("serves %s for %s", path, describe_users(daemon->context.config));
-	return server_init(&daemon->server, &daemon->context, fd);
-}
-
 static void on_holder_lost(void *owner)
 {
 	struct daemon *daemon = owner;
@@ -424,7 +264,7 @@ static int start(struct daemon *daemon)
 	result = watch_signals(daemon);
 	if (result == 0) {
 		adopt_all(&daemon->context, daemon->inheritance);
-		result = open_doors(daemon, path);
+		result = doors_open(&daemon->doors, &daemon->context, daemon->inheritance, path);
 	}
 	return result == 0 ? service_watch(&daemon->loop, on_holder_lost, daemon) : result;
 }
@@ -463,7 +303,8 @@ static int configure(struct daemon *daemon)
 
 int daemon_run(const struct daemon_options *options, struct inheritance *inheritance)
 {
-	struct daemon daemon = {.options = options, .inheritance = inheritance, .lock = -1};
+	struct daemon daemon = {
+		.options = options, .inheritance = inheritance, .doors = {.lock = -1}};
 
 	journal_open();
 	service_init(options->holder);
@@ -486,8 +327,6 @@ int daemon_run(const struct daemon_options *options, struct inheritance *inherit
 	int status = exit_status(&daemon, result);
 	finish_context(&daemon.context);
 	service_finish();
-	close_fd(&daemon.lock);
-	free(daemon.socket_path);
-	free(daemon.control_path);
+	doors_finish(&daemon.doors);
 	return status;
 }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     4u          /* layout 5ce547dd */
+#define SESSION_VERSION     4u          /* layout 411fc256 */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */

@@ -37,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (result == 0 && report.error_count == 0) {
 		must(!config->socket || config->socket[0] == '/');
 		must(config->socket_mode <= 0777);
+		must(!config->metrics || config->metrics[0] == '/');
+		must(config->metrics_mode <= 0777);
 		must(config->sessions.total > 0 && config->sessions.per_user > 0);
 		must(config->clients.total > 0 && config->clients.per_user > 0);
 		must(config->handshake_seconds > 0);

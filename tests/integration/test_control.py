@@ -525,5 +525,108 @@ class Metrics(unittest.TestCase):
             self.assertIn('cannot be written', done.stderr)
 
 
+class MetricsSocket(unittest.TestCase):
+    """The socket that tells nothing else (`metrics = PATH`)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(more='metrics = {0}/metrics\nmetrics-mode = 0640').start()
+        cls.path = cls.daemon.directory / 'metrics'
+
+    @classmethod
+    def tearDownClass(cls):
+        harness.end(cls.daemon.process)
+
+    def connect(self):
+        result = socket.socket(socket.AF_UNIX)
+        result.settimeout(20)
+        result.connect(str(self.path))
+        return result
+
+    def ask(self, *parts):
+        """What comes back of a question that comes in parts."""
+        with self.connect() as stream:
+            for part in parts:
+                stream.sendall(part)
+            answer = b''
+            while chunk := stream.recv(65536):
+                answer += chunk
+        head, _, body = answer.partition(b'\r\n\r\n')
+        return head.decode(), body.decode()
+
+    def test_metrics(self):
+        """an HTTP client gets the metrics of the whole daemon, as the format is"""
+        with running(self.daemon, policy='everything'):
+            done = subprocess.run(['curl', '-sSi', '--unix-socket', self.path,
+                                   'http://usherd/metrics'], stdout=subprocess.PIPE, text=True,
+                                  check=True, timeout=harness.SECONDS)
+        head, _, body = done.stdout.replace('\r\n', '\n').partition('\n\n')
+        self.assertIn('200 OK', head.splitlines()[0])
+        self.assertIn('Content-Type: text/plain; version=0.0.4; charset=utf-8', head.splitlines())
+        samples = parse_metrics(body)
+        self.assertEqual(samples['usher_sessions', (('state', 'running'),)], 1)
+        self.assertEqual({name for name, _ in samples},
+                         {name for name, _ in parse_metrics(commands(self.daemon, 'metrics').stdout)})
+
+    def test_promised(self):
+        """what is counted: sessions, notifications by call and verdict, latency, restarts, lost lines"""
+        self.daemon.run('true', policy='everything')
+        names = {name for name, _ in parse_metrics(self.ask(b'GET / HTTP/1.0\r\n\r\n')[1])}
+        self.assertLessEqual({'usher_sessions', 'usher_sessions_started_total',
+                              'usher_sessions_refused_total', 'usher_notifications_total',
+                              'usher_answer_seconds_bucket', 'usher_answer_seconds_sum',
+                              'usher_answer_seconds_count', 'usher_broker_starts_total',
+                              'usher_broker_deaths_total', 'usher_audit_dropped_total',
+                              'usher_monitor_dropped_total', 'usher_reloads_total'}, names)
+
+    def test_mode(self):
+        """it has the mode that the configuration says"""
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o640)
+
+    def test_parts(self):
+        """a question may come byte by byte, and with headers that mean nothing here"""
+        question = b'GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n'
+        head, body = self.ask(*(question[i:i + 1] for i in range(len(question))))
+        self.assertIn('200 OK', head)
+        parse_metrics(body)
+
+    def test_nonsense(self):
+        """what is no such question gets no metrics, and the next one does"""
+        for parts in ([b'POST / HTTP/1.0\r\n\r\n'], [b'{"request":"stop"}\n\n'], [b'\0\r\n\r\n']):
+            head, body = self.ask(*parts)
+            self.assertIn('405', head)
+            self.assertEqual(body, '')
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(self.ask(b'GET ' + b'x' * 10000), ('', ''))
+        self.assertIn('200 OK', self.ask(b'GET / HTTP/1.0\r\n\r\n')[0])
+
+    def test_many(self):
+        """those who connect and say nothing, or read nothing, hold up nobody for long"""
+        with contextlib.ExitStack() as stack:
+            for _ in range(40):
+                stream = stack.enter_context(self.connect())
+                with contextlib.suppress(ConnectionError):
+                    stream.sendall(b'GET ')
+            self.assertEqual(self.daemon.ask()['reply'], 'status')
+        harness.wait_until(lambda: '200 OK' in self.is_answered(), 'there is room again')
+
+    def is_answered(self):
+        with contextlib.suppress(ConnectionError):
+            return self.ask(b'GET / HTTP/1.0\r\n\r\n')[0]
+        return ''
+
+    def test_wrong_place(self):
+        """where it cannot be made usherd says so, and serves without it"""
+        with Daemon(more='metrics = /proc/none/metrics') as daemon:
+            self.assertIn('metrics cannot be told at /proc/none/metrics', daemon.log())
+            self.assertEqual(daemon.run('true').returncode, 0)
+
+    def test_end(self):
+        """it goes with the daemon"""
+        with Daemon(more='metrics = {0}/metrics') as daemon:
+            self.assertTrue((daemon.directory / 'metrics').exists())
+        self.assertFalse((daemon.directory / 'metrics').exists())
+
+
 if __name__ == '__main__':
     unittest.main()

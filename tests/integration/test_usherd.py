@@ -41,6 +41,7 @@ CONFIG = """\
 policies = {policies}
   {shipped}
 audit = {audit}
+{more}
 [limits]
 {limits}
 {grants}
@@ -70,7 +71,8 @@ def workdir(name):
 class Daemon:
     """An usherd of its own: socket, policies, configuration and log in a new directory."""
 
-    def __init__(self, limits='', grants=EVERYBODY, audit='no', program=harness.USHERD, prefix=()):
+    def __init__(self, limits='', grants=EVERYBODY, audit='no', program=harness.USHERD, prefix=(),
+                 more=''):
         self.directory = workdir('daemon')
         self.policies = self.directory / 'policies'
         self.policies.mkdir()
@@ -79,15 +81,15 @@ class Daemon:
         self.control = self.directory / 'usherd.control'
         self.log_path = self.directory / 'log'
         self.program, self.prefix = program, list(prefix)
-        self.configure(limits, grants, audit)
+        self.configure(limits, grants, audit, more.format(self.directory))
         self.write_policy('plain', '[policy]\ndescription = Only numbers\n')
         self.process = None
         self.waited_for = collections.Counter()
 
-    def configure(self, limits='', grants=EVERYBODY, audit='no'):
+    def configure(self, limits='', grants=EVERYBODY, audit='no', more=''):
         self.config.write_text(CONFIG.format(
             policies=self.policies, shipped=harness.BUILD / 'conf/policies', limits=limits,
-            grants=grants, audit=audit))
+            grants=grants, audit=audit, more=more))
 
     def write_policy(self, name, text):
         (self.policies / f'{name}.ini').write_text(text)

@@ -86,6 +86,7 @@ static int print_defaults(const char *file)
 	printf("default limits.handshake-timeout %u\n", config->handshake_seconds);
 	printf("default daemon.audit %s\n", config->audit ? "yes" : "no");
 	printf("default daemon.socket-mode %04o\n", config->socket_mode);
+	printf("default daemon.metrics-mode %04o\n", config->metrics_mode);
 	printf("default daemon.socket %s\n", config->socket ? config->socket : "-");
 	config_unref(config);
 	return EXIT_SUCCESS;

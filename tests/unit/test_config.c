@@ -89,6 +89,9 @@ static void every_key_is_read(void **state)
 				     "socket-mode = 0660\n"
 				     "socket-group = 12\n"
 				     "control-group = 13\n"
+				     "metrics = /tmp/m.sock\n"
+				     "metrics-mode = 0640\n"
+				     "metrics-group = 14\n"
 				     "policies = /a /b\n"
 				     "  /c\n"
 				     "audit = no\n"
@@ -105,6 +108,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->socket_mode, 0660);
 	assert_int_equal(config->socket_group, 12);
 	assert_int_equal(config->control_group, 13);
+	assert_string_equal(config->metrics, "/tmp/m.sock");
+	assert_int_equal(config->metrics_mode, 0640);
+	assert_int_equal(config->metrics_group, 14);
 	assert_int_equal(config->policy_count, 3);
 	assert_string_equal(config->policies[0], "/a");
 	assert_string_equal(config->policies[2], "/c");
@@ -300,7 +306,7 @@ static void the_example_shows_every_key_with_its_default(void **state)
 	struct config *config = NULL;
 
 	(void)state;
-	assert_int_equal(write_example(), 11);
+	assert_int_equal(write_example(), 14);
 	int result = config_load(&config, FILE_NAME, &report);
 	policy_report_print(&report, stderr, false);
 	policy_report_finish(&report);
@@ -308,6 +314,8 @@ static void the_example_shows_every_key_with_its_default(void **state)
 	struct config *defaults = load("");
 	assert_string_equal(config->socket, "/run/usher/usherd.sock");
 	assert_int_equal(config->socket_mode, 0666);
+	assert_string_equal(config->metrics, "/run/usher/metrics.sock");
+	assert_int_equal(config->metrics_mode, defaults->metrics_mode);
 	assert_int_equal(config->audit, defaults->audit);
 	assert_memory_equal(&config->sessions, &defaults->sessions, sizeof(defaults->sessions));
 	assert_memory_equal(&config->clients, &defaults->clients, sizeof(defaults->clients));
