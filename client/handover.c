@@ -174,11 +174,12 @@ static bool is_lost(int error)
 	return error == -ECONNRESET || error == -EPIPE;
 }
 
+/* Who is refused before being heard cannot speak any more, and finds the reason in receive(). */
 static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
 {
 	int error = send_hello(h->rendezvous->socket, h->hello);
 
-	if (error < 0) {
+	if (error < 0 && !is_lost(error)) {
 		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_FILTER, packet, failure);
@@ -204,7 +205,7 @@ static int hand_listener_over(
 	int listener = atomic_load(&h->listener);
 	int error = fdpass_send(h->rendezvous->socket, &message, sizeof(message), &listener, 1);
 
-	if (error < 0) {
+	if (error < 0 && !is_lost(error)) {
 		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_READY, packet, failure);

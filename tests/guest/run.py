@@ -375,6 +375,7 @@ def check_memory(world):
 
 def make_incompatible(world):
     """The session's memory gets a version that no build has."""
+    world.wait(lambda: len(world.find('usher-broker')) == 1, 'its broker is there')
     pid, = world.find('usher-broker')
     for name in os.listdir(f'/proc/{pid}/fd'):
         path = f'/proc/{pid}/fd/{name}'
