@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker/admit.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/table.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 #ifndef MOVE_MOUNT_SET_GROUP
 #define MOVE_MOUNT_SET_GROUP 0x100 /* Linux 5.15 */
 #endif
+#define FDINFO_ROOM 512u
 #define MAGIC_MASK  0xffff0000ul /* MS_MGC_MSK: what very old programs had in the upper half */
 #define PROPAGATION (MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE)
 
 static uint64_t argument(const struct request *request, int index)
 {
 	return request->slot->notification.data.args[index];
-}
-
-static bool is_in_first_namespace(pid_t tid)
-{
-	struct stat ours, theirs;
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", tid);
-	return stat("/proc/self/ns/mnt", &ours) < 0 || stat(path, &theirs) < 0 ||
-	       (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev);
 }
 
 /* Only how mounts are copied from now on, as path_mount() of the kernel reads the flags. */
@@ -69,7 +73,7 @@ bool admit_mount(const struct broker *broker, const struct request *request)
 		(argument(request, 4) & MOVE_MOUNT_SET_GROUP)) {
 		return false;
 	}
-	return broker_knows(broker, SESSION_ROOT_IS_OURS) && !is_in_first_namespace(request->tid) &&
+	return broker_knows(broker, SESSION_ROOT_IS_OURS) && !namespaces_is_first(request->tid) &&
 	       (is_local(request) || !mounts_reach_first(broker, request));
 }
 
@@ -78,9 +82,91 @@ bool admit_is_asked(unsigned int flags)
 	return flags == 0 || (flags & CLONE_NEWNS);
 }
 
+/* What setns(2) is given: which process's namespaces, or which namespace. */
+enum given {
+	GIVEN_PROCESS,
+	GIVEN_NAMESPACE,
+	GIVEN_OTHER, /* the kernel refuses it, or it is of another kind than mounts */
+	GIVEN_UNKNOWN,
+};
+
+/* Of a pidfd. -EINVAL: it is none; -ESRCH: nobody that has a number here. */
+static pid_t process_of(int fd)
+{
+	char path[64], text[FDINFO_ROOM];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	cleanup_fd int info = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (size < 0) {
+		return -errno;
+	}
+	text[size] = '\0';
+	const char *line = target_status_field(text, "Pid");
+	long pid = line ? strtol(line, NULL, 10) : 0;
+	return !line ? -EINVAL : pid > 0 ? (pid_t)pid : -ESRCH;
+}
+
+static enum given what_is(int fd)
+{
+	struct statfs filesystem;
+	int kind;
+
+	if (fstatfs(fd, &filesystem) < 0) {
+		return GIVEN_UNKNOWN;
+	}
+	if (filesystem.f_type != NSFS_MAGIC) {
+		return process_of(fd) == -EINVAL ? GIVEN_OTHER : GIVEN_PROCESS;
+	}
+	kind = ioctl(fd, NS_GET_NSTYPE);
+	return kind == CLONE_NEWNS ? GIVEN_NAMESPACE : kind < 0 ? GIVEN_UNKNOWN : GIVEN_OTHER;
+}
+
+/* The number was its own all the time if it is so before and after. */
+static bool is_process_of_session(const struct broker *broker, int pidfd)
+{
+	pid_t pid = process_of(pidfd);
+
+	return pid > 0 && members_has(broker, pid) && process_of(pidfd) == pid;
+}
+
+static bool lives_in(void *state, int process)
+{
+	const struct stat *wanted = state;
+	struct stat namespace;
+
+	return namespaces_of_process(process, &namespace) == 0 &&
+	       namespaces_is_same(&namespace, wanted);
+}
+
+/* We hold it, so that its number is no other's. */
+static bool is_namespace_of_session(const struct broker *broker, int fd)
+{
+	struct stat wanted, first;
+
+	return fstat(fd, &wanted) == 0 && namespaces_of(getpid(), &first) == 0 &&
+	       (namespaces_is_same(&wanted, &first) || namespaces_find(broker, lives_in, &wanted));
+}
+
+/* The call is continued, and the kernel looks the descriptor up again: see table.h. */
 bool admit_namespace(const struct broker *broker, const struct request *request)
 {
-	(void)broker;
-	(void)request;
+	if (!broker_knows(broker, SESSION_ROOT_IS_OURS) || !table_is_own(broker, request->tid)) {
+		return false;
+	}
+	cleanup_fd int fd = target_take_fd(request->tid, (int)argument(request, 0));
+	if (fd < 0) {
+		return fd == -EBADF;
+	}
+	switch (what_is(fd)) {
+	case GIVEN_PROCESS:
+		return is_process_of_session(broker, fd);
+	case GIVEN_NAMESPACE:
+		return is_namespace_of_session(broker, fd);
+	case GIVEN_OTHER:
+		return true;
+	case GIVEN_UNKNOWN:
+		break;
+	}
 	return false;
 }

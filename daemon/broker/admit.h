@@ -5,6 +5,9 @@
  * first mount namespace. So there nothing may be changed; in a namespace of its own a thread may do
  * what the kernel lets it, since what it opens there is told back (mounts.h). That holds whatever
  * the calls' arguments in memory say, so they may be continued.
+ *
+ * No process of the session ever comes to a mount namespace that the session has not made, but for
+ * the first one: its mounts would be changed, and its memory be taken for the session's own.
  */
 #pragma once
 

@@ -11,6 +11,7 @@
 #include "daemon/broker/confine_calls.h"
 
 #include <errno.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -61,8 +62,10 @@ struct allowance {
 /* Serving: the listener, the supervisor, the loop. First, since the filter is searched in order. */
 static const struct allowance serving[] = {
 	CALL_IF(ioctl, 1, 0xff00, SECCOMP_IOC_MAGIC << 8),
-	CALL_IF(ioctl, 1, NUMBER, FIONBIO),      /* libuv */
-	CALL_IF(ioctl, 1, NUMBER, SIOCSIFFLAGS), /* dns_space.c: its loopback */
+	CALL_IF(ioctl, 1, NUMBER, FIONBIO),       /* libuv */
+	CALL_IF(ioctl, 1, NUMBER, SIOCSIFFLAGS),  /* dns_space.c: its loopback */
+	CALL_IF(ioctl, 1, NUMBER, NS_GET_NSTYPE), /* admit.c */
+	CALL_IF(ioctl, 1, NUMBER, NS_GET_USERNS), /* namespaces.c */
 	CALL_IF(seccomp, 0, NUMBER, SECCOMP_GET_NOTIF_SIZES),
 	CALL(close),
 	CALL(fcntl),

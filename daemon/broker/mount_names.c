@@ -19,6 +19,7 @@
 #include "daemon/broker/mount_table.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -56,27 +57,46 @@ struct inner {
 
 /* Where a mount is seen from. */
 struct view {
-	pid_t pid;
+	uint64_t id;          /* of the mount */
+	char root[NAME_ROOM]; /* of who sees it */
 	struct mount_table table;
 	const struct mount *mount;
 };
 
-static bool look_from(struct view *view, pid_t pid, uint64_t mount)
+static int read_root(int process, struct view *view)
 {
-	if (mount_table_read_of(&view->table, pid) < 0) {
+	ssize_t length = readlinkat(process, "root", view->root, sizeof(view->root) - 1);
+
+	view->root[length < 0 ? 0 : length] = '\0';
+	return length < 0 ? -errno : 0;
+}
+
+static bool look_from(void *state, int process)
+{
+	struct view *view = state;
+
+	mount_table_finish(&view->table);
+	if (read_root(process, view) < 0 ||
+		mount_table_read_of_process(&view->table, process) < 0) {
 		return false;
 	}
-	view->pid = pid;
-	view->mount = mount_table_find(&view->table, mount);
-	if (!view->mount) {
-		mount_table_finish(&view->table);
-	}
+	view->mount = mount_table_find(&view->table, view->id);
 	return view->mount;
 }
 
+static bool look_from_number(struct view *view, pid_t pid)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	cleanup_fd int process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return process >= 0 && look_from(view, process);
+}
+
 /*
- * The mount that `fd` lies in, from the calling thread or, for what it has been handed down, from
- * one of its ancestors in the session. 0 or -ENOENT; ended by mount_table_finish().
+ * The mount that `fd` lies in, from the calling thread; for what it has been handed down, from one
+ * of its ancestors in the session; for what it has been handed otherwise, or reaches by /proc, from
+ * any process of the session. 0 or -ENOENT; ended by mount_table_finish().
  */
 static int find_view(
 	const struct broker *broker, const struct request *request, int fd, struct view *view)
@@ -84,22 +104,25 @@ static int find_view(
 	pid_t pid = request->tid;
 	struct statx st;
 
+	*view = (struct view){0};
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) {
 		return -ENOENT;
 	}
-	if (look_from(view, pid, st.stx_mnt_id)) {
+	view->id = st.stx_mnt_id;
+	if (look_from_number(view, pid)) {
 		return 0;
 	}
-	if (!members_has(broker, pid)) {
+	bool found = false;
+	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && pid != broker->first && !found;
+		i++) {
+		pid = target_parent(pid);
+		found = pid > 1 && members_has(broker, pid) && look_from_number(view, pid);
+	}
+	if (!found && !namespaces_find(broker, look_from, view)) {
+		mount_table_finish(&view->table);
 		return -ENOENT;
 	}
-	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && pid != broker->first; i++) {
-		pid = target_parent(pid);
-		if (pid > 1 && look_from(view, pid, st.stx_mnt_id)) {
-			return 0;
-		}
-	}
-	return -ENOENT;
+	return 0;
 }
 
 static int count_levels(const char *rest)
@@ -115,18 +138,11 @@ static int count_levels(const char *rest)
 /* `name` is where the kernel says that the object is. */
 static int tell_inner(const struct view *view, const char *name, struct inner *inner)
 {
-	char root[NAME_ROOM], point[NAME_ROOM], link[64];
+	char point[NAME_ROOM];
 	const struct mount *mount = view->mount;
-
 	/* The kernel tells us paths from the namespace's root, a table from its process's. */
-	(void)snprintf(link, sizeof(link), "/proc/%d/root", view->pid);
-	ssize_t length = readlink(link, root, sizeof(root) - 1);
-	if (length < 0) {
-		return -ENOENT;
-	}
-	root[length] = '\0';
-	int error = name_join(
-		point, sizeof(point), root, strcmp(mount->point, "/") == 0 ? "" : mount->point);
+	int error = name_join(point, sizeof(point), view->root,
+		strcmp(mount->point, "/") == 0 ? "" : mount->point);
 	const char *rest = error < 0 ? NULL : name_rest(name, point);
 	if (!rest) {
 		return -ENOENT;
@@ -139,12 +155,13 @@ static int tell_inner(const struct view *view, const char *name, struct inner *i
 static int find_inner(const struct broker *broker, const struct request *request, int fd,
 	const char *name, struct inner *inner)
 {
-	struct view view;
-	int error = find_view(broker, request, fd, &view);
+	struct view *view = malloc(sizeof(*view));
+	cleanup_free void *owned = view;
+	int error = view ? find_view(broker, request, fd, view) : -ENOMEM;
 
 	if (error == 0) {
-		error = tell_inner(&view, name, inner);
-		mount_table_finish(&view.table);
+		error = tell_inner(view, name, inner);
+		mount_table_finish(&view->table);
 	}
 	return error;
 }
@@ -296,7 +313,10 @@ static int find(const struct broker *broker, const struct request *request,
 	}
 	/* With our own rights: the directories on the way may be closed to the target. */
 	assume_broker(broker, request);
-	int answer = find_inner(broker, request, sought->fd, name, inner);
+	/* Most have the name that the kernel says: no mount has given them another. */
+	int answer = is_found(broker, sought, name)
+			     ? MOUNTS_FOUND
+			     : find_inner(broker, request, sought->fd, name, inner);
 	if (answer == 0) {
 		answer = search(broker, sought, inner, name, capacity);
 		answer = answer == -ENODEV ? name_elsewhere(sought, inner, name, capacity) : answer;
@@ -329,12 +349,13 @@ int mounts_name_entry(const struct broker *broker, const struct request *request
 int mounts_root_of(const struct broker *broker, const struct request *request, int fd, char *root,
 	size_t capacity)
 {
-	struct view view;
-	int error = find_view(broker, request, fd, &view);
+	struct view *view = malloc(sizeof(*view));
+	cleanup_free void *owned = view;
+	int error = view ? find_view(broker, request, fd, view) : -ENOMEM;
 
 	if (error == 0) {
-		error = name_join(root, capacity, view.mount->root, "");
-		mount_table_finish(&view.table);
+		error = name_join(root, capacity, view->mount->root, "");
+		mount_table_finish(&view->table);
 	}
 	return error;
 }

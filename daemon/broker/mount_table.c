@@ -132,14 +132,24 @@ int mount_table_read(struct mount_table *table, int fd)
 	return error;
 }
 
+static int read_at(struct mount_table *table, int directory, const char *path)
+{
+	*table = (struct mount_table){0};
+	cleanup_fd int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : mount_table_read(table, fd);
+}
+
 int mount_table_read_of(struct mount_table *table, pid_t tid)
 {
 	char path[64];
 
-	*table = (struct mount_table){0};
 	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", tid);
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : mount_table_read(table, fd);
+	return read_at(table, AT_FDCWD, path);
+}
+
+int mount_table_read_of_process(struct mount_table *table, int process)
+{
+	return read_at(table, process, "mountinfo");
 }
 
 void mount_table_finish(struct mount_table *table)

@@ -32,6 +32,9 @@ int mount_table_read(struct mount_table *table, int fd);
 /* The same of a thread. */
 int mount_table_read_of(struct mount_table *table, pid_t tid);
 
+/* The same of a process, by a descriptor of its directory in /proc. */
+int mount_table_read_of_process(struct mount_table *table, int process);
+
 void mount_table_finish(struct mount_table *table);
 
 /* NULL if it is not there. */

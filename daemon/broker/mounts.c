@@ -14,6 +14,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/mount_table.h"
 #include "daemon/broker/names.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -152,37 +153,100 @@ int mounts_candidate(const struct broker *broker, dev_t device, const char *inne
 	return found;
 }
 
-/*
- * The table tells of all the namespace only to whom its root is the thread's: then there is nothing
- * above it but what is mounted over it (pivot_root(2) tells when that is so).
- */
-static bool has_whole_view(pid_t tid, const struct mount_table *table)
+static bool look_at(int fd, struct statx *st)
 {
-	cleanup_fd int root = target_open_root(tid);
-	cleanup_fd int above = root < 0 ? -1 : openat(root, "..", O_PATH | O_CLOEXEC);
-	struct statx here, there;
-
-	if (above < 0 || statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &here) < 0 ||
-		statx(above, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &there) < 0) {
-		return false;
-	}
-	if (here.stx_mnt_id == there.stx_mnt_id) {
-		return here.stx_ino == there.stx_ino;
-	}
-	const struct mount *over = mount_table_find(table, there.stx_mnt_id);
-	return over && strcmp(over->point, "/") == 0;
+	return statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, st) == 0;
 }
 
+static bool is_root_of(const struct mount_table *table, uint64_t id)
+{
+	const struct mount *mount = mount_table_find(table, id);
+
+	return mount && strcmp(mount->point, "/") == 0;
+}
+
+/*
+ * A table tells of what lies below its process's root: of all the namespace if `root` is that, and
+ * there is nothing above it but what is mounted over it (pivot_root(2) tells when that is so). The
+ * process may change its root at any time, so the table itself has to say which it was; `root` has
+ * been held since before it was read, so that the mount's number is no other's.
+ */
+static bool has_whole_view(int root, const struct mount_table *table)
+{
+	cleanup_fd int above = openat(root, "..", O_PATH | O_CLOEXEC);
+	struct statx here, there;
+
+	if (above < 0 || !look_at(root, &here) || !look_at(above, &there) ||
+		!is_root_of(table, here.stx_mnt_id)) {
+		return false;
+	}
+	return here.stx_mnt_id == there.stx_mnt_id ? here.stx_ino == there.stx_ino
+						   : is_root_of(table, there.stx_mnt_id);
+}
+
+/* Somebody of the session who sees all of a namespace, in which another one has changed his root.
+ */
+struct overview {
+	struct stat namespace;
+	uint64_t mount; /* of the namespace: who has it in his table has looked there */
+	struct mount_table table;
+};
+
+static bool sees_all(void *state, int process)
+{
+	struct overview *overview = state;
+	struct stat namespace;
+
+	if (namespaces_of_process(process, &namespace) < 0 ||
+		!namespaces_is_same(&namespace, &overview->namespace)) {
+		return false;
+	}
+	cleanup_fd int root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mount_table_finish(&overview->table);
+	return root >= 0 && mount_table_read_of_process(&overview->table, process) == 0 &&
+	       mount_table_find(&overview->table, overview->mount) &&
+	       has_whole_view(root, &overview->table);
+}
+
+/* All mounts of the thread's namespace. 0 or a negative errno; to be finished in either case. */
+static int read_whole_table(const struct broker *broker, pid_t tid, struct mount_table *table)
+{
+	struct overview overview = {0};
+	struct statx here;
+	cleanup_fd int root = target_open_root(tid);
+
+	if (root < 0 || mount_table_read_of(table, tid) < 0 || !look_at(root, &here)) {
+		return -ESRCH;
+	}
+	if (has_whole_view(root, table)) {
+		return 0;
+	}
+	overview.mount = here.stx_mnt_id;
+	if (namespaces_of(tid, &overview.namespace) < 0) {
+		return -ESRCH;
+	}
+	bool found = namespaces_find(broker, sees_all, &overview);
+	mount_table_finish(table);
+	*table = overview.table;
+	return found ? 0 : -ENOENT;
+}
+
+/*
+ * Once it is so that they do not, it stays so: nothing in the namespace becomes a peer of something
+ * in the first one any more (admit.h).
+ */
 bool mounts_reach_first(const struct broker *broker, const struct request *request)
 {
-	struct mount_table table;
+	struct mount_table table = {0};
 
-	if (mount_table_read_of(&table, request->tid) < 0) {
-		return true;
+	if (namespaces_is_of_other_owner(request->tid)) {
+		return false;
 	}
-	bool reach = mount_table_propagates_to(&table, lock_table(broker->mounts));
-	unlock_table(broker->mounts);
-	reach = reach || !has_whole_view(request->tid, &table);
+	bool reach = read_whole_table(broker, request->tid, &table) < 0;
+	if (!reach) {
+		reach = mount_table_propagates_to(&table, lock_table(broker->mounts));
+		unlock_table(broker->mounts);
+	}
 	mount_table_finish(&table);
 	return reach;
 }

@@ -15,7 +15,7 @@
  * not put there.
  *
  * All else is `unknown`, and denied: what an overlay shows, a device that is mounted only there,
- * what other mounts hide in the first namespace, mounts that are detached.
+ * what other mounts hide in the first namespace, mounts that no process of the session sees.
  *
  * A procfs is told by procfs.h, wherever it is mounted. Nothing is asked, and this costs nothing,
  * as long as no thread of the session has got a mount namespace of its own (SESSION_MOUNTS_VARY).

@@ -181,6 +181,15 @@ static int resolve_request(
 	return request->call == CALL_PATH ? resolve_path(broker, request, way) : 0;
 }
 
+/* What is known no longer when somebody makes such a namespace, or goes to one. */
+static uint32_t facts_of_namespaces(uint64_t flags)
+{
+	uint32_t facts =
+		flags & (CLONE_NEWNS | CLONE_NEWUSER) ? SESSION_ROOTS_VARY | SESSION_IDS_VARY : 0;
+
+	return facts | (flags & CLONE_NEWNS ? SESSION_MOUNTS_VARY : 0);
+}
+
 /* Arguments that are only numbers: the kernel itself does it, we remember that it was done. */
 static enum act_outcome act_forget(const struct broker *broker, struct request *request)
 {
@@ -200,13 +209,15 @@ static enum act_outcome act_forget(const struct broker *broker, struct request *
 		facts = SESSION_OPTIONS;
 		break;
 	case SYS_setns:
-		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
+		facts = facts_of_namespaces(CLONE_NEWUSER);
 		facts |= admit_is_asked((unsigned int)data->args[1]) ? SESSION_MOUNTS_VARY : 0;
 		break;
 	case SYS_unshare:
+		facts = facts_of_namespaces(data->args[0]);
+		break;
 	case SYS_clone:
-		facts = SESSION_ROOTS_VARY | SESSION_IDS_VARY;
-		facts |= data->args[0] & CLONE_NEWNS ? SESSION_MOUNTS_VARY : 0;
+		facts = facts_of_namespaces(data->args[0]);
+		facts |= data->args[0] & CLONE_FILES ? SESSION_TABLES_SHARED : 0;
 		break;
 	default:
 		break;

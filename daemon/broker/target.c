@@ -267,6 +267,16 @@ pid_t target_parent(pid_t tid)
 	return error < 0 ? error : (pid_t)status_number(status, "PPid", 10);
 }
 
+bool target_has_one_thread(pid_t tid)
+{
+	char path[64];
+	struct stat st;
+
+	/* A link for each, as if they were directories in it: proc_task_getattr() of the kernel. */
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", tid);
+	return stat(path, &st) == 0 && st.st_nlink == 2 + 1;
+}
+
 uint64_t target_count_fds(pid_t tid)
 {
 	char path[64];

@@ -54,6 +54,9 @@ int target_read_umask(pid_t tid, mode_t *mask);
 /* The same from what target_read_status() has read. 0 or -ESRCH. */
 int target_umask_of(const char *status, mode_t *mask);
 
+/* Is it the only thread of its process? False if that cannot be told. */
+bool target_has_one_thread(pid_t tid);
+
 /* How many descriptors the thread has open: Linux 6.2 tells; 0 on older kernels. */
 uint64_t target_count_fds(pid_t tid);
 

@@ -259,6 +259,8 @@ static const struct row rows[] = {
 	NOTIFY(unshare, NEED_BROKER, HAS(0, CLONE_NEWUSER)),
 	NOTIFY(clone, NEED_BROKER, HAS(0, CLONE_NEWNS)),
 	NOTIFY(clone, NEED_BROKER, HAS(0, CLONE_NEWUSER)),
+	/* Who has another's descriptors can change them while he waits: see admit.h. */
+	NOTIFY(clone, NEED_BROKER, HAS(0, CLONE_FILES), LACKS(0, CLONE_THREAD)),
 	/* The same with its flags in memory; every libc falls back to clone. */
 	REFUSE(clone3, NEED_BROKER, ENOSYS),
 

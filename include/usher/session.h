@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     4u          /* layout 411fc256 */
+#define SESSION_VERSION     5u          /* layout 9fb3f630 */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -56,6 +56,8 @@ enum session_facts {
 	SESSION_MOUNTS_VARY = 1u << 5,  /* a target may have a mount namespace of its own */
 	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
 	SESSION_OPTIONS = 1u << 7,      /* a target has set one that is told (told_options.h) */
+	SESSION_TABLES_SHARED =
+		1u << 8, /* targets of several processes may have one table of descriptors */
 };
 
 struct session_counters {

@@ -30,8 +30,9 @@ struct world {
 	pid_t outsider;        /* of the same user, outside the session; see outsider.c */
 	uint64_t outsider_memory;
 	int outsider_fd;
-	double seconds; /* for a race */
-	bool twin;      /* go to what is allowed */
+	pid_t elsewhere; /* its child, which sees "secret" in dirM/file; or -1 */
+	double seconds;  /* for a race */
+	bool twin;       /* go to what is allowed */
 };
 
 typedef long attack_function(const struct world *world);
@@ -45,6 +46,7 @@ struct attack {
 extern const struct attack attacks_road[];
 extern const struct attack attacks_namespace[];
 extern const struct attack attacks_mounts[];
+extern const struct attack attacks_setns[];
 extern const struct attack attacks_sibling[];
 extern const struct attack attacks_foreign[];
 extern const struct attack attacks_race_name[];
@@ -71,6 +73,9 @@ uint16_t world_port(const struct world *world);
  * be reached: 0 if its content is right, -ESTALE if it is something else.
  */
 long world_check(const struct world *world, int fd);
+
+/* Into a mount namespace of one's own, in which nothing that is mounted is seen elsewhere. */
+void mounts_enter(void);
 
 /* For what cannot be tried here: says why, and ends the program. */
 _Noreturn void attack_impossible(const char *why);

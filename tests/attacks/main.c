@@ -17,6 +17,7 @@ static const struct attack *const modules[] = {
 	attacks_road,
 	attacks_namespace,
 	attacks_mounts,
+	attacks_setns,
 	attacks_sibling,
 	attacks_foreign,
 	attacks_race_name,
@@ -124,8 +125,8 @@ static bool world_set(struct world *world, const char *key, const char *value)
 	} else if (!strcmp(key, "seconds")) {
 		world->seconds = atof(value);
 	} else if (!strcmp(key, "outsider")) {
-		return sscanf(value, "%d:%lx:%d", &world->outsider, &world->outsider_memory,
-			       &world->outsider_fd) == 3;
+		return sscanf(value, "%d:%lx:%d:%d", &world->outsider, &world->outsider_memory,
+			       &world->outsider_fd, &world->elsewhere) == 4;
 	} else {
 		return false;
 	}

@@ -41,8 +41,7 @@ static void enter_as_user(void)
 	write_map("/proc/self/gid_map", groups);
 }
 
-/* A mount namespace of one's own, in which nothing that is mounted is seen elsewhere. */
-static void enter(void)
+void mounts_enter(void)
 {
 	if (geteuid()) {
 		enter_as_user();
@@ -72,7 +71,7 @@ static void go_to(const char *directory)
 
 static long bound_twice(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), "dirM");
 	bind_at("dirM", "dirR");
 	return read_only(world, "dirR/file");
@@ -81,14 +80,14 @@ static long bound_twice(const struct world *world)
 /* Over the very file that is allowed: for the twin over the denied one. */
 static long bound_over(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_file(world), "dirA/other");
 	return read_only(world, "dirA/other");
 }
 
 static long moved(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	prepare(!mkdir("mounts-a", 0700) && !mkdir("mounts-b", 0700));
 	bind_at(world_directory(world), "mounts-a");
 	prepare(!raw(SYS_mount, "mounts-a", "mounts-b", NULL, MS_MOVE, NULL));
@@ -98,7 +97,7 @@ static long moved(const struct world *world)
 /* The directory that holds the mount gets another name. */
 static long renamed(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	prepare(!mkdir("mounts-a", 0700) && !mkdir("mounts-a/m", 0700));
 	bind_at(world_directory(world), "mounts-a/m");
 	prepare(!raw(SYS_rename, "mounts-a", "mounts-b"));
@@ -109,7 +108,7 @@ static long in_memory(const struct world *world)
 {
 	char path[4096];
 
-	enter();
+	mounts_enter();
 	prepare(!raw(SYS_mount, "tmpfs", "dirM", "tmpfs", 0, NULL));
 	snprintf(path, sizeof(path), "../%s", world_file(world));
 	prepare(!raw(SYS_symlink, path, "dirM/link"));
@@ -119,7 +118,7 @@ static long in_memory(const struct world *world)
 /* A memory file system between two mounts of what is denied. */
 static long bound_in_memory(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	prepare(!raw(SYS_mount, "tmpfs", "dirM", "tmpfs", 0, NULL));
 	prepare(!mkdir("dirM/dirA", 0700));
 	bind_at(world_directory(world), "dirM/dirA");
@@ -128,7 +127,7 @@ static long bound_in_memory(const struct world *world)
 
 static long pivoted(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), world_directory(world));
 	go_to(world_directory(world));
 	prepare(!raw(SYS_pivot_root, ".", "."));
@@ -137,7 +136,7 @@ static long pivoted(const struct world *world)
 
 static long pivoted_and_let_go(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), world_directory(world));
 	go_to(world_directory(world));
 	prepare(!raw(SYS_pivot_root, ".", ".") && !raw(SYS_umount2, ".", MNT_DETACH));
@@ -150,7 +149,7 @@ static long old_directory(const struct world *world)
 	int directory = raw_open(world_directory(world), O_PATH | O_CLOEXEC, 0);
 
 	prepare(directory >= 0);
-	enter();
+	mounts_enter();
 	return world_check(world, raw_openat(directory, "file", O_RDONLY, 0));
 }
 
@@ -158,7 +157,7 @@ static long through_descriptor(const struct world *world)
 {
 	char path[64];
 
-	enter();
+	mounts_enter();
 	bind_at(world_file(world), "dirM/target");
 	int fd = raw_open("dirM/target", O_PATH | O_CLOEXEC, 0);
 	prepare(fd >= 0);
@@ -168,7 +167,7 @@ static long through_descriptor(const struct world *world)
 
 static long through_directory(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), "dirM");
 	go_to("dirM");
 	return read_only(world, "file");
@@ -183,7 +182,7 @@ static pid_t child_with_mount(const struct world *world)
 	prepare(!pipe(ready));
 	pid_t pid = fork();
 	if (pid == 0) {
-		enter();
+		mounts_enter();
 		bind_at(world_directory(world), "dirM");
 		if (write(ready[1], "g", 1) == 1) {
 			pause();
@@ -244,7 +243,7 @@ static long joined(const struct world *world)
 /* A tree that was taken in one's own namespace, put into a place by its descriptor. */
 static long attached(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	int tree = (int)raw(
 		SYS_open_tree, AT_FDCWD, world_directory(world), OPEN_TREE_CLONE | O_CLOEXEC);
 	prepare(tree >= 0);
@@ -254,7 +253,7 @@ static long attached(const struct world *world)
 
 static long written(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), "dirM");
 	int fd = raw_open("dirM/file", O_WRONLY | O_APPEND | O_CLOEXEC, 0);
 	return fd < 0 ? fd : write(fd, "x", 1) == 1 ? 0 : -errno;
@@ -262,21 +261,21 @@ static long written(const struct world *world)
 
 static long created(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), "dirM");
 	return raw_open("dirM/created", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
 
 static long removed(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world_directory(world), "dirM");
 	return raw(SYS_unlink, "dirM/victim");
 }
 
 static long linked(const struct world *world)
 {
-	enter();
+	mounts_enter();
 	bind_at(world->directory, "dirM");
 	char path[64];
 	snprintf(path, sizeof(path), "dirM/%s", world_file(world));
@@ -288,7 +287,7 @@ static long renamed_file(const struct world *world)
 {
 	char path[64];
 
-	enter();
+	mounts_enter();
 	bind_at(world->directory, "dirM");
 	snprintf(path, sizeof(path), "dirM/%s/victim", world_directory(world));
 	return raw(SYS_rename, path, "dirM/dirO/victim");
@@ -299,7 +298,7 @@ static long socket_bound(const struct world *world)
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "dirM/target"};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	enter();
+	mounts_enter();
 	bind_at(world->twin ? "dirA/socket" : "dirS/socket", "dirM/target");
 	return raw(SYS_connect, fd, &address, sizeof(address));
 }
@@ -325,7 +324,7 @@ static long race_mount(const struct world *world)
 	static const int expected[] = {EACCES, EPERM, 0};
 	const struct race race = {.flip = flip_mount, .attempt = attempt, .state = (void *)world};
 
-	enter();
+	mounts_enter();
 	return race_run(&race, world, expected);
 }
 
@@ -354,7 +353,7 @@ static long race_move(const struct world *world)
 		.flip = flip_directory, .attempt = attempt_moved, .state = (void *)world};
 
 	prepare(!mkdir("mounts-a", 0700) && !mkdir("mounts-b", 0700));
-	enter();
+	mounts_enter();
 	return race_run(&race, world, expected);
 }
 

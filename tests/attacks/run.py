@@ -46,6 +46,9 @@ REFUSALS = (
     ('namespace-', {'EACCES', 'EPERM'}),
     ('mount-socket', {'EHOSTUNREACH'}),
     ('mount-', {'EACCES', 'EPERM'}),
+    ('setns-file', {'EACCES'}),
+    ('setns-', {'EPERM'}),
+    ('race-setns', {'EPERM'}),
     ('process-proc', {'EACCES'}),
     ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
     ('move-', {'EACCES', 'EXDEV'}),
@@ -61,8 +64,7 @@ LOOKS = tuple('change-' + call for call in (
     'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
 NO_TWIN = ('foreign-', 'process-pidfd_getfd',
-           'namespace-open', 'namespace-overlay', 'mount-setns', 'mount-child',
-           'mount-attached')
+           'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns')
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
@@ -90,7 +92,7 @@ class World:
                       'stream_port': self.port('stream', range(23600, 23700)),
                       'allowed_port': self.port('allowed', range(23700, 23800))}
         self.unix()
-        self.outsider = subprocess.Popen([OUTSIDER, 'dirS/file'], cwd=directory,
+        self.outsider = subprocess.Popen([OUTSIDER, 'dirS/file', 'dirM'], cwd=directory,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ports['outsider'] = self.outsider.stdout.readline().decode().strip()
         self.before = self.state()

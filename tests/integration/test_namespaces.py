@@ -56,6 +56,21 @@ PROGRAMS = (
     ('unshare, processes', ('unshare', '-Urpf', '--mount-proc', 'sh', '-c', SHELL + """
         cat /proc/1/comm; ls /proc/self/task | wc -l; cat /proc/thread-self/comm; ls /proc/1/cwd | wc -l
         readlink /proc/$$/exe; sh -c 'cat /proc/$PPID/cmdline | tr "\\\\0" " "'""")),
+    ('unshare, mounts in another root', ('unshare', '-Urm', 'sh', '-c', """
+        mkdir -p root/usr root/proc; ln -sfn usr/bin root/bin; ln -sfn usr/lib root/lib
+        ln -sfn usr/lib64 root/lib64; mount --rbind /usr root/usr
+        exec chroot root sh -c 'mount -t tmpfs none /proc && echo a >/proc/a && cat /proc/* &&
+        umount /proc && ls /proc; mount --bind /usr/bin /proc && cmp /proc/true /usr/bin/true && echo same'
+        """)),
+    ('nsenter', ('sh', '-c', """
+        mkdir in; echo out >in/a; mkfifo ready
+        unshare -Urm sh -c 'mount -t tmpfs none in; echo in >in/a; mount --bind /etc /mnt; echo >ready
+        exec sleep 60' & child=$!
+        read line <ready; here=$PWD; cat in/a /proc/$child/root$here/in/a /proc/$child/cwd/in/a
+        cmp /proc/$child/root/mnt/hostname /etc/hostname && echo same; ls /mnt
+        nsenter -t $child -U --preserve-credentials -m sh -c 'cat '$here'/in/a; cmp /mnt/hostname \
+        /etc/hostname && echo same; mount -t tmpfs none /mnt; ls /mnt; echo b >/mnt/b; ls /mnt'
+        ls /proc/$child/root/mnt; kill $child; wait $child; rm -r in ready""")),
     ('unshare, processes in processes', ('unshare', '-Urpf', '--mount-proc', 'unshare', '-pf',
                                          '--mount-proc', 'sh', '-c', SHELL)),
 )
@@ -198,6 +213,41 @@ class Root(unittest.TestCase):
             cwd=self.place, env=harness.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertEqual(done.stdout.split(), [b'refused', b'bound', b'empty'])
+
+    def test_propagation_of_another_root(self):
+        """who sees only a part of his namespace mounts nothing that happens in the first one"""
+        script = """
+import ctypes, os
+mount = ctypes.CDLL(None, use_errno=True).mount
+os.chroot('private')
+print(mount(b'secret', b'empty', None, 4096, None) or 'bound')
+"""
+        (self.place / 'bind.py').write_text(script)
+        (self.place / 'private').mkdir()
+        command = ('unshare', '-m', '--propagation', 'unchanged', 'sh', '-c',
+                   'mount --make-private private; exec /usr/bin/python3 bind.py')
+        for usher, expected in (
+                ((), ['bound', 'secret']),
+                (harness.usher_command((), 'embedded', self.policy), ['-1', 'empty'])):
+            with self.subTest(usher=usher):
+                done = subprocess.run(
+                    ('unshare', '-m', '--propagation', 'shared', 'sh', '-c',
+                     'mount -t tmpfs none private; "$@"; cat empty/file', '-', *usher, *command),
+                    cwd=self.place, env=harness.environment(), stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                self.assertEqual(done.stdout.decode().split(), expected, done.stderr)
+
+    def test_another_root(self):
+        """who has changed his root mounts what a process sees that has not"""
+        (self.place / 'bind.py').write_text("""
+import ctypes, os
+mount = ctypes.CDLL(None, use_errno=True).mount
+os.chroot('open')
+print(mount(b'kept', b'empty', None, 4096, None) or 'bound')
+""")
+        command = ('unshare', '-m', 'sh', '-c', '/usr/bin/python3 bind.py; cat empty/file')
+        done = harness.run(command, 'embedded', self.policy, cwd=self.place)
+        self.assertEqual(done.stdout.decode().split(), ['bound', 'kept'], done.stderr)
 
     def test_hidden(self):
         """what a mount hides in the first namespace has no name"""

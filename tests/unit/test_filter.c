@@ -306,6 +306,8 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&user, unshare, CLONE_FS | CLONE_NEWNET), ALLOWED);
 	assert_int_equal(ASK(&user, clone, RUBBISH | CLONE_NEWNS | CLONE_NEWUSER), NOTIFIED);
 	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_VFORK), ALLOWED);
+	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_FILES | CLONE_THREAD), ALLOWED);
+	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_FILES), NOTIFIED);
 	assert_int_equal(ASK(&user, setuid, 0), ALLOWED);
 	assert_int_equal(ASK(&root, setuid, 0), NOTIFIED);
 	assert_int_equal(ASK(&root, capset, 0), NOTIFIED);
