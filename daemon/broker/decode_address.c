@@ -192,7 +192,7 @@ static bool leads_nowhere(const struct address_request *request, int domain, enu
 /* What the bytes mean is judged by the socket that they are for. */
 static void judge(struct address_request *request, enum name_use use)
 {
-	int domain = request->domain = socket_option(request->socket, SO_DOMAIN);
+	int domain = request->domain;
 
 	request->operation = use == NAME_BINDS ? OPERATION_BIND : OPERATION_CONNECT;
 	request->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER, .family = domain};
@@ -234,6 +234,7 @@ int decode_socket_number(struct request *request, int number)
 	if (address->type < 0) {
 		return address->type; /* -EBADF: an O_PATH descriptor */
 	}
+	address->domain = socket_option(address->socket, SO_DOMAIN);
 	address->may_wait = !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
 	return 0;
 }
@@ -316,7 +317,7 @@ int decode_listen(
 	(void)broker;
 	request->call = CALL_LISTEN;
 	int error = decode_socket_number(request, (int)data->args[0]);
-	if (error < 0 || socket_option(address->socket, SO_DOMAIN) == AF_UNIX) {
+	if (error < 0 || address->domain == AF_UNIX) {
 		return error; /* -EINVAL where that has no name */
 	}
 	address->length = sizeof(address->name.storage);

@@ -15,6 +15,7 @@
 #include "daemon/broker/decode_address.h"
 #include "daemon/broker/decode_place.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/table.h"
 #include "daemon/broker/target.h"
 
 /* More than any limit of the kernel's lets through (net.core.optmem_max). */
@@ -94,8 +95,21 @@ static int read_message(const struct broker *broker, struct request *request)
 	return error < 0 ? error : read_control(request, &header);
 }
 
-static int decode_common(
-	struct request *request, const struct seccomp_data *data, unsigned int flags)
+/*
+ * A stream or a sequence of packets of the unix family is sent to its peer, whatever name lies
+ * beside it. So the sender may do it itself, whom the peer then sees (SCM_CREDENTIALS), if it will
+ * be this very socket.
+ */
+static bool is_to_peer(const struct broker *broker, const struct request *request)
+{
+	const struct address_request *address = &request->address;
+
+	return (address->type == SOCK_STREAM || address->type == SOCK_SEQPACKET) &&
+	       address->domain == AF_UNIX && table_is_own(broker, request->tid);
+}
+
+static int decode_common(const struct broker *broker, struct request *request,
+	const struct seccomp_data *data, unsigned int flags)
 {
 	request->call = CALL_SEND;
 	request->message.count = 1;
@@ -104,16 +118,23 @@ static int decode_common(
 	if (data->nr != SYS_sendto && (flags & MSG_CMSG_COMPAT)) {
 		return -EINVAL;
 	}
-	return decode_socket_number(request, (int)data->args[0]);
+	int error = decode_socket_number(request, (int)data->args[0]);
+	if (error == 0 && is_to_peer(broker, request)) {
+		request->call = CALL_HARMLESS;
+	}
+	return error;
 }
 
 int decode_sendto(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
 {
 	struct message_request *message = &request->message;
-	int error = decode_common(request, data, (unsigned int)data->args[3]);
+	int error = decode_common(broker, request, data, (unsigned int)data->args[3]);
 
-	if (error == 0 && data->args[4] != 0) {
+	if (error < 0 || request->call == CALL_HARMLESS) {
+		return error;
+	}
+	if (data->args[4] != 0) {
 		error = decode_name(broker, request, data->args[4], (int)data->args[5], NAME_SENDS);
 	}
 	if (error < 0) {
@@ -133,19 +154,21 @@ int decode_sendto(
 int decode_sendmsg(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
 {
-	int error = decode_common(request, data, (unsigned int)data->args[2]);
+	int error = decode_common(broker, request, data, (unsigned int)data->args[2]);
 
-	return error < 0 ? error : read_message(broker, request);
+	return error < 0 || request->call == CALL_HARMLESS ? error : read_message(broker, request);
 }
 
 int decode_sendmmsg(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
 {
 	unsigned int count = (unsigned int)data->args[2];
-	int error = decode_common(request, data, (unsigned int)data->args[3]);
+	int error = decode_common(broker, request, data, (unsigned int)data->args[3]);
 
 	request->message.count = count < IOV_MAX ? count : IOV_MAX;
-	return error < 0 || count == 0 ? error : read_message(broker, request);
+	return error < 0 || count == 0 || request->call == CALL_HARMLESS
+		       ? error
+		       : read_message(broker, request);
 }
 
 int decode_next_message(const struct broker *broker, struct request *request)

@@ -78,9 +78,9 @@ struct path_request {
 
 /* A socket and the address that a call names for it. */
 struct address_request {
-	int socket;           /* the target's own, ours to close */
-	int type;             /* SO_TYPE */
-	int domain, protocol; /* where it is named: SO_DOMAIN; of the internet's SO_PROTOCOL */
+	int socket;                      /* the target's own, ours to close */
+	int domain, type;                /* SO_DOMAIN, SO_TYPE */
+	int protocol;                    /* where it is named, of the internet's: SO_PROTOCOL */
 	enum policy_operation operation; /* what is asked of it; 0: it leads nowhere, it is free */
 	struct policy_endpoint endpoint; /* what the policy is asked about */
 	bool is_named;

@@ -95,6 +95,8 @@ struct race {
 	void (*flip)(void *state); /* what the other thread does, over and over */
 	long (*attempt)(void *state, const struct world *world); /* 0 or more: won */
 	void *state;
+	bool by_process; /* not a thread, but a process that has nothing in common but descriptors
+			  */
 };
 
 /*

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two threads: one flips what the other asks with, as fast as both can.
+ * Two threads, or processes with one table of descriptors: one flips what the other asks with, as
+ * fast as both can.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "tests/attacks/attack.h"
 
-#define TRIES      1000000
-#define ERRNO_LAST 133
+#define TRIES       1000000
+#define ERRNO_LAST  133
+#define STACK_BYTES 65536
 
 struct flipper {
 	const struct race *race;
 	_Atomic bool stop;
+	pthread_t thread;
+	pid_t process;
 };
 
 static void *flip(void *pointer)
@@ -26,6 +33,36 @@ static void *flip(void *pointer)
 		flipper->race->flip(flipper->race->state);
 	}
 	return NULL;
+}
+
+static int flip_for_ever(void *pointer)
+{
+	(void)flip(pointer);
+	return 0;
+}
+
+static void start(struct flipper *flipper)
+{
+	static _Alignas(16) char stack[STACK_BYTES];
+
+	if (flipper->race->by_process) {
+		flipper->process =
+			clone(flip_for_ever, stack + STACK_BYTES, CLONE_FILES | SIGCHLD, flipper);
+		prepare(flipper->process > 0);
+	} else {
+		prepare(!pthread_create(&flipper->thread, NULL, flip, flipper));
+	}
+}
+
+static void finish(struct flipper *flipper)
+{
+	flipper->stop = true;
+	if (flipper->race->by_process) {
+		kill(flipper->process, SIGKILL);
+		waitpid(flipper->process, NULL, 0);
+	} else {
+		pthread_join(flipper->thread, NULL);
+	}
 }
 
 static double now(void)
@@ -66,9 +103,8 @@ long race_run(const struct race *race, const struct world *world, const int *exp
 	double end = now() + world->seconds;
 	unsigned int tries = 0;
 	long result = -EAGAIN;
-	pthread_t thread;
 
-	prepare(!pthread_create(&thread, NULL, flip, &flipper));
+	start(&flipper);
 	for (; tries < TRIES && result < 0; tries++) {
 		if (tries % 256 == 0 && now() > end) {
 			break;
@@ -78,8 +114,7 @@ long race_run(const struct race *race, const struct world *world, const int *exp
 			seen[-result]++;
 		}
 	}
-	flipper.stop = true;
-	pthread_join(thread, NULL);
+	finish(&flipper);
 	printf("tries %u refused %u\n", tries, seen[*expected]);
 	return result >= 0 ? 0 : verdict(seen, expected);
 }

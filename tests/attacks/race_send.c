@@ -192,16 +192,26 @@ static long try_descriptor(void *pointer, const struct world *world)
 	return result == -EISCONN ? -ESTALE : result;
 }
 
-static long descriptor(const struct world *world)
+static long descriptor_by(const struct world *world, bool by_process)
 {
 	struct send_state state = state_of(world);
-	struct race race = {flip_descriptor, try_descriptor, &state};
+	struct race race = {flip_descriptor, try_descriptor, &state, by_process};
 	int pair[2];
 
 	prepare(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	state.number = pair[0];
 	prepare(dup2(state.number, NUMBER) == NUMBER);
 	return run_briefly(&race, world, denied_or_full);
+}
+
+static long descriptor(const struct world *world)
+{
+	return descriptor_by(world, false);
+}
+
+static long descriptor_of_process(const struct world *world)
+{
+	return descriptor_by(world, true);
 }
 
 /* ---- binding ---- */
@@ -384,6 +394,7 @@ const struct attack attacks_race_send[] = {
 	{"race-sendmsg-name", name},
 	{"race-sendmsg-presence", presence},
 	{"race-send-descriptor", descriptor},
+	{"race-send-descriptor-process", descriptor_of_process},
 	{"race-bind-port", bind_port},
 	{"race-bind-path", bind_path},
 	{"race-bind-link", bind_link},

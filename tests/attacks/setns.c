@@ -12,14 +12,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "tests/attacks/attack.h"
 
-#define STACK_BYTES 65536
-#define SLOT        200 /* the number that is given to setns(2) */
+#define SLOT 200 /* the number that is given to setns(2) */
 
 static int open_process(pid_t pid)
 {
@@ -175,44 +173,24 @@ static long run_race(const struct world *world, const struct race *race, pid_t c
 	return result;
 }
 
-static long race_thread(const struct world *world)
+static long race_by(const struct world *world, bool by_process)
 {
 	pid_t child;
 	struct swap swap = prepare_swap(world, &child);
-	const struct race race = {.flip = flip, .attempt = attempt, .state = &swap};
+	const struct race race = {
+		.flip = flip, .attempt = attempt, .state = &swap, .by_process = by_process};
 
 	return run_race(world, &race, child);
 }
 
-static int flip_for_ever(void *state)
+static long race_thread(const struct world *world)
 {
-	for (;;) {
-		flip(state);
-	}
-	return 0;
-}
-
-static void rest(void *state)
-{
-	(void)state;
-	usleep(1000);
+	return race_by(world, false);
 }
 
 static long race_process(const struct world *world)
 {
-	pid_t child;
-	struct swap swap = prepare_swap(world, &child);
-	const struct race race = {.flip = rest, .attempt = attempt, .state = &swap};
-	char *stack =
-		mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	prepare(stack != MAP_FAILED);
-	pid_t other = clone(flip_for_ever, stack + STACK_BYTES, CLONE_FILES | SIGCHLD, &swap);
-	prepare(other > 0);
-	long result = run_race(world, &race, child);
-
-	kill(other, SIGKILL);
-	waitpid(other, NULL, 0);
-	return result;
+	return race_by(world, true);
 }
 
 const struct attack attacks_setns[] = {

@@ -166,14 +166,14 @@ static void tell_credentials(struct scene *scene, int fd)
 	tell(scene, " from own=%d uid=%d gid=%d", who.pid == getpid(), (int)who.uid, (int)who.gid);
 }
 
-static void run_credentials(struct scene *scene)
+static void send_credentials(struct scene *scene, int type)
 {
 	struct ucred claims[] = {{getpid(), getuid(), getgid()}, {1, getuid(), getgid()},
 		{getpid(), 12345, getgid()}, {getpid(), getuid(), 12345}, {getpid(), 0, 0},
 		{-1, getuid(), getgid()}, {0, getuid(), getgid()}};
 	int pair[2], one = 1;
 
-	message_pair(scene, SOCK_DGRAM, pair);
+	message_pair(scene, type, pair);
 	prepare(scene, !setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
 	tell_result(scene, send_control(pair[0], NULL, 0, NULL));
 	tell_credentials(scene, pair[1]);
@@ -189,6 +189,21 @@ static void run_credentials(struct scene *scene)
 	add(&control, SOL_SOCKET, SCM_CREDENTIALS, &claims[0], 8);
 	tell(scene, " short ");
 	tell_result(scene, send_control(pair[0], &control, control.used, NULL));
+}
+
+static void run_credentials(struct scene *scene)
+{
+	send_credentials(scene, SOCK_DGRAM);
+}
+
+static void run_stream_credentials(struct scene *scene)
+{
+	send_credentials(scene, SOCK_STREAM);
+}
+
+static void run_packet_credentials(struct scene *scene)
+{
+	send_credentials(scene, SOCK_SEQPACKET);
 }
 
 /* Who was root and is not any more must not speak as root. */
@@ -327,6 +342,8 @@ static const struct {
 	{"bad-rights", run_bad_rights},
 	{"control-length", run_control_length},
 	{"credentials", run_credentials},
+	{"stream-credentials", run_stream_credentials},
+	{"packet-credentials", run_packet_credentials},
 	{"dropped-credentials", run_dropped_credentials},
 	{"internet-control", run_internet_control},
 	{"zerocopy", run_zerocopy},

@@ -296,6 +296,24 @@ static void parts_are_gathered(void **state)
 
 /* ---- control messages ---- */
 
+/* The kernel may send it itself: it is this socket, unless somebody else has the table, too. */
+static void a_peer_is_sent_to_by_the_sender(void **state)
+{
+	struct stage *stage = *state;
+	struct msghdr *message = header();
+
+	assert_int_equal(try_sendmsg(stage, FD_PAIR, message, 0), 0);
+	assert_int_equal(stage->request->call, CALL_HARMLESS);
+	assert_int_equal(try_sendmsg(stage, FD_DATAGRAM, message, 0), 0);
+	assert_int_equal(stage->request->call, CALL_SEND);
+	assert_int_equal(try_sendmsg(stage, FD_TCP, message, 0), 0);
+	assert_int_equal(stage->request->call, CALL_SEND);
+	stage->broker.memory->facts = SESSION_TABLES_SHARED;
+	assert_int_equal(try_sendmsg(stage, FD_PAIR, message, 0), 0);
+	assert_int_equal(stage->request->call, CALL_SEND);
+	stage->broker.memory->facts = 0;
+}
+
 /* Decodes a message with these control bytes and makes them ready to be sent. */
 static int translate(struct stage *stage, int fd, const void *control, size_t size)
 {
@@ -330,7 +348,7 @@ static void numbers_become_our_copies(void **state)
 	struct stat theirs, ours;
 
 	rights.numbers[0] = rights.numbers[1] = FD_FILE;
-	assert_int_equal(translate(stage, FD_PAIR, &rights, CMSG_SPACE(8)), 0);
+	assert_int_equal(translate(stage, FD_DATAGRAM, &rights, CMSG_SPACE(8)), 0);
 	assert_int_equal(message->right_count, 2);
 	memcpy(&rights, message->control, CMSG_LEN(8));
 	for (size_t i = 0; i < 2; i++) {
@@ -360,7 +378,7 @@ static void no_number_of_ours_gets_through(void **state)
 				rights.numbers[i] = own;
 			}
 			rights.header.cmsg_len = length;
-			int error = translate(stage, FD_PAIR, &rights, size);
+			int error = translate(stage, FD_DATAGRAM, &rights, size);
 			/* What the kernel would still read as descriptors of it. */
 			bool is_read = size >= sizeof(rights.header) && length <= size &&
 				       length >= sizeof(rights.header) + sizeof(int);
@@ -382,7 +400,7 @@ static void messages_of_others_are_left_alone(void **state)
 	assert_memory_equal(stage->request->message.control, &rights, CMSG_LEN(4));
 	decode_release(stage->request);
 	rights.header.cmsg_type = 4711;
-	assert_int_equal(translate(stage, FD_PAIR, &rights, CMSG_SPACE(4)), 0);
+	assert_int_equal(translate(stage, FD_DATAGRAM, &rights, CMSG_SPACE(4)), 0);
 	decode_release(stage->request);
 }
 
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(a_name_is_cut_off_where_the_kernel_does),
 		cmocka_unit_test(vectors_have_a_sum),
 		cmocka_unit_test(parts_are_gathered),
+		cmocka_unit_test(a_peer_is_sent_to_by_the_sender),
 		cmocka_unit_test(numbers_become_our_copies),
 		cmocka_unit_test(no_number_of_ours_gets_through),
 		cmocka_unit_test(messages_of_others_are_left_alone),
