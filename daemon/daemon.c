@@ -22,6 +22,7 @@
 #include "daemon/context.h"
 #include "daemon/doors.h"
 #include "daemon/ending.h"
+#include "daemon/holder_again.h"
 #include "daemon/inheritance.h"
 #include "daemon/journal.h"
 #include "daemon/policy/texts.h"
@@ -44,6 +45,7 @@ struct daemon {
 	uv_loop_t loop;
 	struct context context;
 	struct doors doors;
+	struct holder_again holder_again;
 	uv_signal_t on_hangup, on_terminate, on_interrupt;
 	bool is_ending;
 	struct inheritance *inheritance;
@@ -197,6 +199,7 @@ static void shut_down(uv_signal_t *handle, int number)
 	journal_notice("ends by signal %d", number);
 	service_stopping();
 	service_unwatch();
+	holder_again_finish(&daemon->holder_again);
 	doors_close(&daemon->doors, has_successor(&daemon->context));
 	ending_finish(&daemon->context);
 	reload_finish(&daemon->context);
@@ -237,8 +240,8 @@ static void on_holder_lost(void *owner)
 	struct daemon *daemon = owner;
 
 	daemon->context.store.is_there = false;
-	journal_warning("the holder was killed: usherd serves on, but nobody starts it again if it "
-			"dies too; start usherd again when no session needs it");
+	journal_warning("the holder was killed: usherd serves on, and starts another");
+	holder_again_begin(&daemon->holder_again);
 }
 
 static int start(struct daemon *daemon)
@@ -265,6 +268,10 @@ static int start(struct daemon *daemon)
 	if (result == 0) {
 		adopt_all(&daemon->context, daemon->inheritance);
 		result = doors_open(&daemon->doors, &daemon->context, daemon->inheritance, path);
+	}
+	if (result == 0) {
+		result = holder_again_init(&daemon->holder_again, &daemon->context, &daemon->doors,
+			daemon->options->argv);
 	}
 	return result == 0 ? service_watch(&daemon->loop, on_holder_lost, daemon) : result;
 }

@@ -10,6 +10,7 @@
 struct daemon_options {
 	const char *config; /* NULL: the usual place */
 	const char *socket; /* NULL: as the configuration says */
+	char **argv;        /* as we were started */
 	bool has_holder;    /* unless systemd is there */
 	int holder;         /* its socket, consumed; -1: it is not there */
 };

@@ -21,6 +21,7 @@
 #define KEPT_SOCKET  "socket"
 #define KEPT_CONTROL "control"
 #define KEPT_LOCK    "lock"
+#define KEPT_GIVEN   "given" /* the one that somebody has opened for the first usherd */
 
 static int complain_about_socket(const char *path, int error)
 {
@@ -195,8 +196,8 @@ void doors_keep(struct doors *doors)
 	}
 	if (doors->lock >= 0) {
 		keep(doors, KEPT_LOCK, doors->lock);
-		keep(doors, KEPT_SOCKET, doors->server.socket);
 	}
+	keep(doors, doors->lock >= 0 ? KEPT_SOCKET : KEPT_GIVEN, doors->server.socket);
 }
 
 static void remove_sockets(struct doors *doors)

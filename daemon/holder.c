@@ -42,6 +42,7 @@ struct holder {
 	size_t count, room;
 	size_t limit; /* how many are kept for the child; its start takes some for each */
 	int socket, signals;
+	int usherd; /* the pidfd of one that is not our child; -1: it is */
 	pid_t child;
 	time_t started;
 	int pause_ms;
@@ -97,6 +98,7 @@ static void obey(struct holder *holder, char *message, int *fds, size_t fd_count
 	char *rest = message;
 
 	for (char *line; (line = strsep(&rest, "\n"));) {
+		holder->is_ending = holder->is_ending || strcmp(line, "STOPPING=1") == 0;
 		stores = stores || strcmp(line, "FDSTORE=1") == 0;
 		removes = removes || strcmp(line, "FDSTOREREMOVE=1") == 0;
 		if (strncmp(line, "FDNAME=", strlen("FDNAME=")) == 0) {
@@ -206,17 +208,27 @@ static int start_child(struct holder *holder)
 	if (holder->child == 0) {
 		become_usherd(holder);
 	}
+	close_fd(&holder->usherd);
 	return holder->child < 0 ? -errno : 0;
 }
 
+static void tell_death(const struct holder *holder, int status)
+{
+	if (holder->usherd >= 0) {
+		(void)dprintf(STDERR_FILENO, "usherd: was killed; another takes over\n");
+		return;
+	}
+	(void)dprintf(STDERR_FILENO, "usherd: was killed by signal %d (%s); another takes over\n",
+		WTERMSIG(status), strsignal(WTERMSIG(status)));
+}
+
 /* Another one follows a killed one, at once or after a pause. */
-static int replace_child(struct holder *holder, int signal)
+static int replace_child(struct holder *holder, int status)
 {
 	bool lived = time(NULL) - holder->started >= SHORT_LIFE_S;
 
 	holder->pause_ms = lived ? 0 : holder->pause_ms;
-	(void)dprintf(STDERR_FILENO, "usherd: was killed by signal %d (%s); another takes over\n",
-		signal, strsignal(signal));
+	tell_death(holder, status);
 	(void)poll(NULL, 0, holder->pause_ms);
 	holder->pause_ms = holder->pause_ms == 0 ? PAUSE_FIRST_MS : 2 * holder->pause_ms;
 	if (holder->pause_ms > PAUSE_LONGEST_MS) {
@@ -225,10 +237,22 @@ static int replace_child(struct holder *holder, int signal)
 	return start_child(holder);
 }
 
+/* Of one that is not our child nobody tells how it ended: it was killed, if it did not say more. */
+static bool has_ended(const struct holder *holder, int *status)
+{
+	struct pollfd usherd = {.fd = holder->usherd, .events = POLLIN};
+
+	if (holder->usherd < 0) {
+		return waitpid(holder->child, status, WNOHANG) == holder->child;
+	}
+	*status = SIGKILL;
+	return poll(&usherd, 1, 0) == 1;
+}
+
 /* True when it has ended by itself, and we with it. */
 static bool look_after_child(struct holder *holder, int *status)
 {
-	if (waitpid(holder->child, status, WNOHANG) != holder->child) {
+	if (!has_ended(holder, status)) {
 		return false;
 	}
 	/* What it has said last counts. */
@@ -236,8 +260,7 @@ static bool look_after_child(struct holder *holder, int *status)
 	while (poll(&more, 1, 0) == 1 && (more.revents & POLLIN)) {
 		hear(holder);
 	}
-	return !WIFSIGNALED(*status) || holder->is_ending ||
-	       replace_child(holder, WTERMSIG(*status)) < 0;
+	return !WIFSIGNALED(*status) || holder->is_ending || replace_child(holder, *status) < 0;
 }
 
 static bool on_signal(struct holder *holder, int *status)
@@ -258,17 +281,16 @@ static bool on_signal(struct holder *holder, int *status)
 
 /* ---- both ---- */
 
-static int find_program(struct holder *holder)
+int holder_find_program(char *path, size_t size)
 {
 	static const char deleted[] = " (deleted)";
-	ssize_t length = readlink("/proc/self/exe", holder->program, sizeof(holder->program) - 1);
+	ssize_t length = readlink("/proc/self/exe", path, size - 1);
 
 	if (length < 0) {
 		return -errno;
 	}
-	holder->program[length] = '\0';
-	/* After an upgrade, what is at its place now. */
-	char *end = strstr(holder->program, deleted);
+	path[length] = '\0';
+	char *end = strstr(path, deleted);
 	if (end && end[strlen(deleted)] == '\0') {
 		*end = '\0';
 	}
@@ -313,13 +335,19 @@ static int keep_inheritance(struct holder *holder, struct inheritance *inheritan
 	return result;
 }
 
-static int prepare(struct holder *holder, struct inheritance *inheritance)
+static int prepare(struct holder *holder)
 {
-	int pair[2];
-
 	holder->limit = find_limit();
 	holder->signals = open_signals();
-	int result = holder->signals < 0 ? holder->signals : find_program(holder);
+	return holder->signals < 0 ? holder->signals
+				   : holder_find_program(holder->program, sizeof(holder->program));
+}
+
+static int begin(struct holder *holder, struct inheritance *inheritance)
+{
+	int pair[2];
+	int result = prepare(holder);
+
 	if (result < 0) {
 		return result;
 	}
@@ -340,15 +368,17 @@ static int watch(struct holder *holder)
 	int status = 0;
 
 	for (;;) {
-		struct pollfd polled[2] = {{.fd = holder->signals, .events = POLLIN},
-			{.fd = holder->socket, .events = POLLIN}};
-		if (poll(polled, 2, -1) < 0 && errno != EINTR) {
+		struct pollfd polled[] = {{.fd = holder->signals, .events = POLLIN},
+			{.fd = holder->socket, .events = POLLIN},
+			{.fd = holder->usherd, .events = POLLIN}};
+		if (poll(polled, array_length(polled), -1) < 0 && errno != EINTR) {
 			return EXIT_FAILURE;
 		}
 		if (polled[1].revents & POLLIN) {
 			hear(holder);
 		}
-		if ((polled[0].revents & POLLIN) && on_signal(holder, &status)) {
+		if (((polled[0].revents & POLLIN) && on_signal(holder, &status)) ||
+			((polled[2].revents & POLLIN) && look_after_child(holder, &status))) {
 			return WIFEXITED(status)   ? WEXITSTATUS(status)
 			       : holder->is_ending ? EXIT_SUCCESS
 						   : EXIT_FAILURE;
@@ -356,14 +386,53 @@ static int watch(struct holder *holder)
 	}
 }
 
-int holder_run(char **argv, struct inheritance *inheritance)
+static int run(struct holder *holder, int result)
 {
-	struct holder holder = {.argv = argv, .socket = -1, .signals = -1};
-	int result = prepare(&holder, inheritance);
-
 	if (result < 0) {
 		(void)dprintf(STDERR_FILENO, "usherd: cannot be started: %s\n", strerror(-result));
 		return EXIT_FAILURE;
 	}
-	return watch(&holder);
+	return watch(holder);
+}
+
+int holder_run(char **argv, struct inheritance *inheritance)
+{
+	struct holder holder = {.argv = argv, .socket = -1, .signals = -1, .usherd = -1};
+
+	return run(&holder, begin(&holder, inheritance));
+}
+
+/* Who has made our socket is usherd, whose pid stays its own as long as the pidfd is open. */
+static int find_usherd(struct holder *holder)
+{
+	struct ucred maker;
+	socklen_t length = sizeof(maker);
+
+	if (getsockopt(HOLDER_FD_ITS, SOL_SOCKET, SO_PEERCRED, &maker, &length) < 0) {
+		return -errno;
+	}
+	holder->child = maker.pid;
+	return 0;
+}
+
+int holder_resume(char **argv)
+{
+	struct holder holder = {.argv = argv,
+		.socket = HOLDER_FD_ITS,
+		.signals = -1,
+		.usherd = HOLDER_FD_USHERD,
+		.started = time(NULL)};
+	cleanup_fd int ours = HOLDER_FD_OURS;
+	int result = find_usherd(&holder);
+
+	for (int fd = HOLDER_FD_ITS; fd <= HOLDER_FD_USHERD && result == 0; fd++) {
+		result = fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+	}
+	if (result == 0) {
+		result = prepare(&holder);
+	}
+	if (result == 0) {
+		result = keep(&holder, HOLDER_NAME, &ours);
+	}
+	return run(&holder, result);
 }

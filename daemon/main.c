@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/daemon.h"
 #include "daemon/holder.h"
@@ -79,9 +80,14 @@ static int run(char **argv, struct daemon_options *daemon_options)
 
 int main(int argc, char **argv)
 {
-	struct daemon_options daemon_options = {.has_holder = true};
+	struct daemon_options daemon_options = {.argv = argv, .has_holder = true};
 	bool only_check = false;
 
+	/* Only usherd itself says so, and before all that it was told itself. */
+	if (argc > 1 && strcmp(argv[1], HOLDER_OPTION) == 0) {
+		argv[1] = argv[0];
+		return holder_resume(argv + 1);
+	}
 	for (int option; (option = getopt_long(argc, argv, "c:s:", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c':

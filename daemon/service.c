@@ -27,6 +27,7 @@ static struct {
 	bool has_watchdog, has_poll;
 	uv_timer_t watchdog;
 	uv_poll_t holder_poll;
+	uv_loop_t *loop;
 	void (*lost)(void *owner);
 	void *owner;
 } service = {.holder = -1};
@@ -185,19 +186,36 @@ static int start_watchdog(uv_loop_t *loop, uint64_t interval_ms)
 	return uv_timer_start(&service.watchdog, feed, 0, interval_ms / 3 + 1);
 }
 
+static int watch_holder(void)
+{
+	int result = uv_poll_init(service.loop, &service.holder_poll, service.holder);
+
+	if (result < 0) {
+		return result;
+	}
+	service.has_poll = true;
+	return uv_poll_start(&service.holder_poll, UV_READABLE | UV_DISCONNECT, on_holder);
+}
+
+int service_take_holder(int holder)
+{
+	service_init(holder);
+	int result = watch_holder();
+	if (result < 0) {
+		service_finish();
+	}
+	return result;
+}
+
 int service_watch(uv_loop_t *loop, void (*lost)(void *owner), void *owner)
 {
 	uint64_t interval_ms = watchdog_interval() / 1000;
 
+	service.loop = loop;
 	service.lost = lost;
 	service.owner = owner;
 	if (service.kind == SERVICE_HOLDER) {
-		int result = uv_poll_init(loop, &service.holder_poll, service.holder);
-		if (result < 0) {
-			return result;
-		}
-		service.has_poll = true;
-		return uv_poll_start(&service.holder_poll, UV_READABLE | UV_DISCONNECT, on_holder);
+		return watch_holder();
 	}
 	return interval_ms > 0 ? start_watchdog(loop, interval_ms) : 0;
 }

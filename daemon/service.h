@@ -18,6 +18,11 @@ bool service_is_systemd(void);
 /* Finds out who manages us. `holder`: its socket, consumed; -1: it is not the holder. */
 void service_init(int holder);
 void service_finish(void);
+/*
+ * Another holder, by its socket, which is consumed; after service_watch, and after the one before
+ * was lost. 0 or a negative errno.
+ */
+int service_take_holder(int holder);
 enum service_kind service_kind(void);
 
 /*

@@ -113,6 +113,17 @@ int session_keep_broker(struct session *session)
 	return put(session, true, &session->broker_kept, text, fds, array_length(fds));
 }
 
+int session_keep_again(struct session *session)
+{
+	session->kept = session->broker_kept = 0;
+	int result = session_keep(session);
+	/* Of one that is not there yet the next daemon starts another. */
+	if (result == 0 && session->child) {
+		(void)session_keep_broker(session);
+	}
+	return result;
+}
+
 void session_unkeep_broker(struct session *session)
 {
 	remove_name(session, true, session->broker_kept);

@@ -36,6 +36,9 @@ void session_name_write(char *name, size_t size, const struct session_name *pars
 int session_keep(struct session *session);
 int session_keep_broker(struct session *session);
 
+/* Both, in a store that has nothing of it. */
+int session_keep_again(struct session *session);
+
 /* Nothing of the session, or of its broker, is kept any more. */
 void session_unkeep(struct session *session);
 void session_unkeep_broker(struct session *session);

@@ -28,6 +28,12 @@ void store_init(struct store *store)
 	store->is_there = service_kind() != SERVICE_NONE && store->room > 0;
 }
 
+void store_renew(struct store *store)
+{
+	store->used = 0;
+	store->is_there = service_kind() != SERVICE_NONE && store->room > 0;
+}
+
 void store_inherit(struct store *store)
 {
 	store->used++;

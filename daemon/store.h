@@ -21,6 +21,9 @@ struct store {
 
 struct store_sync;
 
+/* It is another one, and has nothing yet. */
+void store_renew(struct store *store);
+
 /* Asks the environment; after service_init. */
 void store_init(struct store *store);
 

@@ -4,6 +4,7 @@
 whoever takes part in them. (Under systemd: tests/guest.)
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -28,13 +29,17 @@ def children(pid):
     return [int(word) for word in text.split()]
 
 
-def is_broker(pid):
+def is_a(pid, name):
     """Not one that is dead and waits for somebody to take note of it."""
     try:
-        return ' (usher-broker) ' in (stat := Path(f'/proc/{pid}/stat').read_text()) and \
+        return f' ({name}) ' in (stat := Path(f'/proc/{pid}/stat').read_text()) and \
             ') Z ' not in stat
     except OSError:
         return False
+
+
+def is_broker(pid):
+    return is_a(pid, 'usher-broker')
 
 
 def kill(pid):
@@ -142,6 +147,82 @@ class Life(Case):
             daemon.kill()
             self.assertEqual(daemon.sessions(), [])
             self.assertNotIn('took over', daemon.log())
+
+
+class Holder(Case):
+    """A usherd whose holder is killed, and which then is no child of anybody that waits for it."""
+
+    @contextlib.contextmanager
+    def daemon_without_its_holder(self):
+        daemon = Kept().start()
+        try:
+            self.kill_holder(daemon, daemon.process.pid)
+            daemon.process.wait()
+            yield daemon
+        finally:
+            with contextlib.suppress(OSError):
+                os.kill(daemon.pid(), signal.SIGTERM)
+            harness.wait_until(lambda: not daemon.is_answering(), 'it has ended')
+
+    def kill_holder(self, daemon, pid):
+        kill(pid)
+        daemon.wait_for_log('another holder keeps what the next usherd needs')
+
+    def holder_of(self, daemon):
+        """Its child that has no other name than its own."""
+        pids = [pid for pid in children(daemon.pid())
+                if Path(f'/proc/{pid}/comm').read_text() == 'usherd\n']
+        self.assertEqual(len(pids), 1)
+        return pids[0]
+
+    def kill_usherd(self, daemon):
+        before = daemon.pid()
+        kill(before)
+        harness.wait_until(lambda: daemon.is_answering() and daemon.pid() != before,
+                           'another has begun')
+
+    def test_replaced(self):
+        """a holder that is killed is replaced, again and again, and keeps what the first one kept"""
+        with self.daemon_without_its_holder() as daemon, \
+                running(daemon, 'cat', policy='everything'):
+            before, = daemon.sessions()
+            for _ in range(3):
+                self.kill_holder(daemon, self.holder_of(daemon))
+            self.kill_usherd(daemon)
+            after, = daemon.wait_until_all_run(1)
+            for key in ('id', 'broker', 'policy', 'command', 'uid', 'pid', 'started'):
+                self.assertEqual(before[key], after[key], key)
+            kill(after['broker'])
+            harness.wait_until(lambda: daemon.sessions()[0]['broker'] not in (0, after['broker']),
+                               'its broker is replaced')
+            # The holder is its parent again.
+            self.kill_usherd(daemon)
+            self.assertEqual(len(daemon.wait_until_all_run(1)), 1)
+
+    def test_new_sessions(self):
+        """sessions that begin and end with another holder are kept and forgotten by it"""
+        with self.daemon_without_its_holder() as daemon:
+            self.assertEqual(daemon.usher('true').wait(harness.SECONDS), 0)
+            with running(daemon, 'cat', policy='everything'):
+                self.kill_usherd(daemon)
+                self.assertEqual(len(daemon.wait_until_all_run(1)), 1)
+            self.kill_usherd(daemon)
+            self.assertEqual(daemon.sessions(), [])
+
+    def test_end(self):
+        """a usherd that is told to end is not started again by another holder, which ends, too"""
+        with self.daemon_without_its_holder() as daemon:
+            holder = self.holder_of(daemon)
+            os.kill(daemon.pid(), signal.SIGTERM)
+            harness.wait_until(lambda: not is_a(holder, 'usherd'), 'the holder has ended')
+            self.assertFalse(daemon.is_answering())
+            self.assertFalse(daemon.socket.exists())
+
+    def test_signal(self):
+        """a signal to another holder is usherd's"""
+        with self.daemon_without_its_holder() as daemon:
+            os.kill(self.holder_of(daemon), signal.SIGTERM)
+            daemon.wait_for_log('ends by signal 15')
 
 
 class HandOver(Case):
