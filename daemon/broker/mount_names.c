@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/mount_table.h"
 #include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/members.h"
-#include "daemon/broker/mount_table.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/namespaces.h"

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/mount_table.h"
 #include "daemon/broker/broker.h"
-#include "daemon/broker/mount_table.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
-#include "daemon/broker/mount_table.h"
+#include "daemon/base/mount_table.h"
 
 static int read_text(struct mount_table *table, const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/broker/mount_table.h"
+#include "daemon/base/mount_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
