@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -133,8 +134,7 @@ static int look_for(const struct place *place)
 	return fd >= 0 ? -EEXIST : fd;
 }
 
-/* One attempt at the real thing. */
-static int open_place(const struct broker *broker, struct request *request)
+static int open_as_decided(const struct broker *broker, struct request *request)
 {
 	const struct place *place = &request->place;
 	struct open_how how = request->open.how;
@@ -167,6 +167,27 @@ static int open_place(const struct broker *broker, struct request *request)
 		       ? procfs_open_own(
 				 broker, request, place->directory, place->name, (int)how.flags)
 		       : fd;
+}
+
+/* What was opened without the flags that would have made the kernel refuse a directory. */
+static int refuse_directory(int fd)
+{
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return -EISDIR;
+	}
+	return fd;
+}
+
+/* One attempt at the real thing. */
+static int open_place(const struct broker *broker, struct request *request)
+{
+	int fd = open_as_decided(broker, request);
+	bool lost_flags = request->open.only_existing || request->place.kind == PLACE_OBJECT;
+
+	return lost_flags && (request->open.how.flags & O_CREAT) ? refuse_directory(fd) : fd;
 }
 
 /* What the attempt means: a link where none was expected, an interruption, an answer. */
