@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/mechanism_report.h"
 #include "client/policy_file.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
@@ -20,12 +21,13 @@
 enum check_exit { CHECK_CLEAN = 0, CHECK_WARNINGS = 1, CHECK_ERRORS = 2 };
 
 static const char usage[] =
-	"Usage: usher check [--strict] [--json] [--set NAME=VALUE]... POLICY...\n"
+	"Usage: usher check [--strict] [--mechanisms] [--json] [--set NAME=VALUE]... POLICY...\n"
 	"\n"
 	"Reports all mistakes in policies, and what is legal and surely not meant.\n"
 	"POLICY is a name, looked for as by `usher run --policy`, or a file (with a slash).\n"
 	"\n"
 	"  --strict          exit with 1 if there are warnings\n"
+	"  --mechanisms      tell who enforces what, and why\n"
 	"  --json            one JSON object instead of lines\n"
 	"  --set NAME=VALUE  give a variable its value\n"
 	"  --help            this text\n"
@@ -33,7 +35,7 @@ static const char usage[] =
 	"Exit status: 0 clean, 1 warnings (with --strict), 2 errors.\n";
 
 struct check_options {
-	bool strict, json;
+	bool strict, mechanisms, json;
 	struct sets sets;
 };
 
@@ -45,6 +47,8 @@ struct check {
 	size_t rule_count, instruction_count;
 	char trouble[200]; /* with the filter; empty if there is none */
 	bool trouble_is_error;
+	bool has_mechanisms;
+	struct mechanism_report mechanisms;
 };
 
 static size_t count_rules(const struct policy *policy)
@@ -128,6 +132,10 @@ static void check_policy(struct check *check, const struct check_options *option
 	if (!check->error) {
 		check_execute(check);
 	}
+	check->has_mechanisms = options->mechanisms && !check->error;
+	if (check->has_mechanisms) {
+		mechanism_report_make(&check->mechanisms, check->file.policy);
+	}
 }
 
 static enum check_exit check_result(const struct check *check, const struct check_options *options)
@@ -152,6 +160,9 @@ static void print_check(const struct check *check)
 	if (!check->error && !check->file.report.count && !check->trouble[0]) {
 		printf("%s: ok, %zu rules, a filter of %zu instructions\n", check->file.path,
 			check->rule_count, check->instruction_count);
+	}
+	if (check->has_mechanisms) {
+		mechanism_report_print(&check->mechanisms, check->file.policy);
 	}
 }
 
@@ -200,6 +211,10 @@ static struct json_object *check_to_json(const struct check *check)
 	add_text(object, "error", check->error ? strerror(-check->error) : NULL);
 	add_number(object, "rules", check->rule_count);
 	add_number(object, "instructions", check->instruction_count);
+	if (check->has_mechanisms) {
+		json_object_object_add(object, "mechanisms",
+			mechanism_report_to_json(&check->mechanisms, check->file.policy));
+	}
 	json_object_object_add(object, "diagnostics", diagnostics);
 	return object;
 }
@@ -231,10 +246,11 @@ static enum check_exit check_all(char **names, const struct check_options *optio
 	return result;
 }
 
-enum { OPTION_HELP = 'h', OPTION_STRICT = 256, OPTION_JSON, OPTION_SET };
+enum { OPTION_HELP = 'h', OPTION_STRICT = 256, OPTION_MECHANISMS, OPTION_JSON, OPTION_SET };
 
 static const struct option long_options[] = {
 	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"mechanisms", no_argument, NULL, OPTION_MECHANISMS},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"set", required_argument, NULL, OPTION_SET},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -250,6 +266,9 @@ static int parse_options(struct check_options *options, int argc, char **argv)
 		switch (option) {
 		case OPTION_STRICT:
 			options->strict = true;
+			break;
+		case OPTION_MECHANISMS:
+			options->mechanisms = true;
 			break;
 		case OPTION_JSON:
 			options->json = true;

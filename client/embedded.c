@@ -36,6 +36,8 @@
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_launch.h"
+#include "daemon/policy/grants.h"
+#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 
 #define BROKER_CONTROL_FD 3
@@ -218,6 +220,8 @@ static int start_processes(struct embedded *session, int handover_socket, int co
 struct enforcement {
 	struct filter filter;
 	struct execute_rules execute;
+	unsigned int landlock; /* operations on files */
+	struct grants grants;
 	enum wire_network network;
 };
 
@@ -225,6 +229,7 @@ static void finish_enforcement(struct enforcement *enforcement)
 {
 	filter_finish(&enforcement->filter);
 	execute_rules_finish(&enforcement->execute);
+	grants_finish(&enforcement->grants);
 }
 
 static int send_filter(int socket, const struct enforcement *enforcement)
@@ -238,6 +243,10 @@ static int send_filter(int socket, const struct enforcement *enforcement)
 		.execute_size = enforcement->execute.size,
 		.execute_count = enforcement->execute.count,
 		.network = enforcement->network,
+		.landlock = enforcement->landlock,
+		.grants = enforcement->grants.text,
+		.grant_size = enforcement->grants.size,
+		.grant_count = enforcement->grants.count,
 	};
 
 	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)
@@ -279,40 +288,81 @@ static int relay_answer(struct embedded *session, int socket, void *packet)
 	return header->type == WIRE_READY ? error : -ECONNABORTED;
 }
 
+/* `landlock`: are operations on files to be Landlock's that can be? */
+static int make_enforcement(
+	struct enforcement *enforcement, const struct policy *policy, bool landlock)
+{
+	struct filter_options options = {.targets_are_root = geteuid() == 0};
+	struct mechanisms mechanisms = {.landlock = 0};
+
+	if (landlock) {
+		mechanisms_choose(&mechanisms, policy);
+	}
+	options.landlock = enforcement->landlock = mechanisms.landlock;
+	int error = filter_compile(&enforcement->filter, policy, &options);
+	if (error == 0) {
+		error = execute_rules_make(&enforcement->execute, policy);
+	}
+	enforcement->network = policy_network(policy);
+	return error < 0 ? error : grants_make(&enforcement->grants, policy, enforcement->landlock);
+}
+
+/* What the client has been offered does not suit this machine. */
+static int make_again(struct embedded *session, struct enforcement *enforcement)
+{
+	cleanup_policy struct policy *policy = NULL;
+	int error = policy_from_snapshot(&policy, session->snapshot);
+
+	if (error == 0) {
+		finish_enforcement(enforcement);
+		*enforcement = (struct enforcement){0};
+		error = make_enforcement(enforcement, policy, false);
+	}
+	return error;
+}
+
+/* A HELLO, answered. Its descriptors are ours already. */
+static int answer_hello(
+	struct embedded *session, int socket, const void *packet, struct enforcement *enforcement)
+{
+	const struct wire_hello *hello = packet;
+	int error = 0;
+
+	if ((hello->flags & WIRE_HELLO_LANDLOCK) == 0 && enforcement->landlock != 0) {
+		error = make_again(session, enforcement);
+	}
+	return error < 0 ? error : send_filter(socket, enforcement);
+}
+
 /*
  * The supervisor's side of the hand-over. 0 or a negative errno: whatever went wrong has been told
  * by the client, who is the one that knows, or is the client's own end.
  */
-static int serve_handover(
-	struct embedded *session, int socket, const struct enforcement *enforcement)
+static int serve_handover(struct embedded *session, int socket, struct enforcement *enforcement)
 {
 	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
+	enum wire_phase phase = WIRE_PHASE_HELLO;
 	int fds[FDPASS_MAX];
 	size_t fd_count;
+	int error = packet ? 0 : -ENOMEM;
 
-	int error = packet ? receive(socket, WIRE_PHASE_HELLO, packet, fds, &fd_count) : -ENOMEM;
-	if (error < 0) {
-		return error;
+	while (error == 0) {
+		error = receive(socket, phase, packet, fds, &fd_count);
+		if (error < 0 || wire_type_of(packet) != WIRE_HELLO) {
+			break;
+		}
+		fdpass_close_all(fds, fd_count);
+		error = answer_hello(session, socket, packet, enforcement);
+		phase = WIRE_PHASE_LISTENER;
 	}
-	fdpass_close_all(fds, fd_count); /* we have opened them ourselves */
-	error = send_filter(socket, enforcement);
-	if (error == 0) {
-		error = receive(socket, WIRE_PHASE_LISTENER, packet, fds, &fd_count);
+	if (error == 0 && wire_type_of(packet) != WIRE_LISTENER) {
+		error = -ECONNABORTED; /* REFUSED */
 	}
 	if (error < 0) {
 		return error;
 	}
 	session->listener = fds[0];
 	return relay_answer(session, socket, packet);
-}
-
-static int make_enforcement(struct enforcement *enforcement, const struct policy *policy)
-{
-	const struct filter_options options = {.targets_are_root = geteuid() == 0};
-	int error = filter_compile(&enforcement->filter, policy, &options);
-
-	enforcement->network = policy_network(policy);
-	return error < 0 ? error : execute_rules_make(&enforcement->execute, policy);
 }
 
 /* What a broker serves, made before anything is started. */
@@ -330,7 +380,7 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	if (error < 0) {
 		return error;
 	}
-	error = make_enforcement(enforcement, policy);
+	error = make_enforcement(enforcement, policy, true);
 	if (error < 0) {
 		(void)fprintf(stderr,
 			"usher: the policy '%s' cannot be made into a filter: %s; 'usher check' "
@@ -356,7 +406,7 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	return error < 0 ? error : 0;
 }
 
-static int start(struct embedded *session, const struct enforcement *enforcement,
+static int start(struct embedded *session, struct enforcement *enforcement,
 	const struct run_options *options, const struct handover_hello *hello)
 {
 	int control[2] = {-1, -1};

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/mechanism_report.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/execute.h"
@@ -133,8 +134,8 @@ static const char *mechanism_of(const struct explain_question *question, size_t 
 {
 	enum filter_answer answer = question->calls[index].answer;
 
-	if (question->execute && answer == FILTER_ALLOW) {
-		return question->execute;
+	if (question->kernel && answer == FILTER_ALLOW) {
+		return question->kernel;
 	}
 	switch (answer) {
 	case FILTER_NOTIFY:
@@ -282,10 +283,10 @@ static void print_json(const struct explain_question *question, const struct exp
 	struct json_object *calls = json_object_new_object();
 
 	for (size_t i = 0; i < question->call_count; i++) {
-		bool by_landlock = question->execute && question->calls[i].answer == FILTER_ALLOW;
+		bool by_landlock = question->kernel && question->calls[i].answer == FILTER_ALLOW;
 
 		add_text(calls, question->calls[i].name,
-			by_landlock ? question->execute : names[question->calls[i].answer]);
+			by_landlock ? question->kernel : names[question->calls[i].answer]);
 	}
 	add_text(object, "question", question->asked);
 	add_text(object, "verdict", policy_action_name(verdict->action));
@@ -303,21 +304,43 @@ static void print_json(const struct explain_question *question, const struct exp
 	json_object_put(object);
 }
 
+/* Why the broker. */
+static void print_reasons(
+	const struct explain_question *question, const struct mechanism_report *report)
+{
+	if (question->section == POLICY_FILES) {
+		mechanism_report_explain(report, question->operations, "  because   ");
+	}
+}
+
+static const char *kernel_mechanism(const struct policy *policy,
+	const struct explain_question *question, const struct mechanism_report *report)
+{
+	if (question->section != POLICY_FILES) {
+		return NULL;
+	}
+	if (question->operations == OPERATION_EXECUTE) {
+		return mechanism_of_execute(policy);
+	}
+	return (question->operations & report->landlock) != 0 ? "Landlock" : NULL;
+}
+
 static int explain(const struct policy *policy, struct explain_question *question, bool json)
 {
-	const struct filter_options options = {.targets_are_root = geteuid() == 0};
+	struct mechanism_report report;
+	struct filter_options options = {.targets_are_root = geteuid() == 0};
 	struct explain_answer answer;
 	struct filter filter;
-	int error = filter_compile(&filter, policy, &options);
 
+	mechanism_report_make(&report, policy);
+	options.landlock = report.landlock;
+	int error = filter_compile(&filter, policy, &options);
 	if (error) {
 		fprintf(stderr, "usher: the filter cannot be made: %s; see usher check\n",
 			strerror(-error));
 		return EXIT_USAGE;
 	}
-	if (question->operations == OPERATION_EXECUTE) {
-		question->execute = mechanism_of_execute(policy);
-	}
+	question->kernel = kernel_mechanism(policy, question, &report);
 	explain_decide(&answer, question, policy, &filter);
 	filter_finish(&filter);
 	if (json) {
@@ -328,6 +351,7 @@ static int explain(const struct policy *policy, struct explain_question *questio
 	print_verdict(question, &answer);
 	print_rule(&answer);
 	print_mechanisms(question);
+	print_reasons(question, &report);
 	print_account(question);
 	print_conditions(question, policy);
 	return EXIT_ANSWERED;

@@ -34,7 +34,7 @@ struct explain_question {
 	char *path;                      /* FILES, and what `endpoint` points into */
 	struct explain_call calls[EXPLAIN_CALLS_MAX]; /* the first is the usual one */
 	size_t call_count;
-	const char *execute; /* who enforces it, if the question is about executing */
+	const char *kernel; /* who enforces what the filter lets pass, beside it; or NULL */
 };
 
 struct explain_answer {

@@ -39,6 +39,7 @@ struct handover {
 	const struct handover_hello *hello;
 	const union packet *filter; /* what is loaded */
 	pid_t tid;
+	bool offers_landlock;  /* in HELLO, until it turns out not to suit */
 	_Atomic int listener;  /* -1: the filter is not loaded yet */
 	_Atomic int probe;     /* -1: the probe has not been answered yet */
 	_Atomic int ready;     /* the helper has seen READY and checked the probe */
@@ -67,12 +68,13 @@ static size_t put_string(char *tail, size_t used, size_t capacity, const char *s
 	return used + length;
 }
 
-static int send_hello(int socket, const struct handover_hello *hello)
+static int send_hello(int socket, const struct handover_hello *hello, bool offers_landlock)
 {
 	union packet *packet = calloc(1, sizeof(*packet));
 	cleanup_free void *owned = packet;
-	struct wire_hello fixed = {
-		.set_count = (uint32_t)hello->set_count, .network = hello->network};
+	struct wire_hello fixed = {.flags = offers_landlock ? WIRE_HELLO_LANDLOCK : 0,
+		.set_count = (uint32_t)hello->set_count,
+		.network = hello->network};
 	size_t capacity = sizeof(*packet) - sizeof(fixed);
 	int fds[2];
 	size_t fd_count = 0;
@@ -177,7 +179,7 @@ static bool is_lost(int error)
 /* Who is refused before being heard cannot speak any more, and finds the reason in receive(). */
 static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
 {
-	int error = send_hello(h->rendezvous->socket, h->hello);
+	int error = send_hello(h->rendezvous->socket, h->hello, h->offers_landlock);
 
 	if (error < 0 && !is_lost(error)) {
 		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
@@ -313,15 +315,9 @@ static int load(
 	return 0;
 }
 
-/* Before the filter, so that none of the calls it takes is notified or denied. */
-static int confine_execution(const struct wire_filter *filter, struct handover_failure *failure)
+static int explain_layer_failure(struct handover_failure *failure, int error)
 {
-	int error = landlock_confine(
-		wire_filter_execute(filter), filter->execute_count, filter->execute_size);
-
 	switch (error) {
-	case 0:
-		return 0;
 	case -ENOSYS:
 	case -EOPNOTSUPP:
 		return fail(failure, error,
@@ -331,11 +327,55 @@ static int confine_execution(const struct wire_filter *filter, struct handover_f
 					 : "switched off",
 			"start the kernel with landlock in its lsm= list, or take the rules about "
 			"execute out of the policy");
-	default:
+	case -E2BIG:
 		return fail(failure, error,
-			"the rules about execute could not be enforced by Landlock: %s",
+			"the kernel has no room for one more layer of Landlock on this process; "
+			"start it from one that is less confined");
+	default:
+		return fail(failure, error, "the rules could not be enforced by Landlock: %s",
 			strerror(-error));
 	}
+}
+
+/* The Landlock layer that goes with the filter. 0, LANDLOCK_UNSUITED, or a negative errno. */
+static int make_layer(
+	const struct wire_filter *filter, int *ruleset, struct handover_failure *failure)
+{
+	const struct landlock_rules rules = {
+		.execute = wire_filter_execute(filter),
+		.execute_count = filter->execute_count,
+		.execute_size = filter->execute_size,
+		.operations = filter->landlock,
+		.grants = {wire_filter_grants(filter), filter->grant_count, filter->grant_size},
+	};
+	char reason[LANDLOCK_REASON_MAX];
+	int result = landlock_make(&rules, ruleset, reason);
+
+	return result < 0 ? explain_layer_failure(failure, result) : result;
+}
+
+/* FILTER and layer; if the one does not suit this machine, then those that leave more to the
+ * broker. */
+static int obtain_filter(
+	struct handover *h, union packet *packet, int *ruleset, struct handover_failure *failure)
+{
+	int result = ask_for_filter(h, packet, failure);
+
+	if (result == 0) {
+		result = make_layer(&packet->filter, ruleset, failure);
+	}
+	if (result != LANDLOCK_UNSUITED) {
+		return result;
+	}
+	h->offers_landlock = false;
+	result = ask_for_filter(h, packet, failure);
+	if (result == 0) {
+		result = make_layer(&packet->filter, ruleset, failure);
+	}
+	return result == LANDLOCK_UNSUITED
+		       ? fail(failure, -EPROTO,
+				 "the hand-over failed: files were left to Landlock unasked")
+		       : result;
 }
 
 /* Before all else: it takes a process of one thread, and calls that the filter may refuse. */
@@ -358,13 +398,19 @@ static void probe_and_wait(struct handover *h)
 	wait_while(&h->ready, 0);
 }
 
-static int lose_rights(const struct wire_filter *filter, struct handover_failure *failure)
+/* All before the filter, so that none of the calls that it takes is notified or denied. */
+static int lose_rights(
+	const struct wire_filter *filter, int ruleset, struct handover_failure *failure)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
 	}
 	int error = enter_network(filter, failure);
-	return error == 0 ? confine_execution(filter, failure) : error;
+	if (error == 0) {
+		error = landlock_lay_on(ruleset);
+		error = error < 0 ? explain_layer_failure(failure, error) : 0;
+	}
+	return error;
 }
 
 int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
@@ -374,6 +420,7 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 	static struct handover h;
 	union packet *packet = calloc(1, sizeof(*packet));
 	cleanup_free void *owned = packet;
+	cleanup_fd int ruleset = -1;
 	pthread_t helper;
 
 	if (!packet) {
@@ -383,15 +430,18 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 		.hello = hello,
 		.filter = packet,
 		.tid = gettid(),
+		/* Who wants to see each decision has each made by the broker. */
+		.offers_landlock = hello->verbose_fd < 0 && landlock_knows_files(),
 		.listener = -1,
 		.probe = -1};
-	int error = ask_for_filter(&h, packet, failure);
+	int error = obtain_filter(&h, packet, &ruleset, failure);
 	if (error == 0) {
-		error = lose_rights(&packet->filter, failure);
+		error = lose_rights(&packet->filter, ruleset, failure);
 	}
 	if (error < 0) {
 		return error;
 	}
+	close_fd(&ruleset);
 	error = -pthread_create(&helper, NULL, help, &h);
 	if (error < 0) {
 		return fail(failure, error, "a thread cannot be started: %s", strerror(-error));

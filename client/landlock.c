@@ -1,25 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layer handles two rights: executing, which the rules grant where they say so, and moving
- * files between directories, which is granted everywhere: a layer that does not speak of the
- * latter denies it.
+ * One layer handles what the rules speak of, and moving files between directories, which is granted
+ * everywhere: a layer that does not speak of that denies it.
  */
 #include "client/landlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "client/landlock_walk.h"
 #include "daemon/base/cleanup.h"
+#include "usher/wire.h"
 
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER (1ULL << 13) /* Linux 5.19 */
 #endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14) /* Linux 6.2 */
+#endif
 #define REFER_ABI 2
+#define FILES_ABI 3
+
+#define RIGHTS_MAKE                                                            \
+	(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |          \
+		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |   \
+		LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+		LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define RIGHTS_OF_FILES \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
+
+/* What Landlock calls the operations, in the order of WIRE_GRANT_LETTERS. */
+static const unsigned long long rights[] = {
+	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+	LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE,
+	RIGHTS_MAKE,
+	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR,
+};
+static_assert(array_length(rights) == sizeof(WIRE_GRANT_LETTERS) - 1, "each letter has its rights");
 
 struct layer {
 	int ruleset;
@@ -30,6 +51,21 @@ static int landlock_abi(void)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	return abi < 0 ? -errno : (int)abi;
+}
+
+bool landlock_knows_files(void)
+{
+	return landlock_abi() >= FILES_ABI;
+}
+
+static unsigned long long rights_of(unsigned int operations)
+{
+	unsigned long long all = 0;
+
+	for (size_t i = 0; i < array_length(rights); i++) {
+		all |= (operations & 1u << i) != 0 ? rights[i] : 0;
+	}
+	return all;
 }
 
 static int allow(int ruleset, int fd, unsigned long long access)
@@ -45,12 +81,20 @@ static int allow(int ruleset, int fd, unsigned long long access)
 }
 
 /* What lies on a file system of the kernel's own (EBADFD) is not what programs are started from. */
-static int grant(int fd, void *user)
+static int allow_executing(int fd, void *user)
 {
 	const struct layer *layer = user;
 	int error = allow(layer->ruleset, fd, LANDLOCK_ACCESS_FS_EXECUTE);
 
 	return error == -EBADFD ? 0 : error;
+}
+
+static int allow_operations(int fd, bool is_directory, unsigned int operations, void *user)
+{
+	const struct layer *layer = user;
+	unsigned long long access = rights_of(operations);
+
+	return allow(layer->ruleset, fd, is_directory ? access : access & RIGHTS_OF_FILES);
 }
 
 static int allow_moving(int ruleset)
@@ -60,15 +104,33 @@ static int allow_moving(int ruleset)
 	return root < 0 ? -errno : allow(ruleset, root, LANDLOCK_ACCESS_FS_REFER);
 }
 
-int landlock_confine(const char *rules, size_t count, size_t size)
+static int fill(struct layer *layer, const struct landlock_rules *rules, int abi,
+	char reason[LANDLOCK_REASON_MAX])
 {
-	int abi = count > 0 ? landlock_abi() : 0;
+	int result = abi >= REFER_ABI ? allow_moving(layer->ruleset) : 0;
+
+	if (result == 0 && rules->execute_count > 0) {
+		result = landlock_walk(rules->execute, rules->execute_count, rules->execute_size,
+			allow_executing, layer);
+	}
+	return result == 0 && rules->operations != 0
+		       ? landlock_grants_visit(&rules->grants, allow_operations, layer, reason)
+		       : result;
+}
+
+int landlock_make(
+	const struct landlock_rules *rules, int *rulesetp, char reason[LANDLOCK_REASON_MAX])
+{
+	bool is_needed = rules->execute_count > 0 || rules->operations != 0;
+	int abi = is_needed ? landlock_abi() : 0;
 	struct landlock_ruleset_attr attributes = {
-		.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE |
+		.handled_access_fs = (rules->execute_count > 0 ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+				     rights_of(rules->operations) |
 				     (abi >= REFER_ABI ? LANDLOCK_ACCESS_FS_REFER : 0),
 	};
 
-	if (count == 0 || abi < 0) {
+	*rulesetp = -1;
+	if (!is_needed || abi < 0) {
 		return abi;
 	}
 	/* An older kernel knows the first field, and no other is set. */
@@ -78,10 +140,14 @@ int landlock_confine(const char *rules, size_t count, size_t size)
 		return -errno;
 	}
 	struct layer layer = {ruleset};
-	int error = abi >= REFER_ABI ? allow_moving(ruleset) : 0;
-	error = error < 0 ? error : landlock_walk(rules, count, size, grant, &layer);
-	if (error < 0) {
-		return error;
+	int result = fill(&layer, rules, abi, reason);
+	if (result == LANDLOCK_SUITS) {
+		*rulesetp = steal_fd(&ruleset);
 	}
-	return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
+	return result;
+}
+
+int landlock_lay_on(int ruleset)
+{
+	return ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;
 }

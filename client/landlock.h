@@ -1,12 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Landlock layer that enforces what may be executed, and the only user of its system calls. */
+/*
+ * The Landlock layer that enforces what may be executed and, where that can be left to the kernel
+ * alone, read, written, created and removed; and the only user of its system calls. It is made
+ * before anything is given up, so that one that does not suit this machine can be done without.
+ */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "client/landlock_grants.h"
+
+/* Of a FILTER packet. */
+struct landlock_rules {
+	const char *execute;
+	size_t execute_count, execute_size;
+	unsigned int operations; /* on files, that are its; their grants: */
+	struct landlock_grants grants;
+};
+
+/* Has the kernel what reading, writing, creating and removing take (Linux 6.2)? */
+bool landlock_knows_files(void);
+
 /*
- * Lays the rules of a FILTER packet on the calling thread and all that comes of it; nothing is done
- * if there are none. no_new_privs is set. 0 or a negative errno: -ENOSYS if the kernel has no
- * Landlock, -EOPNOTSUPP if it is switched off, -EPROTO if the rules are not as wire.h says.
+ * Makes the layer; `*rulesetp` is -1 if none is needed, else it becomes the caller's.
+ * LANDLOCK_UNSUITED with the reason; 0 or a negative errno: -ENOSYS if the kernel has no Landlock,
+ * -EOPNOTSUPP if it is switched off, -EPROTO if the rules are not as wire.h says.
  */
-int landlock_confine(const char *rules, size_t count, size_t size);
+int landlock_make(
+	const struct landlock_rules *rules, int *rulesetp, char reason[LANDLOCK_REASON_MAX]);
+
+/*
+ * Lays it on the calling thread and all that comes of it; nothing is done with -1. no_new_privs is
+ * set. 0 or a negative errno: -E2BIG if there are too many already.
+ */
+int landlock_lay_on(int ruleset);

@@ -25,7 +25,7 @@
 /* Of a command line that is shown to people. */
 #define COMMAND_LENGTH_MAX 512u
 
-#define KNOWN_FLAGS ((uint32_t)(WIRE_HELLO_LOG | WIRE_HELLO_VERBOSE))
+#define KNOWN_FLAGS ((uint32_t)(WIRE_HELLO_LOG | WIRE_HELLO_VERBOSE | WIRE_HELLO_LANDLOCK))
 
 enum client_phase {
 	CLIENT_HELLO,
@@ -50,6 +50,7 @@ struct client {
 	bool has_place; /* in the tally of sessions */
 	char *policy, *command, *user;
 	int log, verbose, snapshot;
+	uint32_t landlock;               /* operations that the filter leaves to it */
 	struct preparation *preparation; /* CLIENT_PREPARING */
 	struct session *session;         /* CLIENT_STARTING */
 };
@@ -171,6 +172,10 @@ static void send_filter(struct client *client, const struct preparation *prepara
 		.execute_size = preparation->execute.size,
 		.execute_count = preparation->execute.count,
 		.network = preparation->network,
+		.landlock = preparation->landlock,
+		.grants = preparation->grants.text,
+		.grant_size = preparation->grants.size,
+		.grant_count = preparation->grants.count,
 	};
 
 	assert(parts.count <= WIRE_FILTER_MAX);
@@ -216,6 +221,7 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	} else {
 		client->snapshot = steal_fd(&preparation->snapshot);
 		client->user = steal_pointer(&preparation->user);
+		client->landlock = preparation->landlock;
 		send_filter(client, preparation);
 	}
 	preparation_free(preparation);
@@ -233,6 +239,42 @@ static bool take_logs(struct client *client, const struct wire_hello *hello, int
 	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
 }
 
+/* By what was said now; it has its place. */
+static void prepare(struct client *client, const struct wire_hello_strings *strings)
+{
+	client->policy = strdup(strings->policy);
+	client->command = strndup(strings->command, COMMAND_LENGTH_MAX);
+	int result = client->policy && client->command
+			     ? prepare_start(&client->preparation, client->context->loop,
+				       client->config, &client->peer, strings, on_prepared, client)
+			     : -ENOMEM;
+	if (result < 0) {
+		refuse(client, result, "the policy cannot be loaded: %s", strerror(-result));
+		return;
+	}
+	client->phase = CLIENT_PREPARING;
+}
+
+/*
+ * What Landlock was to do does not suit the client's machine: all of it again, without. A second
+ * HELLO asks for the same policy and offers less, so there is never a third.
+ */
+static void forget_hello(struct client *client)
+{
+	close_fd(&client->log);
+	close_fd(&client->verbose);
+	close_fd(&client->snapshot);
+	free(steal_pointer(&client->policy));
+	free(steal_pointer(&client->command));
+	free(steal_pointer(&client->user));
+}
+
+static bool may_say_again(const struct client *client, const struct wire_hello_strings *strings)
+{
+	return client->landlock != 0 && !strings->offers_landlock &&
+	       strcmp(strings->policy, client->policy) == 0;
+}
+
 static void on_hello(struct client *client, struct packet *packet)
 {
 	const struct wire_hello *hello = packet->data;
@@ -243,8 +285,20 @@ static void on_hello(struct client *client, struct packet *packet)
 		refuse(client, -EPROTO, "the HELLO is malformed");
 		return;
 	}
+	bool is_second = client->phase == CLIENT_LISTENER;
+	if (is_second && !may_say_again(client, &strings)) {
+		refuse(client, -EPROTO, "a second HELLO came out of turn");
+		return;
+	}
+	if (is_second) {
+		forget_hello(client);
+	}
 	if (!take_logs(client, hello, packet->fds)) {
 		refuse(client, -EBADF, "a log descriptor is not open for writing");
+		return;
+	}
+	if (is_second) {
+		prepare(client, &strings);
 		return;
 	}
 	int result = admission_enter(client->context, client->config, &client->peer, strings.policy,
@@ -254,17 +308,7 @@ static void on_hello(struct client *client, struct packet *packet)
 		return;
 	}
 	client->has_place = true;
-	client->policy = strdup(strings.policy);
-	client->command = strndup(strings.command, COMMAND_LENGTH_MAX);
-	result = client->policy && client->command
-			 ? prepare_start(&client->preparation, client->context->loop,
-				   client->config, &client->peer, &strings, on_prepared, client)
-			 : -ENOMEM;
-	if (result < 0) {
-		refuse(client, result, "the policy cannot be loaded: %s", strerror(-result));
-		return;
-	}
-	client->phase = CLIENT_PREPARING;
+	prepare(client, &strings);
 }
 
 /* A client that went away before it was told is noticed by its listener, like its end later. */
@@ -339,6 +383,7 @@ static void on_listener(struct client *client, struct packet *packet)
 		.log = &client->log,
 		.verbose = &client->verbose,
 		.tid = tid,
+		.landlock = client->landlock,
 		.events = &session_events,
 		.owner = client};
 	client->has_place = false;

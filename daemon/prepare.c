@@ -13,6 +13,7 @@
 #include "daemon/config.h"
 #include "daemon/peer.h"
 #include "daemon/policy/filter_launch.h"
+#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 #include "daemon/policy/texts.h"
 
@@ -163,6 +164,7 @@ static int load_policy(
 static int make(struct preparation *preparation, const struct values *values)
 {
 	struct filter_options options = {.targets_are_root = preparation->targets_are_root};
+	struct mechanisms mechanisms = {.landlock = 0};
 	cleanup_policy struct policy *policy = NULL;
 
 	int result = load_policy(preparation, values, &policy);
@@ -175,6 +177,10 @@ static int make(struct preparation *preparation, const struct values *values)
 			"policy '%s' gives the socket '%s', which usherd has not; use --embedded",
 			preparation->policy, given);
 	}
+	if (preparation->offers_landlock) {
+		mechanisms_choose(&mechanisms, policy);
+	}
+	options.landlock = preparation->landlock = mechanisms.landlock;
 	result = filter_compile(&preparation->filter, policy, &options);
 	if (result < 0) {
 		return fail(preparation, result, "policy '%s' cannot be made a filter: %s",
@@ -195,6 +201,10 @@ static int make(struct preparation *preparation, const struct values *values)
 			"the rules about execute of policy '%s' cannot be sent: %s",
 			preparation->policy,
 			result == -E2BIG ? "they are too many" : strerror(-result));
+	}
+	result = grants_make(&preparation->grants, policy, preparation->landlock);
+	if (result < 0) {
+		return result;
 	}
 	preparation->network = policy_network(policy);
 	preparation->snapshot = policy_to_snapshot(policy);
@@ -261,6 +271,7 @@ int prepare_start(struct preparation **preparationp, uv_loop_t *loop, struct con
 	preparation->uid = peer->uid;
 	preparation->targets_are_root = peer->ids_can_vary;
 	preparation->asked = (enum wire_network)hello->network;
+	preparation->offers_landlock = hello->offers_landlock;
 	preparation->directory = peer_working_directory(peer);
 	preparation->done = done;
 	preparation->owner = owner;
@@ -292,6 +303,7 @@ void preparation_free(struct preparation *preparation)
 	}
 	filter_finish(&preparation->filter);
 	execute_rules_finish(&preparation->execute);
+	grants_finish(&preparation->grants);
 	close_fd(&preparation->snapshot);
 	config_unref(preparation->config);
 	free(preparation->sets);

@@ -11,6 +11,7 @@
 
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
+#include "daemon/policy/grants.h"
 #include "usher/wire.h"
 
 struct config;
@@ -24,6 +25,8 @@ struct preparation {
 	char *report; /* the policy's mistakes, line by line, for the log; or NULL */
 	struct filter filter;
 	struct execute_rules execute;
+	unsigned int landlock; /* operations on files that are its, with what is allowed of them */
+	struct grants grants;
 	enum wire_network network;
 	int snapshot; /* a descriptor */
 	char *user;   /* the client's name; NULL if it has none */
@@ -32,6 +35,7 @@ struct preparation {
 	struct config *config;
 	uid_t uid;
 	bool targets_are_root;
+	bool offers_landlock;    /* the client can have it decide on files */
 	enum wire_network asked; /* for the network, by the client */
 	char *policy, *directory;
 	char **sets;

@@ -47,6 +47,7 @@ static const struct number {
 	NUMBER("capabilities", peer.capabilities),
 	NUMBER("process_started", peer.started),
 	NUMBER("policy_number", policy_number),
+	NUMBER("landlock", landlock),
 #undef NUMBER
 };
 

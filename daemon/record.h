@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define RECORD_VERSION 1 /* layout 2ea3cc09 */
+#define RECORD_VERSION 1 /* layout 04eaebb1 */
 
 struct session;
 

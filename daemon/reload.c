@@ -237,6 +237,7 @@ static int make_plan(struct reload_plan *plan, const struct session *session)
 		.snapshot = fcntl(session->snapshot, F_DUPFD_CLOEXEC, 0),
 		.filter_snapshot = fcntl(session_filter_snapshot(session), F_DUPFD_CLOEXEC, 0),
 		.ids_can_vary = session->peer.ids_can_vary,
+		.landlock = session->landlock,
 		.new_snapshot = -1};
 	return plan->policy && plan->snapshot >= 0 && plan->filter_snapshot >= 0 ? 0 : -ENOMEM;
 }

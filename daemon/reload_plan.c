@@ -14,6 +14,8 @@
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_follow.h"
+#include "daemon/policy/grants.h"
+#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 #include "daemon/policy/texts.h"
 
@@ -92,19 +94,54 @@ static int compare_execute(
 	return result;
 }
 
+static bool is_same_grants(const struct grants *a, const struct grants *b)
+{
+	return a->count == b->count && a->size == b->size &&
+	       (a->size == 0 || memcmp(a->text, b->text, a->size) == 0);
+}
+
+/* The same for operations on files that the filter does not notify. */
+static int compare_grants(
+	struct reload_plan *plan, const struct policy *running, const struct policy *wanted)
+{
+	struct grants has = {0}, wants = {0};
+	struct mechanisms mechanisms;
+
+	if (plan->landlock == 0) {
+		return 0;
+	}
+	mechanisms_choose(&mechanisms, wanted);
+	bool suits = (mechanisms.landlock & plan->landlock) == plan->landlock;
+	int result = suits ? grants_make(&has, running, plan->landlock) : 0;
+	if (result == 0 && suits) {
+		result = grants_make(&wants, wanted, plan->landlock);
+	}
+	if (result == 0 && !(suits && is_same_grants(&has, &wants))) {
+		refuse(plan, "its rules about files are the kernel's by Landlock, and cannot be "
+			     "changed; 'mechanism = broker' is for policies that are");
+	}
+	grants_finish(&has);
+	grants_finish(&wants);
+	return result;
+}
+
 /* Against what the targets have loaded. */
 static int compare(
 	struct reload_plan *plan, const struct policy *filtered, const struct policy *wanted)
 {
-	const struct filter_options options = {.targets_are_root = plan->ids_can_vary};
+	const struct filter_options options = {
+		.targets_are_root = plan->ids_can_vary, .landlock = plan->landlock};
 	char reason[FILTER_FOLLOW_REASON_MAX];
 
 	if (policy_network(filtered) != policy_network(wanted)) {
 		return refuse(plan, "it lives in the network 'net = %s', and cannot leave it",
 			policy_network_name(policy_network(filtered)));
 	}
-	int result = filter_follow(filtered, wanted, &options, reason);
-
+	int result = compare_grants(plan, filtered, wanted);
+	if (result < 0 || plan->outcome == RELOAD_REFUSED) {
+		return result;
+	}
+	result = filter_follow(filtered, wanted, &options, reason);
 	if (result == FILTER_DIFFERS) {
 		return refuse(plan, "%s", reason);
 	}

@@ -20,10 +20,11 @@ enum reload_outcome {
 
 struct reload_plan {
 	uint64_t session;
-	char *policy;        /* its name */
-	int snapshot;        /* that it is served by, and ... */
-	int filter_snapshot; /* ... that its filter was made of: ours */
-	bool ids_can_vary;   /* of its targets, as prepare.c has it */
+	char *policy;          /* its name */
+	int snapshot;          /* that it is served by, and ... */
+	int filter_snapshot;   /* ... that its filter was made of: ours */
+	bool ids_can_vary;     /* of its targets, as prepare.c has it */
+	unsigned int landlock; /* operations on files that its filter leaves to it */
 	enum reload_outcome outcome;
 	char reason[256]; /* REFUSED */
 	int new_snapshot; /* FOLLOWED */

@@ -212,6 +212,7 @@ static struct session *make(struct context *context, struct session_parts *parts
 	session->log = steal_fd(parts->log);
 	session->verbose = steal_fd(parts->verbose);
 	session->tid = parts->tid;
+	session->landlock = parts->landlock;
 	session->events = parts->events;
 	session->owner = parts->owner;
 	session->started = (int64_t)time(NULL);

@@ -47,6 +47,7 @@ struct session {
 
 	int listener, memory_fd, snapshot, log, verbose;
 	int first_snapshot;     /* -1: the same as `snapshot`, no other has come yet */
+	uint32_t landlock;      /* operations on files that its filter leaves to it */
 	uint64_t policy_number; /* of the reload that gave `snapshot`; 0: none */
 	int audit;              /* where `log` is read, if that is our own; -1 */
 	pid_t tid;
@@ -78,6 +79,7 @@ struct session_parts {
 	char **policy, **command, **user;         /* taken */
 	int *listener, *snapshot, *log, *verbose; /* taken; log and verbose may be -1 */
 	pid_t tid;                                /* of the filtered thread, as we see it */
+	uint32_t landlock;
 	const struct session_events *events;
 	void *owner;
 };

@@ -10,7 +10,7 @@
 enum tail_kind {
 	TAIL_NONE,
 	TAIL_STRINGS, /* wire_hello.tail_size bytes, the last a NUL */
-	TAIL_BPF,     /* wire_filter.count instructions, wire_filter.execute_size bytes */
+	TAIL_BPF,     /* wire_filter.count instructions, the bytes of execute and of the grants */
 	TAIL_TEXT,    /* wire_refused.text_size bytes, the last a NUL */
 	TAIL_RECORD,  /* wire_decision.text_size bytes, the last a NUL */
 };
@@ -23,7 +23,8 @@ static const struct wire_rule {
 	size_t fds;        /* always there */
 	bool fds_by_flags; /* and one for each of the two lowest flags */
 } wire_rules[WIRE_TYPES] = {
-	[WIRE_HELLO] = {PHASE(HELLO), sizeof(struct wire_hello), TAIL_STRINGS, 0, true},
+	[WIRE_HELLO] = {PHASE(HELLO) | PHASE(LISTENER), sizeof(struct wire_hello), TAIL_STRINGS, 0,
+		true},
 	[WIRE_FILTER] = {PHASE(FILTER), sizeof(struct wire_filter), TAIL_BPF, 0, false},
 	[WIRE_LISTENER] = {PHASE(LISTENER), sizeof(struct wire_listener), TAIL_NONE, 1, false},
 	/* Who adopts a broker cannot know whether its READY was read before. */
@@ -41,7 +42,7 @@ static const struct wire_rule {
 };
 static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
 static_assert(sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter) +
-			      WIRE_EXECUTE_MAX <=
+			      WIRE_EXECUTE_MAX + WIRE_GRANTS_MAX <=
 		      WIRE_PACKET_MAX,
 	"the largest FILTER is one packet");
 static_assert(WIRE_HELLO_LOG == 1 && WIRE_HELLO_VERBOSE == 2, "two lowest flags bring descriptors");
@@ -64,9 +65,10 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 	case TAIL_BPF: {
 		const struct wire_filter *filter = packet;
 		return filter->count > 0 && filter->count <= WIRE_FILTER_MAX &&
-				       filter->execute_size <= WIRE_EXECUTE_MAX
+				       filter->execute_size <= WIRE_EXECUTE_MAX &&
+				       filter->grant_size <= WIRE_GRANTS_MAX
 			       ? (int64_t)(filter->count * sizeof(struct sock_filter) +
-					   filter->execute_size)
+					   filter->execute_size + filter->grant_size)
 			       : -EPROTO;
 	}
 	case TAIL_TEXT: {
@@ -83,17 +85,23 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 	return 0;
 }
 
-/* The strings are as many as the packet says, and all of the tail's end. */
-static bool has_its_rules(const struct wire_filter *filter)
+/* The strings are as many as the packet says, and fill their part of it. */
+static bool has_strings(const char *text, uint32_t size, uint32_t expected)
 {
-	const char *end = (const char *)filter + filter->header.size;
 	uint32_t count = 0;
 
-	for (const char *byte = end - filter->execute_size; byte < end; byte++) {
-		count += *byte == '\0';
+	for (uint32_t i = 0; i < size; i++) {
+		count += text[i] == '\0';
 	}
-	return count == filter->execute_count && (count == 0 || end[-1] == '\0') &&
-	       (count != 0 || filter->execute_size == 0);
+	return count == expected && (size == 0 || text[size - 1] == '\0');
+}
+
+static bool has_its_rules(const struct wire_filter *filter)
+{
+	return has_strings(
+		       wire_filter_execute(filter), filter->execute_size, filter->execute_count) &&
+	       has_strings(wire_filter_grants(filter), filter->grant_size, filter->grant_count) &&
+	       (filter->landlock >> (sizeof(WIRE_GRANT_LETTERS) - 1)) == 0;
 }
 
 static bool strings_are_whole(const struct wire_rule *rule, const void *packet, size_t size)
@@ -151,19 +159,26 @@ struct wire_header wire_header_make(enum wire_type type, size_t size)
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 {
 	size_t instructions = parts->count * sizeof(struct sock_filter);
-	size_t size = sizeof(struct wire_filter) + instructions + parts->execute_size;
+	size_t size =
+		sizeof(struct wire_filter) + instructions + parts->execute_size + parts->grant_size;
 	struct wire_filter filter = {.header = wire_header_make(WIRE_FILTER, size),
 		.count = (uint32_t)parts->count,
 		.seccomp_flags = parts->seccomp_flags,
 		.execute_count = (uint32_t)parts->execute_count,
 		.execute_size = (uint32_t)parts->execute_size,
-		.network = parts->network};
+		.network = parts->network,
+		.landlock = parts->landlock,
+		.grant_count = (uint32_t)parts->grant_count,
+		.grant_size = (uint32_t)parts->grant_size};
 	char *tail = (char *)packet + sizeof(filter);
 
 	memcpy(packet, &filter, sizeof(filter));
 	memcpy(tail, parts->instructions, instructions);
 	if (parts->execute_size > 0) {
 		memcpy(tail + instructions, parts->execute, parts->execute_size);
+	}
+	if (parts->grant_size > 0) {
+		memcpy(tail + instructions + parts->execute_size, parts->grants, parts->grant_size);
 	}
 	return size;
 }
@@ -186,7 +201,12 @@ size_t wire_decision_make(void *packet, const char *record)
 
 const char *wire_filter_execute(const struct wire_filter *filter)
 {
-	return (const char *)filter + filter->header.size - filter->execute_size;
+	return wire_filter_grants(filter) - filter->execute_size;
+}
+
+const char *wire_filter_grants(const struct wire_filter *filter)
+{
+	return (const char *)filter + filter->header.size - filter->grant_size;
 }
 
 size_t wire_refused_make(void *packet, int error, const char *text)
@@ -226,6 +246,7 @@ int wire_hello_read(const void *packet, struct wire_hello_strings *strings)
 	}
 	strings->set_count = hello->set_count;
 	strings->network = hello->network;
+	strings->offers_landlock = (hello->flags & WIRE_HELLO_LANDLOCK) != 0;
 	strings->policy = next_string(&cursor, end);
 	strings->command = next_string(&cursor, end);
 	for (size_t i = 0; i < hello->set_count; i++) {

@@ -37,7 +37,7 @@ enum wire_type wire_type_of(const void *packet);
 /* Fills a header. `size` is of the whole packet. */
 struct wire_header wire_header_make(enum wire_type type, size_t size);
 
-/* What a FILTER packet is made of; `execute` holds the strings, NULs included. */
+/* What a FILTER packet is made of; `execute` and `grants` hold the strings, NULs included. */
 struct wire_filter_parts {
 	const struct sock_filter *instructions;
 	size_t count; /* at most WIRE_FILTER_MAX */
@@ -46,6 +46,10 @@ struct wire_filter_parts {
 	size_t execute_size; /* at most WIRE_EXECUTE_MAX */
 	size_t execute_count;
 	uint32_t network; /* enum wire_network */
+	uint32_t landlock;
+	const char *grants;
+	size_t grant_size; /* at most WIRE_GRANTS_MAX */
+	size_t grant_count;
 };
 /* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
@@ -57,6 +61,7 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
 size_t wire_decision_make(void *packet, const char *record);
 /* The strings of a checked FILTER, in place. */
 const char *wire_filter_execute(const struct wire_filter *filter);
+const char *wire_filter_grants(const struct wire_filter *filter);
 
 /*
  * Makes a REFUSED packet in `packet` (WIRE_PACKET_MAX bytes suffice); `text` is cut at
@@ -70,5 +75,6 @@ struct wire_hello_strings {
 	const char *sets[WIRE_SETS_MAX];
 	size_t set_count;
 	uint32_t network; /* enum wire_network */
+	bool offers_landlock;
 };
 int wire_hello_read(const void *packet, struct wire_hello_strings *strings);

@@ -19,6 +19,9 @@ struct filter {
 struct filter_options {
 	bool targets_are_root; /* also notify the calls that change ids: they are continued and
 				  noted */
+	/* Operations on files that the client's Landlock layer is to decide on alone, if they are
+	 * its by the policy (mechanism.h). */
+	unsigned int landlock;
 };
 
 /* What becomes of a call before the broker is asked, for `explain` and the tests. */

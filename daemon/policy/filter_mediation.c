@@ -17,6 +17,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_plan.h"
 #include "daemon/policy/filter_sockets.h"
+#include "daemon/policy/mechanism.h"
 #include "daemon/policy/syscall_younger.h"
 #include "daemon/policy/told_options.h"
 #include "usher/wire.h"
@@ -48,6 +49,12 @@ enum need {
 	NEED_LISTEN = 1u << 15,   /* binding, and sockets that listen(2) can bind */
 	NEED_INSIDE = 1u << 16,   /* they live in a network namespace of their own */
 	NEED_OUTSIDE = 1u << 17,  /* some sockets of theirs are exchanged for the broker's */
+	/* What NEED_READ and the like are about is asked of the broker: it is not Landlock's. */
+	ASK_READ = 1u << 18,
+	ASK_WRITE = 1u << 19,
+	ASK_CREATE = 1u << 20,
+	ASK_REMOVE = 1u << 21,
+	ASK_OPEN = 1u << 22, /* one of the first three */
 };
 
 struct row {
@@ -75,20 +82,21 @@ struct row {
 /*
  * An open is asked about by its flags: O_PATH gives no access to what it opens, but a look at it
  * (and makes the kernel ignore the other flags); access mode 3 asks for read and write. What
- * O_TMPFILE has beyond O_DIRECTORY is __O_TMPFILE.
+ * O_TMPFILE has beyond O_DIRECTORY is __O_TMPFILE; a file without a name is nothing that Landlock
+ * would see created.
  */
 #define OPEN_ROWS(nr, flags)                                                    \
 	{nr, NEED_STAT, FILTER_NOTIFY, 0, {HAS(flags, O_PATH)}},                \
 		{nr, NEED_OPEN, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},         \
-		{nr, NEED_READ | NEED_WRITE, FILTER_NOTIFY, 0, {{0}}},          \
-		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, O_CREAT)}},     \
+		{nr, ASK_READ | ASK_WRITE, FILTER_NOTIFY, 0, {{0}}},            \
+		{nr, ASK_CREATE, FILTER_NOTIFY, 0, {HAS(flags, O_CREAT)}},      \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, __O_TMPFILE)}}, \
-		{nr, NEED_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_WRONLY)}},     \
-		{nr, NEED_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_RDWR)}},       \
-		{nr, NEED_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_TRUNC)}},      \
-		{nr, NEED_READ, FILTER_NOTIFY, 0, {LACKS(flags, O_WRONLY)}},    \
+		{nr, ASK_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_WRONLY)}},      \
+		{nr, ASK_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_RDWR)}},        \
+		{nr, ASK_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_TRUNC)}},       \
+		{nr, ASK_READ, FILTER_NOTIFY, 0, {LACKS(flags, O_WRONLY)}},     \
 	{                                                                       \
-		nr, NEED_READ, FILTER_NOTIFY, 0,                                \
+		nr, ASK_READ, FILTER_NOTIFY, 0,                                 \
 		{                                                               \
 			HAS(flags, O_RDWR)                                      \
 		}                                                               \
@@ -127,9 +135,10 @@ struct row {
 static const struct row rows[] = {
 	OPEN_ROWS(SCMP_SYS(open), 1),
 	OPEN_ROWS(SCMP_SYS(openat), 2),
-	NOTIFY(creat, NEED_WRITE),
-	NOTIFY(creat, NEED_CREATE),
-	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
+	NOTIFY(creat, ASK_WRITE),
+	NOTIFY(creat, ASK_CREATE),
+	NOTIFY(openat2, ASK_OPEN), /* its flags lie in memory */
+	NOTIFY(openat2, NEED_CREATE),
 	NOTIFY(openat2, NEED_STAT),
 	NOTIFY(connect, NEED_CONNECT),
 	/* What it watches has to be found when a socket is changed for another. */
@@ -161,9 +170,10 @@ static const struct row rows[] = {
 	REFUSE(setsockopt, NEED_CONNECT, EPERM, IS(1, IPPROTO_IPV6), IS(2, IPV6_FLOWLABEL_MGR_),
 		ABOVE(4, FLOWLABEL_REQUEST_SIZE)),
 
-	NOTIFY(unlink, NEED_REMOVE),
-	NOTIFY(unlinkat, NEED_REMOVE),
-	NOTIFY(rmdir, NEED_REMOVE),
+	NOTIFY(unlink, ASK_REMOVE),
+	NOTIFY(unlinkat, ASK_REMOVE),
+	NOTIFY(rmdir, ASK_REMOVE),
+	/* Landlock has conditions of its own for these; the broker has the policy's. */
 	NOTIFY(rename, NEED_REMOVE),
 	NOTIFY(rename, NEED_CREATE),
 	NOTIFY(renameat, NEED_REMOVE),
@@ -173,13 +183,13 @@ static const struct row rows[] = {
 	/* The new name must not allow what the old one does not, whatever that is. */
 	NOTIFY(link, NEED_FILES),
 	NOTIFY(linkat, NEED_FILES),
-	NOTIFY(symlink, NEED_CREATE),
-	NOTIFY(symlinkat, NEED_CREATE),
-	NOTIFY(mkdir, NEED_CREATE),
-	NOTIFY(mkdirat, NEED_CREATE),
-	NOTIFY(mknod, NEED_CREATE),
-	NOTIFY(mknodat, NEED_CREATE),
-	NOTIFY(truncate, NEED_WRITE),
+	NOTIFY(symlink, ASK_CREATE),
+	NOTIFY(symlinkat, ASK_CREATE),
+	NOTIFY(mkdir, ASK_CREATE),
+	NOTIFY(mkdirat, ASK_CREATE),
+	NOTIFY(mknod, ASK_CREATE),
+	NOTIFY(mknodat, ASK_CREATE),
+	NOTIFY(truncate, ASK_WRITE),
 
 	NOTIFY(chmod, NEED_METADATA),
 	NOTIFY(fchmod, NEED_METADATA),
@@ -316,15 +326,35 @@ static const struct row rows[] = {
 /* What comes with an operation on files that is mediated. */
 static const struct {
 	enum policy_operation operation;
-	unsigned int needs;
+	unsigned int needs, asks; /* if it is mediated at all, and if the broker does it */
 } needs_of_files[] = {
-	{OPERATION_READ, NEED_READ | OF_OPENS},
-	{OPERATION_WRITE, NEED_WRITE | OF_OPENS},
-	{OPERATION_CREATE, NEED_CREATE | OF_OPENS},
-	{OPERATION_REMOVE, NEED_REMOVE | OF_FILES},
-	{OPERATION_METADATA, NEED_METADATA | OF_FILES},
-	{OPERATION_STAT, NEED_STAT | OF_FILES},
+	{OPERATION_READ, NEED_READ | OF_OPENS, ASK_READ | ASK_OPEN},
+	{OPERATION_WRITE, NEED_WRITE | OF_OPENS, ASK_WRITE | ASK_OPEN},
+	{OPERATION_CREATE, NEED_CREATE | OF_OPENS, ASK_CREATE | ASK_OPEN},
+	{OPERATION_REMOVE, NEED_REMOVE | OF_FILES, ASK_REMOVE},
+	{OPERATION_METADATA, NEED_METADATA | OF_FILES, 0},
+	{OPERATION_STAT, NEED_STAT | OF_FILES, 0},
 };
+
+static unsigned int needs_of_file_rules(const struct policy *policy, unsigned int landlock)
+{
+	struct mechanisms mechanisms = {.landlock = 0};
+	unsigned int needs = 0;
+
+	if (landlock != 0) {
+		mechanisms_choose(&mechanisms, policy);
+	}
+	for (size_t i = 0; i < array_length(needs_of_files); i++) {
+		if (!policy_mediates_file(policy, needs_of_files[i].operation)) {
+			continue;
+		}
+		needs |= needs_of_files[i].needs;
+		if ((mechanisms.landlock & landlock & needs_of_files[i].operation) == 0) {
+			needs |= needs_of_files[i].asks;
+		}
+	}
+	return needs;
+}
 
 static unsigned int needs_of_network(const struct policy *policy)
 {
@@ -346,11 +376,7 @@ static unsigned int needs_of(const struct policy *policy, const struct filter_op
 {
 	unsigned int needs = options->targets_are_root ? NEED_ROOT : NEED_USER;
 
-	for (size_t i = 0; i < array_length(needs_of_files); i++) {
-		if (policy_mediates_file(policy, needs_of_files[i].operation)) {
-			needs |= needs_of_files[i].needs;
-		}
-	}
+	needs |= needs_of_file_rules(policy, options->landlock);
 	if (policy_network(policy) != WIRE_NETWORK_HOST) {
 		needs |= NEED_INSIDE | NEED_BROKER;
 		needs |= policy_network(policy) == WIRE_NETWORK_BROKER &&

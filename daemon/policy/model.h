@@ -55,6 +55,7 @@ struct policy_choice {
 struct policy {
 	char *description;
 	bool follows;              /* running sessions take this policy on when it is loaded anew */
+	bool broker_only;          /* `mechanism = broker`: nothing is Landlock's but execute */
 	enum wire_network network; /* UNASKED until some file has a `net` */
 	struct policy_place network_place;
 	unsigned int network_depth; /* of the file that it stands in, below the first */

@@ -20,6 +20,7 @@
 #include "daemon/policy/key.h"
 #include "daemon/policy/network_setting.h"
 #include "daemon/policy/subject.h"
+#include "daemon/policy/switch_setting.h"
 #include "daemon/policy/words.h"
 
 #define SECTION_NONE    (-2) /* before the first header */
@@ -36,7 +37,7 @@ struct file_parse {
 	struct tokens tokens;
 	struct subject_reading subjects;
 	unsigned int default_lines[POLICY_SECTIONS]; /* where this file has its default */
-	unsigned int description_line, follow_line;
+	unsigned int description_line, follow_line, mechanism_line;
 };
 
 static int parse_file(struct parse *parse, const struct source_file *parent, const char *name,
@@ -156,28 +157,34 @@ static int read_network(struct file_parse *file)
 }
 
 /* That of an included file is not the policy's. */
-static int read_follow(struct file_parse *file)
+static int read_switch(struct file_parse *file, const struct switch_setting *setting,
+	unsigned int *line, bool *value)
 {
+	bool on;
 	int r = split_value(file, SPLIT_PLAIN);
 
-	if (r < 0) {
-		return r;
+	if (r == 0) {
+		r = switch_setting_read(setting, &file->tokens, line, &on, &file->complaints);
 	}
-	const struct token *word = file->tokens.items;
-	bool is_yes = token_is(word, "yes");
-	if (file->tokens.count != 1 || (!is_yes && !token_is(word, "no"))) {
-		complain(&file->complaints, word->line, word->column,
-			"'follow' is yes or no, and nothing else");
-		return -EINVAL;
+	if (r == 0 && !file->file.parent) {
+		*value = on;
 	}
-	if (file->follow_line != 0) {
-		complain(&file->complaints, word->line, word->column,
-			"a second 'follow'; the first is in line %u", file->follow_line);
-		return -EINVAL;
-	}
-	file->follow_line = word->line;
-	file->parse->policy->follows |= is_yes && !file->file.parent;
-	return 0;
+	return r;
+}
+
+static int read_follow(struct file_parse *file)
+{
+	static const struct switch_setting setting = {"follow", "no", "yes"};
+
+	return read_switch(file, &setting, &file->follow_line, &file->parse->policy->follows);
+}
+
+static int read_mechanism(struct file_parse *file)
+{
+	static const struct switch_setting setting = {"mechanism", "automatic", "broker"};
+
+	return read_switch(
+		file, &setting, &file->mechanism_line, &file->parse->policy->broker_only);
 }
 
 static int read_setting(struct file_parse *file)
@@ -187,6 +194,7 @@ static int read_setting(struct file_parse *file)
 		[KEY_INCLUDE] = read_includes,
 		[KEY_NET] = read_network,
 		[KEY_FOLLOW] = read_follow,
+		[KEY_MECHANISM] = read_mechanism,
 	};
 	const struct piece *key = &file->entry.pieces[0];
 	size_t length = strlen(key->text);

@@ -35,6 +35,7 @@ static const struct word policy_key_words_items[] = {
 	{"include", KEY_INCLUDE},
 	{"net", KEY_NET},
 	{"follow", KEY_FOLLOW},
+	{"mechanism", KEY_MECHANISM},
 };
 TABLE(policy_key_words);
 

@@ -32,7 +32,7 @@ extern const struct words netlink_protocol_words;  /* NETLINK_* */
 
 #define SECTION_POLICY (-1)
 
-enum policy_key { KEY_DESCRIPTION, KEY_INCLUDE, KEY_NET, KEY_FOLLOW };
+enum policy_key { KEY_DESCRIPTION, KEY_INCLUDE, KEY_NET, KEY_FOLLOW, KEY_MECHANISM };
 enum policy_modifier { MODIFIER_AUDIT = 1, MODIFIER_QUIET = 2 };
 enum endpoint_word { WORD_TCP, WORD_UDP, WORD_UNIX, WORD_ANY };
 

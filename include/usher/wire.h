@@ -11,6 +11,7 @@
  *   client                          supervisor                         broker
  *     HELLO(policy, sets)  ------->   who is this, may it?
  *     FILTER               <-------   policy compiled
+ *     (HELLO, FILTER: once more, if that does not suit the machine)
  *     (loads it)
  *     LISTENER(tid) + fd   ------->   START + fds          ------->
  *     (makes the probe call)                                           proves that it can serve
@@ -27,11 +28,12 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC       0x72687375u /* "ushr" */
-#define WIRE_VERSION     2u          /* layout 617465e2 */
+#define WIRE_VERSION     3u          /* layout 9a937958 */
 #define WIRE_PACKET_MAX  (64u * 1024u)
 #define WIRE_TEXT_MAX    1024u /* a REFUSED text, with its NUL */
 #define WIRE_FILTER_MAX  4096u /* BPF_MAXINSNS */
 #define WIRE_EXECUTE_MAX (24u * 1024u)
+#define WIRE_GRANTS_MAX  (7u * 1024u)
 #define WIRE_SETS_MAX    64u
 #define WIRE_RECORD_MAX  (20u * 1024u) /* a DECISION's record, with its NUL */
 #define WIRE_GIVEN_MAX   8u            /* sockets that a policy names */
@@ -79,6 +81,8 @@ static_assert(sizeof(struct wire_header) == 16, "wire layout");
 enum wire_hello_flags {
 	WIRE_HELLO_LOG = 1u << 0,     /* JSON lines go here */
 	WIRE_HELLO_VERBOSE = 1u << 1, /* lines for people go here */
+	WIRE_HELLO_LANDLOCK =
+		1u << 2, /* the client can have Landlock decide on files (FILTER's grants) */
 };
 
 /* The network that a session's programs live in, from the widest to the narrowest. */
@@ -106,7 +110,15 @@ static_assert(sizeof(struct wire_hello) == 32, "wire layout");
  * slash at its end. The last is "+/" or "-/". The client has the kernel enforce them by a Landlock
  * layer before it loads the filter; without any string there is none. No descriptor.
  * Where `network` is neither HOST nor UNASKED the client enters a new network namespace before.
+ *
+ * `landlock` are operations on files that the same layer is to decide on, and the filter does not
+ * notify: bit N is that of the Nth of WIRE_GRANT_LETTERS. Then follow `grant_size` bytes with
+ * `grant_count` strings, what is allowed of them: letters, and a path as above. A client that
+ * cannot have that enforced says HELLO once more, without WIRE_HELLO_LANDLOCK, and gets another
+ * FILTER.
  */
+#define WIRE_GRANT_LETTERS "rwcd" /* read, write, create, remove */
+
 struct wire_filter {
 	struct wire_header header;
 	uint32_t count;
@@ -114,9 +126,11 @@ struct wire_filter {
 	uint32_t execute_count;
 	uint32_t execute_size;
 	uint32_t network; /* enum wire_network */
-	uint32_t reserved;
+	uint32_t landlock;
+	uint32_t grant_count;
+	uint32_t grant_size;
 };
-static_assert(sizeof(struct wire_filter) == 40, "wire layout");
+static_assert(sizeof(struct wire_filter) == 48, "wire layout");
 
 /* LISTENER. One descriptor: the listener. */
 struct wire_listener {

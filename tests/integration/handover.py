@@ -95,10 +95,10 @@ class Client:
         """Says HELLO; returns the BPF program and the flags for seccomp(2)."""
         self.send(hello(*arguments, **more), fds)
         body = self.expect(FILTER)
-        count, flags, execute_count, execute_size, _, _ = struct.unpack_from('=IIIIII', body)
-        assert len(body) == 24 + 8 * count + execute_size
-        assert body[24 + 8 * count:].count(b'\0') == execute_count
-        return body[24:24 + 8 * count], flags
+        count, flags, execute_count, execute_size = struct.unpack_from('=IIII', body)
+        assert len(body) == 32 + 8 * count + execute_size
+        assert body[32 + 8 * count:].count(b'\0') == execute_count
+        return body[32:32 + 8 * count], flags
 
 
 def load_filter(program, flags):

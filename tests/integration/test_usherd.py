@@ -339,7 +339,7 @@ class Refusals(Case):
             'two commands': handover.hello('plain', 'a\0b'),
             'set without =': handover.hello('plain', sets=['NAME']),
             'too many sets': handover.hello('plain', sets=['A=1'] * 65),
-            'unknown flag': handover.hello('plain', flags=4),
+            'unknown flag': handover.hello('plain', flags=8),
         }
         for name, data in wrong.items():
             with self.subTest(name):

@@ -28,11 +28,14 @@ struct sample {
 };
 
 static const struct sample samples[] = {
-	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 0, {[WIRE_PHASE_HELLO] = true}, 0},
-	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1, {[WIRE_PHASE_HELLO] = true}, WIRE_HELLO_LOG},
-	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1, {[WIRE_PHASE_HELLO] = true},
-		WIRE_HELLO_VERBOSE},
-	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 2, {[WIRE_PHASE_HELLO] = true},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 0,
+		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true}, 0},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1,
+		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true}, WIRE_HELLO_LOG},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 1,
+		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true}, WIRE_HELLO_VERBOSE},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 2,
+		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true},
 		WIRE_HELLO_LOG | WIRE_HELLO_VERBOSE},
 	{WIRE_FILTER, sizeof(struct wire_filter) + 3 * sizeof(struct sock_filter), 0,
 		{[WIRE_PHASE_FILTER] = true}, 0},
@@ -54,6 +57,8 @@ static const struct sample samples[] = {
 	{WIRE_POLICY, sizeof(struct wire_policy), 1, {[WIRE_PHASE_SERVED] = true}, 0},
 	{WIRE_TAKEN, sizeof(struct wire_taken), 0, {[WIRE_PHASE_SERVING] = true}, 0},
 	{WIRE_SIGNAL, sizeof(struct wire_signal), 0, {[WIRE_PHASE_SERVED] = true}, 0},
+	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 0,
+		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true}, WIRE_HELLO_LANDLOCK},
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -273,6 +278,47 @@ static void filter_is_what_it_was_made_of(void **state)
 	}
 }
 
+/* And behind these what is Landlock's, in the same way. */
+static void filter_has_its_grants(void **state)
+{
+	static const struct {
+		unsigned int landlock;
+		size_t size, count;
+		int expected;
+	} cases[] = {
+		{0, 0, 0, 0},
+		{1, 0, 0, 0},
+		{15, 10, 2, 0},
+		{15, 10, 1, -EPROTO},
+		{15, 9, 2, -EPROTO},
+		{16, 10, 2, -EPROTO},
+		{1, 0, 1, -EPROTO},
+	};
+	static const char execute[] = "+/", grants[] = "r/a/\0wc/b";
+	const struct sock_filter instructions[2] = {{.k = 1}, {.k = 2}};
+	union packet packet;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct wire_filter_parts parts = {.instructions = instructions,
+			.count = 2,
+			.execute = execute,
+			.execute_size = sizeof(execute),
+			.execute_count = 1,
+			.landlock = cases[i].landlock,
+			.grants = grants,
+			.grant_size = cases[i].size,
+			.grant_count = cases[i].count};
+		size_t size = wire_filter_make(&packet, &parts);
+
+		assert_int_equal(
+			wire_check(WIRE_PHASE_FILTER, &packet, size, 0), cases[i].expected);
+		assert_string_equal(wire_filter_execute(&packet.filter), execute);
+		assert_memory_equal(wire_filter_grants(&packet.filter), grants, cases[i].size);
+		assert_int_equal(packet.filter.landlock, cases[i].landlock);
+	}
+}
+
 static void bounds_what_may_be_executed(void **state)
 {
 	const struct sock_filter instruction = {.k = 1};
@@ -378,6 +424,7 @@ int main(void)
 		cmocka_unit_test(refuses_texts_without_an_end),
 		cmocka_unit_test(refuses_lengths_out_of_bounds),
 		cmocka_unit_test(filter_is_what_it_was_made_of),
+		cmocka_unit_test(filter_has_its_grants),
 		cmocka_unit_test(bounds_what_may_be_executed),
 		cmocka_unit_test(refused_is_what_it_was_made_of),
 		cmocka_unit_test(hello_gives_its_strings),

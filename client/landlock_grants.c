@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/landlock_grants.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/mount_table.h"
+#include "usher/wire.h"
+
+/* One string, taken apart. */
+struct grant {
+	unsigned int operations;
+	bool is_tree;
+	char path[PATH_MAX]; /* without the slash at its end, but for the root's */
+};
+
+struct visit {
+	landlock_allow *allow;
+	void *user;
+	struct mount_table mounts;
+	char *reason;
+};
+
+__attribute__((format(printf, 2, 3))) static int unsuited(
+	struct visit *visit, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(visit->reason, LANDLOCK_REASON_MAX, format, arguments);
+	va_end(arguments);
+	return LANDLOCK_UNSUITED;
+}
+
+static int read_grant(struct grant *grant, const char *text)
+{
+	size_t letters = strspn(text, WIRE_GRANT_LETTERS);
+	const char *path = text + letters;
+	size_t length = strlen(path);
+
+	if (letters == 0 || *path != '/' || length >= sizeof(grant->path)) {
+		return -EPROTO;
+	}
+	grant->operations = 0;
+	for (size_t i = 0; i < letters; i++) {
+		grant->operations |= 1u
+				     << (strchr(WIRE_GRANT_LETTERS, text[i]) - WIRE_GRANT_LETTERS);
+	}
+	grant->is_tree = path[length - 1] == '/';
+	memcpy(grant->path, path, length + 1);
+	if (grant->is_tree && length > 1) {
+		grant->path[length - 1] = '\0';
+	}
+	return 0;
+}
+
+/* What of a path is left below a directory: "" or "/REST"; NULL if it is not below it. */
+static const char *rest_below(const char *path, const char *directory)
+{
+	size_t length = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+
+	if (strncmp(path, directory, length) != 0 ||
+		(path[length] != '/' && path[length] != '\0')) {
+		return NULL;
+	}
+	return strcmp(path + length, "/") == 0 ? "" : path + length;
+}
+
+static int join(char *name, size_t capacity, const char *root, const char *rest)
+{
+	int length =
+		snprintf(name, capacity, "%s%s", strcmp(root, "/") == 0 && *rest ? "" : root, rest);
+
+	return length < 0 || (size_t)length >= capacity ? -ENAMETOOLONG : 0;
+}
+
+/* Is the object, called `path` here, also to be found by way of another mount? */
+static int look_for_other_mounts(struct visit *visit, int fd, const char *path)
+{
+	const struct mount_table *table = &visit->mounts;
+	char inner[PATH_MAX * 2];
+	struct statx st;
+	const struct mount *own = statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0
+					  ? mount_table_find(table, st.stx_mnt_id)
+					  : NULL;
+	const char *rest = own ? rest_below(path, own->point) : NULL;
+
+	if (!rest || join(inner, sizeof(inner), own->root, rest) < 0) {
+		return unsuited(visit, "%s lies in a mount that is not known", path);
+	}
+	for (size_t i = 0; i < table->count; i++) {
+		const struct mount *other = &table->mounts[i];
+
+		if (other != own && other->device == own->device &&
+			rest_below(inner, other->root)) {
+			return unsuited(visit, "%s is also to be found by the mount at %s", path,
+				other->point);
+		}
+	}
+	return LANDLOCK_SUITS;
+}
+
+static bool is_procfs(const char *path)
+{
+	struct statfs filesystem;
+
+	return statfs(path, &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
+}
+
+static int look_for_procfs(struct visit *visit, const struct grant *grant)
+{
+	if (is_procfs(grant->path)) {
+		return unsuited(visit, "%s lies in a procfs", grant->path);
+	}
+	for (size_t i = 0; grant->is_tree && i < visit->mounts.count; i++) {
+		const char *point = visit->mounts.mounts[i].point;
+
+		if (rest_below(point, grant->path) && is_procfs(point)) {
+			return unsuited(visit, "%s has a procfs in it, %s", grant->path, point);
+		}
+	}
+	return LANDLOCK_SUITS;
+}
+
+static int look_at_kind(struct visit *visit, const struct grant *grant, const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode) != grant->is_tree) {
+		return unsuited(visit, "%s is %s", grant->path,
+			grant->is_tree ? "no directory" : "a directory");
+	}
+	if (!grant->is_tree && st->st_nlink != 1) {
+		return unsuited(visit, "%s is a file that has other names, too", grant->path);
+	}
+	return LANDLOCK_SUITS;
+}
+
+static int visit_grant(struct visit *visit, const struct grant *grant)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	cleanup_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, grant->path, &how, sizeof(how));
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP) {
+		return LANDLOCK_SUITS;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		return unsuited(visit, "%s: %s", grant->path, strerror(errno));
+	}
+	int result = look_at_kind(visit, grant, &st);
+	if (result == LANDLOCK_SUITS) {
+		result = look_for_procfs(visit, grant);
+	}
+	if (result == LANDLOCK_SUITS) {
+		result = look_for_other_mounts(visit, fd, grant->path);
+	}
+	if (result == LANDLOCK_SUITS && visit->allow) {
+		result = visit->allow(fd, grant->is_tree, grant->operations, visit->user);
+	}
+	return result;
+}
+
+/* The strings' NULs are counted by wire_check. */
+static int visit_all(struct visit *visit, const struct landlock_grants *grants)
+{
+	const char *text = grants->text;
+	int result = LANDLOCK_SUITS;
+
+	for (size_t i = 0; i < grants->count && result == LANDLOCK_SUITS; i++) {
+		struct grant grant;
+
+		result = text < grants->text + grants->size ? read_grant(&grant, text) : -EPROTO;
+		if (result == 0) {
+			result = visit_grant(visit, &grant);
+			text += strlen(text) + 1;
+		}
+	}
+	return result;
+}
+
+int landlock_grants_visit(const struct landlock_grants *grants, landlock_allow *allow, void *user,
+	char reason[LANDLOCK_REASON_MAX])
+{
+	struct visit visit = {.allow = allow, .user = user, .reason = reason};
+	int result = mount_table_read_of(&visit.mounts, getpid());
+
+	if (result < 0) {
+		return unsuited(&visit, "the mounts cannot be read: %s", strerror(-result));
+	}
+	result = visit_all(&visit, grants);
+	mount_table_finish(&visit.mounts);
+	return result;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An operation's subjects are looked at in their order, without those that earlier ones cover: no
+ * call is ever decided by them. Then what operations owe each other: the kernel opens what it
+ * executes, and makes a file before it finds out that it may not be written.
+ */
+#include "daemon/policy/mechanism.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <seccomp.h>
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/grants.h"
+#include "daemon/policy/model.h"
+#include "daemon/policy/pattern.h"
+#include "daemon/policy/syscall_decide.h"
+#include "daemon/policy/syscall_younger.h"
+
+static const struct {
+	const char *name, *text;
+} obstacles[] = {
+	[OBSTACLE_NONE] = {"", ""},
+	[OBSTACLE_ASKED] = {"asked", "[policy] says 'mechanism = broker'"},
+	[OBSTACLE_MOUNTS] = {"mounts",
+		"Landlock refuses mounts and knows no other roots: let [syscalls] say "
+		"'deny EPERM = @mount' first"},
+	[OBSTACLE_MOVES] = {"moves",
+		"everything may be created and removed, and Landlock would refuse some renames"},
+	[OBSTACLE_SUBJECTS] = {"subjects", "there are more than 256 paths: name directories"},
+	[OBSTACLE_DEFAULT] = {"default",
+		"Landlock knows no denials, so all that is not allowed has to be denied: let the "
+		"default be 'quiet deny EACCES'"},
+	[OBSTACLE_ACTION] = {"action", "Landlock can only allow and deny"},
+	[OBSTACLE_LOGGED] = {"logged", "it belongs into the log: 'quiet deny' would not"},
+	[OBSTACLE_ERRNO] = {"errno", "Landlock denies with EACCES and nothing else"},
+	[OBSTACLE_PATTERN] = {"pattern", "Landlock knows files and whole directories"},
+	[OBSTACLE_SINGLE] = {"single", "Landlock knows creating and removing in whole directories"},
+	[OBSTACLE_INSIDE] = {"inside", "it denies inside of what a later rule allows"},
+	[OBSTACLE_PROCESSES] = {"processes", "files of /proc depend on who asks"},
+	[OBSTACLE_TOP] = {"top", "the directory itself may be created or removed, too: say 'quiet "
+				 "deny create remove "
+				 "= DIRECTORY' before"},
+	[OBSTACLE_MOVABLE] = {"movable",
+		"it may be renamed or removed, or a directory above: say 'quiet deny remove = ...' "
+		"of these before"},
+	[OBSTACLE_EXECUTE] = {"execute",
+		"Landlock wants what is executed to be readable: say 'execute' of what may be, and "
+		"allow it to be read"},
+	[OBSTACLE_UNREADABLE] = {"unreadable",
+		"what is created there may not be read or not be written, and Landlock would leave "
+		"the empty file behind"},
+	[OBSTACLE_SIZE] = {"size", "the paths come to more than 7 KiB: name directories"},
+};
+static_assert(array_length(obstacles) == OBSTACLES, "a text for each obstacle");
+
+const char *mechanism_obstacle_text(enum mechanism_obstacle obstacle)
+{
+	return obstacles[obstacle].text;
+}
+
+const char *mechanism_obstacle_name(enum mechanism_obstacle obstacle)
+{
+	return obstacles[obstacle].name;
+}
+
+/* ---- the policy as a whole ---- */
+
+/* Refuses [syscalls] this call whatever its arguments are? */
+static bool refuses(const struct policy *policy, int nr)
+{
+	const struct policy_section_rules *calls = &policy->sections[POLICY_SYSCALLS];
+
+	for (size_t i = 0; calls->present && i < calls->count; i++) {
+		const struct policy_rule *rule = &calls->rules[i];
+		bool lets = rule->action == POLICY_ALLOW;
+
+		if (rule->is_default) {
+			return !lets;
+		}
+		for (size_t k = 0; k < rule->subject_count; k++) {
+			const struct syscall_subject *subject = &rule->subjects[k].syscall;
+
+			if (!syscall_subject_names(subject, nr)) {
+				continue;
+			}
+			if (lets || subject->comparison_count == 0) {
+				return !lets;
+			}
+		}
+	}
+	return false;
+}
+
+/* These give a file another name; what makes a mount ready for them does not. */
+static bool refuses_mounts(const struct policy *policy)
+{
+	static const int calls[] = {SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount),
+		SCMP_SYS(pivot_root), SCMP_SYS(open_tree), SCMP_SYS(open_tree_attr),
+		SCMP_SYS(fsmount), SCMP_SYS(chroot)};
+
+	for (size_t i = 0; i < array_length(calls); i++) {
+		if (!refuses(policy, calls[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum mechanism_obstacle obstacle_of_policy(const struct policy *policy)
+{
+	if (policy->broker_only) {
+		return OBSTACLE_ASKED;
+	}
+	if (!refuses_mounts(policy)) {
+		return OBSTACLE_MOUNTS;
+	}
+	return policy_mediates_file(policy, OPERATION_CREATE) ||
+			       policy_mediates_file(policy, OPERATION_REMOVE)
+		       ? OBSTACLE_NONE
+		       : OBSTACLE_MOVES;
+}
+
+/* ---- one operation ---- */
+
+/* The rules about files, and for which operations each of their subjects counts. */
+struct survey {
+	const struct policy *policy;
+	unsigned int live[MECHANISM_SUBJECTS_MAX];
+};
+
+static const struct pattern *pattern_of(const struct policy *policy, size_t index)
+{
+	return policy->paths[index].subject->path.pattern;
+}
+
+void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX])
+{
+	for (size_t i = 0; i < policy->path_count; i++) {
+		live[i] = policy->paths[i].operations;
+		for (size_t k = 0; k < i && live[i] != 0; k++) {
+			if ((live[i] & live[k]) != 0 &&
+				pattern_covers(pattern_of(policy, k), pattern_of(policy, i))) {
+				live[i] &= ~live[k];
+			}
+		}
+	}
+}
+
+static enum mechanism_obstacle obstacle_of_denial(const struct policy_rule *rule)
+{
+	if (!rule->quiet || rule->audit) {
+		return OBSTACLE_LOGGED;
+	}
+	return rule->error == EACCES ? OBSTACLE_NONE : OBSTACLE_ERRNO;
+}
+
+static bool is_change_of_names(unsigned int operation)
+{
+	return (operation & (OPERATION_CREATE | OPERATION_REMOVE)) != 0;
+}
+
+/*
+ * Does an earlier rule deny something in the directory `top`? That it itself cannot be created or
+ * removed is what Landlock has, too.
+ */
+static bool is_denied_inside(const struct survey *survey, size_t index, unsigned int operation,
+	const char *top, size_t length)
+{
+	const struct policy *policy = survey->policy;
+
+	for (size_t i = 0; i < index; i++) {
+		const struct pattern *pattern = pattern_of(policy, i);
+
+		if (policy->paths[i].rule->action == POLICY_ALLOW ||
+			(survey->live[i] & operation) == 0) {
+			continue;
+		}
+		if (pattern_reach_below(pattern, top, length) != PATTERN_NOTHING ||
+			(!is_change_of_names(operation) && pattern_matches(pattern, top, length))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_refused(const struct policy *policy, unsigned int operation, const char *path)
+{
+	enum policy_action action = policy_decide_file(policy, operation, path).action;
+
+	return action == POLICY_DENY || action == POLICY_KILL;
+}
+
+/* May the session remove or rename this name, or one of the directories that it lies in? */
+static bool is_movable(const struct policy *policy, char *path, size_t length)
+{
+	while (length > 1) {
+		path[length] = '\0';
+		if (!is_refused(policy, OPERATION_REMOVE, path)) {
+			return true;
+		}
+		do {
+			length--;
+		} while (length > 0 && path[length] != '/');
+	}
+	return false;
+}
+
+static bool takes_processes_in(const struct pattern *pattern, const char *top)
+{
+	static const char processes[] = "/proc/";
+	size_t length = sizeof(processes) - 1;
+
+	return pattern_matches(pattern, processes, length - 1) ||
+	       strncmp(top, processes, length) == 0;
+}
+
+/* Of an allowed file or whole directory. */
+static enum mechanism_obstacle obstacle_of_place(
+	const struct survey *survey, size_t index, unsigned int operation)
+{
+	const struct pattern *pattern = pattern_of(survey->policy, index);
+	char top[PATH_MAX];
+	size_t length;
+	const char *prefix = pattern_prefix(pattern, &length);
+
+	if (length >= sizeof(top)) {
+		return OBSTACLE_SIZE;
+	}
+	memcpy(top, length > 0 ? prefix : "/", length > 0 ? length : 1);
+	length = length > 0 ? length : 1;
+	top[length] = '\0';
+	if (takes_processes_in(pattern, top)) {
+		return OBSTACLE_PROCESSES;
+	}
+	if (pattern_is_tree(pattern) && is_denied_inside(survey, index, operation, top, length)) {
+		return OBSTACLE_INSIDE;
+	}
+	if (is_change_of_names(operation) && !is_refused(survey->policy, operation, top)) {
+		return OBSTACLE_TOP;
+	}
+	return is_movable(survey->policy, top, length) ? OBSTACLE_MOVABLE : OBSTACLE_NONE;
+}
+
+static enum mechanism_obstacle obstacle_of_path(
+	const struct survey *survey, size_t index, unsigned int operation)
+{
+	const struct policy_rule *rule = survey->policy->paths[index].rule;
+	const struct pattern *pattern = pattern_of(survey->policy, index);
+
+	if (rule->action == POLICY_DENY) {
+		return obstacle_of_denial(rule);
+	}
+	if (rule->action != POLICY_ALLOW) {
+		return OBSTACLE_ACTION;
+	}
+	if (rule->audit) {
+		return OBSTACLE_LOGGED;
+	}
+	const char *literal = pattern_literal(pattern);
+	if (!pattern_is_tree(pattern) && (!literal || strcmp(literal, "/") == 0)) {
+		return OBSTACLE_PATTERN;
+	}
+	if (!pattern_is_tree(pattern) && is_change_of_names(operation)) {
+		return OBSTACLE_SINGLE;
+	}
+	return obstacle_of_place(survey, index, operation);
+}
+
+static struct mechanism_choice founder(enum mechanism_obstacle obstacle,
+	const struct policy_rule *rule, const struct policy_subject *subject)
+{
+	return (struct mechanism_choice){MECHANISM_BROKER, obstacle, rule, subject};
+}
+
+static bool is_too_long(const struct policy *policy)
+{
+	return policy->path_count > MECHANISM_SUBJECTS_MAX;
+}
+
+/* By the rules that speak of it, and the default. */
+static struct mechanism_choice choose(const struct survey *survey, unsigned int operation)
+{
+	const struct policy_section_rules *files = &survey->policy->sections[POLICY_FILES];
+	const struct policy_rule *fallback = &files->rules[files->count - 1];
+
+	if (fallback->action != POLICY_DENY || obstacle_of_denial(fallback) != OBSTACLE_NONE) {
+		return founder(OBSTACLE_DEFAULT, fallback, NULL);
+	}
+	if (is_too_long(survey->policy)) {
+		return founder(OBSTACLE_SUBJECTS, NULL, NULL);
+	}
+	for (size_t i = 0; i < survey->policy->path_count; i++) {
+		const struct policy_choice *path = &survey->policy->paths[i];
+		enum mechanism_obstacle obstacle = (survey->live[i] & operation) != 0
+							   ? obstacle_of_path(survey, i, operation)
+							   : OBSTACLE_NONE;
+
+		if (obstacle != OBSTACLE_NONE) {
+			return founder(obstacle, path->rule, path->subject);
+		}
+	}
+	return (struct mechanism_choice){.mechanism = MECHANISM_LANDLOCK};
+}
+
+/* ---- what they owe each other ---- */
+
+static bool allows(const struct survey *survey, size_t index, unsigned int operation)
+{
+	return survey->policy->paths[index].rule->action == POLICY_ALLOW &&
+	       (survey->live[index] & operation) != 0;
+}
+
+/* Is all that this path takes in allowed for another operation, by one rule? */
+static bool is_allowed_for(const struct survey *survey, size_t index, unsigned int operation)
+{
+	const struct pattern *pattern = pattern_of(survey->policy, index);
+
+	for (size_t i = 0; i < survey->policy->path_count; i++) {
+		if (allows(survey, i, operation) &&
+			pattern_covers(pattern_of(survey->policy, i), pattern)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first path that is allowed for `operation` and not for all of `others`. */
+static const struct policy_choice *find_more(
+	const struct survey *survey, unsigned int operation, unsigned int others)
+{
+	for (size_t i = 0; i < survey->policy->path_count; i++) {
+		if (!allows(survey, i, operation)) {
+			continue;
+		}
+		for (unsigned int rest = others; rest != 0; rest &= rest - 1) {
+			if (!is_allowed_for(survey, i, rest & -rest)) {
+				return &survey->policy->paths[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+static void owe(struct mechanism_choice *choice, const struct policy_choice *path,
+	enum mechanism_obstacle obstacle)
+{
+	if (choice->mechanism == MECHANISM_LANDLOCK && path) {
+		*choice = founder(obstacle, path->rule, path->subject);
+	}
+}
+
+static unsigned int landlocks(const struct mechanisms *mechanisms)
+{
+	unsigned int operations = 0;
+
+	for (unsigned int i = 0; i < MECHANISM_OPERATIONS; i++) {
+		if (mechanisms->choices[i].mechanism == MECHANISM_LANDLOCK) {
+			operations |= 1u << i;
+		}
+	}
+	return operations;
+}
+
+static void settle(struct mechanisms *mechanisms, const struct survey *survey)
+{
+	struct mechanism_choice *read = &mechanisms->choices[0], *create = &mechanisms->choices[2];
+	unsigned int named = survey->policy->sections[POLICY_FILES].named;
+
+	if (read->mechanism == MECHANISM_LANDLOCK && (named & OPERATION_EXECUTE) == 0) {
+		*read = founder(OBSTACLE_EXECUTE, NULL, NULL);
+	}
+	owe(read, find_more(survey, OPERATION_EXECUTE, OPERATION_READ), OBSTACLE_EXECUTE);
+	owe(create,
+		find_more(survey, OPERATION_CREATE,
+			landlocks(mechanisms) & (OPERATION_READ | OPERATION_WRITE)),
+		OBSTACLE_UNREADABLE);
+}
+
+/* The client can be told what is Landlock's only if all of it can be told. */
+static void fit(struct mechanisms *mechanisms, const struct policy *policy)
+{
+	struct grants grants;
+	int error = grants_make(&grants, policy, landlocks(mechanisms));
+
+	grants_finish(&grants);
+	for (size_t i = 0; error < 0 && i < MECHANISM_OPERATIONS; i++) {
+		if (mechanisms->choices[i].mechanism == MECHANISM_LANDLOCK) {
+			mechanisms->choices[i] = founder(OBSTACLE_SIZE, NULL, NULL);
+		}
+	}
+}
+
+/* Where everything is allowed nobody is needed. */
+static void choose_for_all(struct mechanisms *mechanisms, const struct survey *survey,
+	enum mechanism_obstacle obstacle)
+{
+	for (unsigned int i = 0; i < MECHANISM_OPERATIONS; i++) {
+		if (policy_mediates_file(survey->policy, 1u << i)) {
+			mechanisms->choices[i] = obstacle == OBSTACLE_NONE
+							 ? choose(survey, 1u << i)
+							 : founder(obstacle, NULL, NULL);
+		}
+	}
+}
+
+void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy)
+{
+	enum mechanism_obstacle obstacle = obstacle_of_policy(policy);
+	struct survey survey = {.policy = policy};
+
+	*mechanisms = (struct mechanisms){0};
+	if (obstacle == OBSTACLE_NONE && !is_too_long(policy)) {
+		mechanism_survey(policy, survey.live);
+	}
+	choose_for_all(mechanisms, &survey, obstacle);
+	if (landlocks(mechanisms) != 0) {
+		settle(mechanisms, &survey);
+		fit(mechanisms, policy);
+	}
+	mechanisms->landlock = landlocks(mechanisms);
+}

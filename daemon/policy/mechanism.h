@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who enforces the rules about reading, writing, creating and removing files: the cheapest that
+ * gives the answers of the policy and no others. That is Landlock, by a layer that the client lays
+ * on before the program starts, where all that rules say of an operation is `allow` of whole
+ * directories and files, and quiet EACCES for the rest; such calls are not notified. Else it is the
+ * broker.
+ *
+ * Landlock holds on to the files and directories that were there when the session started, whatever
+ * they are called later, and knows nothing of names; rules speak of names. The two agree as long as
+ * nobody in the session can give one of these, or a directory above, another name, or mount it
+ * elsewhere. So the rules have to refuse that, too. What depends on the machine (is there such a
+ * file, has it one name only?) is found out by the client (client/landlock_grants.h), which asks
+ * for a filter without any of this if something does not suit.
+ */
+#pragma once
+
+#include "daemon/policy/policy.h"
+
+/* What Landlock could enforce, if the rules let it. */
+#define OPERATIONS_LANDLOCK \
+	((unsigned int)(OPERATION_READ | OPERATION_WRITE | OPERATION_CREATE | OPERATION_REMOVE))
+#define MECHANISM_OPERATIONS 4u
+
+enum mechanism {
+	MECHANISM_NONE, /* nobody: everything is allowed */
+	MECHANISM_LANDLOCK,
+	MECHANISM_BROKER,
+};
+
+/* Why an operation is not Landlock's; the first that was found. */
+enum mechanism_obstacle {
+	OBSTACLE_NONE,
+	OBSTACLE_ASKED,      /* `mechanism = broker` */
+	OBSTACLE_MOUNTS,     /* names can be changed by mounts and other roots */
+	OBSTACLE_MOVES,      /* renames are not asked about, and Landlock would refuse some */
+	OBSTACLE_SUBJECTS,   /* more than MECHANISM_SUBJECTS_MAX */
+	OBSTACLE_DEFAULT,    /* it is not a denial */
+	OBSTACLE_ACTION,     /* inject, kill */
+	OBSTACLE_LOGGED,     /* it belongs into the log */
+	OBSTACLE_ERRNO,      /* another than EACCES */
+	OBSTACLE_PATTERN,    /* neither a file nor a whole directory */
+	OBSTACLE_SINGLE,     /* a single name is created or removed */
+	OBSTACLE_INSIDE,     /* a denial inside of what is allowed */
+	OBSTACLE_PROCESSES,  /* it takes /proc in */
+	OBSTACLE_TOP,        /* the directory itself may be created or removed, too */
+	OBSTACLE_MOVABLE,    /* it, or a directory above, may be removed or renamed */
+	OBSTACLE_EXECUTE,    /* what may be executed may not be read */
+	OBSTACLE_UNREADABLE, /* what may be created may not be read, or not be written */
+	OBSTACLE_SIZE,       /* what Landlock would have to be told does not fit into a packet */
+	OBSTACLES
+};
+
+struct mechanism_choice {
+	enum mechanism mechanism;
+	enum mechanism_obstacle obstacle;     /* BROKER: why */
+	const struct policy_rule *rule;       /* on which it founders; or NULL */
+	const struct policy_subject *subject; /* of that rule; or NULL */
+};
+
+struct mechanisms {
+	struct mechanism_choice choices[MECHANISM_OPERATIONS]; /* of read, write, create, remove */
+	unsigned int landlock;                                 /* the operations that are its */
+};
+
+/* A pure function of the policy. */
+void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy);
+
+#define MECHANISM_SUBJECTS_MAX 256u /* of [files]; with more of them nothing is Landlock's */
+
+/*
+ * For which operations each subject of [files] can decide at all: those that it speaks of and no
+ * earlier one has taken from it. The policy has at most MECHANISM_SUBJECTS_MAX.
+ */
+void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX]);
+
+/* For people, and what could be done about it. "" for NONE. */
+const char *mechanism_obstacle_text(enum mechanism_obstacle obstacle);
+/* For programs: one word. */
+const char *mechanism_obstacle_name(enum mechanism_obstacle obstacle);

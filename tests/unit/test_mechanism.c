@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which operations are Landlock's, and why others are not; that what the client is told of them is
+ * what the policy says, for any policy and path; and what the filter then notifies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/filter.h"
+#include "daemon/policy/grants.h"
+#include "daemon/policy/mechanism.h"
+#include "tests/unit/policy_text.h"
+#include "usher/wire.h"
+
+#define QUIET   "[syscalls]\ndeny EPERM = @mount\n[files]\ndefault = quiet deny EACCES\n"
+#define PROGRAM "allow read execute = /usr/**\n"
+/* The directory itself stays where it is. */
+#define WORK "quiet deny create remove = /w\nallow read write create remove = /w/**\n"
+
+/* Of read, write, create and remove: Landlock, -: nobody, else what keeps it from Landlock. */
+static const struct {
+	const char *text, *choices;
+} cases[] = {
+	{"[network]\n", "- - - -"},
+	{QUIET PROGRAM, "Landlock Landlock Landlock Landlock"},
+	{QUIET PROGRAM WORK, "Landlock Landlock Landlock Landlock"},
+	{QUIET WORK, "execute Landlock Landlock Landlock"},
+	{QUIET PROGRAM WORK "allow execute = /bin/**\n", "execute Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow read write = /etc/passwd\n", "Landlock Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow create = /etc/passwd\n", "Landlock Landlock single Landlock"},
+	{QUIET PROGRAM "allow read = /etc/*.conf\n", "pattern Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow read = /\n", "pattern Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow read = /etc/**\nallow read = /etc/*.conf\n",
+		"Landlock Landlock Landlock Landlock"},
+	{QUIET PROGRAM "audit allow write = /w/**\n", "Landlock logged Landlock Landlock"},
+	{QUIET PROGRAM "deny write = /w/**\n", "Landlock logged Landlock Landlock"},
+	{QUIET PROGRAM "quiet deny ENOENT write = /w/**\n", "Landlock errno Landlock Landlock"},
+	{QUIET PROGRAM "quiet deny write = /w/*\n", "Landlock Landlock Landlock Landlock"},
+	{QUIET PROGRAM "kill write = /w\n", "Landlock action Landlock Landlock"},
+	{QUIET PROGRAM "inject read = /a -> /b\n", "action Landlock Landlock Landlock"},
+	{QUIET "quiet deny read = /usr/x/**\n" PROGRAM, "inside Landlock Landlock Landlock"},
+	{QUIET "quiet deny read = /usr\n" PROGRAM, "inside Landlock Landlock Landlock"},
+	{QUIET PROGRAM "quiet deny read = /usr/x/**\n", "Landlock Landlock Landlock Landlock"},
+	{QUIET "quiet deny read = /other/**\n" PROGRAM, "Landlock Landlock Landlock Landlock"},
+	{QUIET "quiet deny write = /w/.git/**\n" WORK PROGRAM, "Landlock inside Landlock Landlock"},
+	{QUIET PROGRAM "allow read = /proc/**\n", "processes Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow read = /proc/self/stat\n", "processes Landlock Landlock Landlock"},
+	{QUIET PROGRAM "allow write = /**\nquiet deny write = /x\n",
+		"Landlock - Landlock Landlock"},
+	{QUIET PROGRAM "allow create = /w/**\n", "Landlock Landlock top Landlock"},
+	{QUIET PROGRAM "allow create remove = /w/**\n", "Landlock Landlock top top"},
+	{QUIET PROGRAM "quiet deny create = /w\nallow create = /w/**\n",
+		"Landlock Landlock unreadable Landlock"},
+	/* What Landlock holds on to could be given another name. */
+	{QUIET PROGRAM "allow write = /w/a/**\nallow remove = /w/**\n",
+		"Landlock movable Landlock top"},
+	{QUIET PROGRAM "allow write = /w/a\nquiet deny remove = /w\nallow remove = /w/**\n",
+		"Landlock movable Landlock Landlock"},
+	{QUIET PROGRAM "quiet deny remove = /w /w/a\nallow write = /w/a\nallow remove = /w/**\n",
+		"Landlock Landlock Landlock inside"},
+	{QUIET PROGRAM "allow remove = /**\n", "movable Landlock Landlock -"},
+	{QUIET PROGRAM "allow create remove = /**\n", "moves moves - -"},
+	/* Names could be changed by mounts. */
+	{"[files]\ndefault = quiet deny EACCES\n" PROGRAM, "mounts mounts mounts mounts"},
+	{"[files]\ndefault = quiet deny EACCES\n" PROGRAM
+	 "[syscalls]\nallow = mount(arg3 == 1)\ndeny EPERM = @mount\n",
+		"mounts mounts mounts mounts"},
+	{"[files]\ndefault = quiet deny EACCES\n" PROGRAM
+	 "[syscalls]\nallow = read\ndefault = deny EPERM\n",
+		"Landlock Landlock Landlock Landlock"},
+	{"[policy]\nmechanism = broker\n" QUIET PROGRAM, "asked asked asked asked"},
+	{"[policy]\nmechanism = automatic\n" QUIET PROGRAM, "Landlock Landlock Landlock Landlock"},
+	/* Defaults. */
+	{"[syscalls]\ndeny EPERM = @mount\n[files]\n" PROGRAM, "default default default default"},
+	{"[syscalls]\ndeny EPERM = @mount\n[files]\ndefault = deny\n" PROGRAM,
+		"default default default default"},
+	{"[syscalls]\ndeny EPERM = @mount\n[files]\ndefault = quiet deny EROFS\n" PROGRAM,
+		"default default default default"},
+	{"[syscalls]\ndeny EPERM = @mount\n[files]\ndefault = allow\nquiet deny write = /a\n"
+	 "quiet deny remove = /a\n",
+		"- default - default"},
+};
+
+static void describe(const struct mechanisms *mechanisms, char *text)
+{
+	*text = '\0';
+	for (size_t i = 0; i < MECHANISM_OPERATIONS; i++) {
+		const struct mechanism_choice *choice = &mechanisms->choices[i];
+
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, choice->mechanism == MECHANISM_NONE ? "-"
+			     : choice->mechanism == MECHANISM_LANDLOCK
+				     ? "Landlock"
+				     : mechanism_obstacle_name(choice->obstacle));
+		assert_int_equal(choice->mechanism == MECHANISM_LANDLOCK,
+			(mechanisms->landlock & 1u << i) != 0);
+	}
+}
+
+static void chooses_the_cheapest_that_serves(void **state)
+{
+	char choices[200];
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		cleanup_policy struct policy *policy = policy_text(cases[i].text);
+		struct mechanisms mechanisms;
+
+		mechanisms_choose(&mechanisms, policy);
+		describe(&mechanisms, choices);
+		if (strcmp(choices, cases[i].choices) != 0) {
+			print_error("%s", cases[i].text);
+		}
+		assert_string_equal(choices, cases[i].choices);
+	}
+}
+
+static void every_obstacle_has_its_words(void **state)
+{
+	(void)state;
+	for (enum mechanism_obstacle i = OBSTACLE_NONE + 1; i < OBSTACLES; i++) {
+		assert_true(mechanism_obstacle_name(i)[0] != '\0');
+		assert_true(mechanism_obstacle_text(i)[0] != '\0');
+	}
+}
+
+static void has_bounds(void **state)
+{
+	cleanup_free char *text = malloc(200000);
+	struct mechanisms mechanisms;
+	char choices[200];
+
+	(void)state;
+	assert_non_null(text);
+	for (unsigned int count = 200; count <= 300; count += 100) {
+		cleanup_policy struct policy *policy = NULL;
+		char *end = stpcpy(text, QUIET PROGRAM);
+
+		for (unsigned int i = 0; i < count; i++) {
+			end += sprintf(end,
+				"allow read = /directory/with/a/name/of/some/length/%u/**\n", i);
+		}
+		policy = policy_text(text);
+		mechanisms_choose(&mechanisms, policy);
+		describe(&mechanisms, choices);
+		assert_string_equal(choices, count == 200 ? "size size size size"
+							  : "subjects subjects subjects subjects");
+	}
+}
+
+/* ---- any policy ---- */
+
+#define POLICIES 4000
+#define PATHS    40
+static const char *const words[] = {"a", "b", "c"};
+
+/* Nothing of the C library's that others draw from: the seed says what was tried. */
+static unsigned int draw(unsigned int bound)
+{
+	static unsigned int seed = 20240607;
+
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 16) % bound;
+}
+
+static void append_path(char *text)
+{
+	policy_text_append_random(text, words, array_length(words));
+}
+
+static void append_rule(char *text)
+{
+	static const char *const actions[] = {
+		"allow", "allow", "quiet deny EACCES", "quiet deny", "deny", "audit allow"};
+	static const char *const operations[] = {
+		" read", " write", " create", " remove", " execute"};
+	static const char *const ends[] = {"/**", "/**", "/**", "", "/*"};
+	unsigned int chosen = 1 + draw(31), kind = draw(array_length(actions) * 4);
+	const char *end = ends[draw(array_length(ends) - ((chosen & 16) ? 1 : 0))];
+
+	strcat(text, actions[kind < array_length(actions) ? kind : draw(4)]);
+	for (size_t i = 0; i < array_length(operations); i++) {
+		strcat(text, (chosen & 1u << i) ? operations[i] : "");
+	}
+	strcat(text, " = ");
+	size_t length = strlen(text);
+	append_path(text);
+	if (text[length + 1] == '\0' && *end) {
+		text[length] = '\0'; /* the root */
+	}
+	strcat(text, end);
+	strcat(text, "\n");
+}
+
+/* As the kernel does it: the rights of a place are those of all that it lies in. */
+static bool is_granted(const struct grants *grants, unsigned int operation, const char *path)
+{
+	const char *text = grants->text;
+
+	for (size_t i = 0; i < grants->count; i++, text += strlen(text) + 1) {
+		const char *place = text + strspn(text, WIRE_GRANT_LETTERS);
+		size_t length = strlen(place);
+		bool is_tree = place[length - 1] == '/';
+
+		if (!memchr(text, WIRE_GRANT_LETTERS[__builtin_ctz(operation)],
+			    (size_t)(place - text))) {
+			continue;
+		}
+		length -= is_tree;
+		if (strncmp(path, place, length) == 0 &&
+			(path[length] == '\0' || (is_tree && path[length] == '/'))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Creating and removing are judged by the directory in which it happens. */
+static void judged_place(char *place, unsigned int operation, const char *path)
+{
+	strcpy(place, path);
+	if (operation >= OPERATION_CREATE && place[1] != '\0') {
+		char *slash = strrchr(place, '/');
+		slash[slash == place ? 1 : 0] = '\0';
+	}
+}
+
+static void compare(const struct policy *policy, const struct grants *grants,
+	unsigned int operation, const char *path, const char *text)
+{
+	struct policy_verdict verdict = policy_decide_file(policy, operation, path);
+	char place[200];
+
+	judged_place(place, operation, path);
+	bool granted = is_granted(grants, operation, place);
+	/* The root of all is nothing that could be created or removed. */
+	if (operation >= OPERATION_CREATE && path[1] == '\0') {
+		return;
+	}
+	if (granted != (verdict.action == POLICY_ALLOW) || verdict.log ||
+		(!granted && verdict.error != EACCES)) {
+		print_error("%s%s %s\n", text, policy_operation_name(operation), path);
+	}
+	assert_int_equal(granted, verdict.action == POLICY_ALLOW);
+	assert_false(verdict.log);
+	assert_int_equal(verdict.error, granted ? 0 : EACCES);
+}
+
+static void grants_are_what_the_policy_says(void **state)
+{
+	unsigned int compared = 0, seen = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < POLICIES; i++) {
+		char text[4000] = QUIET;
+		struct mechanisms mechanisms;
+		struct grants grants;
+
+		for (unsigned int rules = 1 + draw(6); rules > 0; rules--) {
+			append_rule(text);
+		}
+		cleanup_policy struct policy *policy = policy_text(text);
+		mechanisms_choose(&mechanisms, policy);
+		assert_int_equal(grants_make(&grants, policy, mechanisms.landlock), 0);
+		seen |= mechanisms.landlock;
+		for (unsigned int k = 0; k < PATHS; k++) {
+			char path[200] = "";
+
+			append_path(path);
+			for (unsigned int rest = mechanisms.landlock; rest; rest &= rest - 1) {
+				compare(policy, &grants, rest & -rest, path, text);
+				compared++;
+			}
+		}
+		grants_finish(&grants);
+	}
+	assert_int_equal(seen, OPERATIONS_LANDLOCK);
+	assert_true(compared > POLICIES);
+}
+
+/* ---- the filter ---- */
+
+static void expect(const struct filter *filter, int nr, unsigned int flags_at,
+	unsigned long long flags, enum filter_answer expected)
+{
+	unsigned long long args[6] = {0};
+	int error;
+
+	args[flags_at] = flags;
+	enum filter_answer answer =
+		filter_evaluate(filter, seccomp_arch_native(), nr, args, &error);
+	if (answer != expected) {
+		print_error("call %d, %llo\n", nr, flags);
+	}
+	assert_int_equal(answer, expected);
+}
+
+static void what_is_landlocks_is_not_notified(void **state)
+{
+	static const struct {
+		int nr;
+		unsigned int flags_at;
+		unsigned long long flags;
+		bool always; /* also where all is Landlock's */
+	} calls[] = {
+		{SCMP_SYS(openat), 2, O_RDONLY, false},
+		{SCMP_SYS(openat), 2, O_RDONLY | O_DIRECTORY, false},
+		{SCMP_SYS(openat), 2, O_RDWR, false},
+		{SCMP_SYS(openat), 2, O_WRONLY | O_CREAT | O_TRUNC, false},
+		{SCMP_SYS(openat), 2, O_RDWR | O_TMPFILE, true},
+		{SCMP_SYS(openat2), 2, 0, true},
+		{SCMP_SYS(truncate), 1, 0, false},
+		{SCMP_SYS(mkdirat), 2, 0, false},
+		{SCMP_SYS(symlinkat), 2, 0, false},
+		{SCMP_SYS(mknodat), 2, 0, false},
+		{SCMP_SYS(unlinkat), 2, 0, false},
+		{SCMP_SYS(renameat2), 4, 0, true},
+		{SCMP_SYS(linkat), 4, 0, true},
+		{SCMP_SYS(bind), 2, 0, true},
+		{SCMP_SYS(ptrace), 0, 16, true},
+	};
+	cleanup_policy struct policy *policy = policy_text(QUIET PROGRAM WORK);
+	const struct filter_options shared = {.landlock = OPERATIONS_LANDLOCK};
+	const struct filter_options alone = {.landlock = 0};
+	struct filter with, without;
+
+	(void)state;
+	assert_int_equal(filter_compile(&with, policy, &shared), 0);
+	assert_int_equal(filter_compile(&without, policy, &alone), 0);
+	for (size_t i = 0; i < array_length(calls); i++) {
+		expect(&without, calls[i].nr, calls[i].flags_at, calls[i].flags, FILTER_NOTIFY);
+		expect(&with, calls[i].nr, calls[i].flags_at, calls[i].flags,
+			calls[i].always ? FILTER_NOTIFY : FILTER_ALLOW);
+	}
+	filter_finish(&with);
+	filter_finish(&without);
+}
+
+/* An open that asks for something of the broker's is asked about as a whole. */
+static void what_is_in_part_the_brokers_is_notified(void **state)
+{
+	cleanup_policy struct policy *policy = policy_text(QUIET PROGRAM "deny write = /log\n");
+	const struct filter_options options = {.landlock = OPERATIONS_LANDLOCK};
+	struct filter filter;
+
+	(void)state;
+	assert_int_equal(filter_compile(&filter, policy, &options), 0);
+	expect(&filter, SCMP_SYS(openat), 2, O_RDONLY, FILTER_ALLOW);
+	expect(&filter, SCMP_SYS(openat), 2, O_RDWR, FILTER_NOTIFY);
+	expect(&filter, SCMP_SYS(openat), 2, O_RDONLY | O_TRUNC, FILTER_NOTIFY);
+	expect(&filter, SCMP_SYS(openat), 2, O_RDONLY | O_CREAT, FILTER_ALLOW);
+	expect(&filter, SCMP_SYS(openat), 2, O_WRONLY | O_CREAT, FILTER_NOTIFY);
+	expect(&filter, SCMP_SYS(truncate), 1, 0, FILTER_NOTIFY);
+	filter_finish(&filter);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(chooses_the_cheapest_that_serves),
+		cmocka_unit_test(every_obstacle_has_its_words),
+		cmocka_unit_test(has_bounds),
+		cmocka_unit_test(grants_are_what_the_policy_says),
+		cmocka_unit_test(what_is_landlocks_is_not_notified),
+		cmocka_unit_test(what_is_in_part_the_brokers_is_notified),
+	};
+
+	policy_text_enter();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
