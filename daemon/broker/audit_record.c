@@ -203,7 +203,9 @@ static char *answer_text(const struct dns_answer *answer)
 		(void)fprintf(out, "%s ", alias);
 	}
 	print_addresses(out, answer);
-	if (answer->address_count == 0) {
+	if (answer->records.count > 0) {
+		(void)fprintf(out, "%zu records", answer->records.count);
+	} else if (answer->address_count == 0) {
 		(void)fputs(answer->code == ns_r_nxdomain  ? "NXDOMAIN"
 			    : answer->code == ns_r_noerror ? "no address"
 							   : "SERVFAIL",
@@ -212,18 +214,23 @@ static char *answer_text(const struct dns_answer *answer)
 	return fclose(out) == 0 ? text : NULL;
 }
 
+static const struct {
+	int type;
+	const char *name;
+} dns_types[] = {
+	{ns_t_a, "A"}, {ns_t_aaaa, "AAAA"}, {ns_t_mx, "MX"}, {ns_t_srv, "SRV"}, {ns_t_txt, "TXT"}};
+
 static char *question_text(const struct audit_name *event)
 {
-	char type[16];
+	char number[16];
+	const char *type = number;
 	char *text = NULL;
 
-	(void)snprintf(type, sizeof(type), "%d", event->type);
-	return asprintf(&text, "%s %s", event->name,
-		       event->type == ns_t_a      ? "A"
-		       : event->type == ns_t_aaaa ? "AAAA"
-						  : type) < 0
-		       ? NULL
-		       : text;
+	(void)snprintf(number, sizeof(number), "%d", event->type);
+	for (size_t i = 0; i < array_length(dns_types); i++) {
+		type = dns_types[i].type == event->type ? dns_types[i].name : type;
+	}
+	return asprintf(&text, "%s %s", event->name, type) < 0 ? NULL : text;
 }
 
 struct audit_record *audit_record_new_name(const struct audit_name *event, bool for_log)

@@ -171,12 +171,13 @@ static bool answer_from_hosts(
 	return known;
 }
 
-static void answer_addresses(
+static void answer_from_outside(
 	struct dns *dns, const struct dns_origin *origin, const struct dns_question *question)
 {
 	struct dns_answer answer = {.code = ns_r_noerror};
 
-	if (answer_from_hosts(dns, question, &answer)) {
+	/* Whatever else there is of a name that hosts(5) has, its addresses are those. */
+	if (!dns_records_are_of(question->type) && answer_from_hosts(dns, question, &answer)) {
 		send_answer(origin, question, &answer);
 	} else if (dns_cache_find(&dns->cache, question->name, question->type, now_in_seconds(),
 			   &answer)) {
@@ -226,8 +227,8 @@ static void refuse(struct dns *dns, const struct dns_origin *origin,
 }
 
 /*
- * Which types are answered: those that programs need to connect. Others would be channels, in their
- * data and in what is asked; a name without them is an ordinary name.
+ * Which types are answered: those by which programs find where to connect. A name without the
+ * others is an ordinary name.
  */
 static void answer_type(
 	struct dns *dns, const struct dns_origin *origin, const struct dns_question *question)
@@ -235,7 +236,10 @@ static void answer_type(
 	switch (question->type) {
 	case ns_t_a:
 	case ns_t_aaaa:
-		answer_addresses(dns, origin, question);
+	case ns_t_mx:
+	case ns_t_srv:
+	case ns_t_txt:
+		answer_from_outside(dns, origin, question);
 		break;
 	case ns_t_any:
 	case ns_t_axfr:

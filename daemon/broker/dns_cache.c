@@ -24,7 +24,8 @@ static size_t place_of(const char *name, int type)
 
 static uint32_t time_of(const struct dns_answer *answer)
 {
-	uint32_t longest = answer->address_count ? DNS_CACHE_TTL_MAX : DNS_CACHE_ABSENT_MAX;
+	bool is_there = answer->address_count > 0 || answer->records.count > 0;
+	uint32_t longest = is_there ? DNS_CACHE_TTL_MAX : DNS_CACHE_ABSENT_MAX;
 
 	return answer->ttl < longest ? answer->ttl : longest;
 }

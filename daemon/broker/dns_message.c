@@ -236,6 +236,26 @@ static int read_addresses(struct dns_answer *answer, ns_msg *message, const char
 	return 0;
 }
 
+static int read_records(struct dns_answer *answer, ns_msg *message, const char *name, int type)
+{
+	ns_rr record;
+
+	answer->type = type;
+	for (int i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
+		if (ns_parserr(message, ns_s_an, i, &record) < 0) {
+			return -EBADMSG;
+		}
+		if (!is_about(&record, name, type)) {
+			continue;
+		}
+		lower_ttl(answer, ns_rr_ttl(record));
+		if (dns_records_add(&answer->records, message, &record) < 0) {
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
 /* How long "there is none" holds (RFC 2308). */
 static void read_negative_ttl(struct dns_answer *answer, ns_msg *message)
 {
@@ -268,8 +288,12 @@ int dns_answer_read(
 	answer->code = ns_msg_getflag(message, ns_f_rcode);
 	memcpy(end_of_chain, name, strlen(name) + 1);
 	int error = follow_aliases(answer, &message, end_of_chain);
-	error = error < 0 ? error : read_addresses(answer, &message, end_of_chain, type);
-	if (error == 0 && answer->address_count == 0) {
+	if (error == 0) {
+		error = dns_records_are_of(type)
+				? read_records(answer, &message, end_of_chain, type)
+				: read_addresses(answer, &message, end_of_chain, type);
+	}
+	if (error == 0 && answer->address_count == 0 && answer->records.count == 0) {
 		read_negative_ttl(answer, &message);
 	}
 	return error;
@@ -335,25 +359,34 @@ static void write_name_record(
 	writer->next += size;
 }
 
-static void write_address_record(
-	struct writer *writer, const char *owner, uint32_t ttl, const struct dns_address *address)
+static void write_data_record(struct writer *writer, const char *owner, int type, uint32_t ttl,
+	const uint8_t *data, size_t size)
 {
-	size_t size = address->family == AF_INET ? NS_INADDRSZ : NS_IN6ADDRSZ;
-
-	begin_record(writer, owner, address->family == AF_INET ? ns_t_a : ns_t_aaaa, ttl);
+	begin_record(writer, owner, type, ttl);
 	if (writer->full || (size_t)(writer->end - writer->next) < size) {
 		writer->full = true;
 		return;
 	}
 	ns_put16((unsigned int)size, writer->next - NS_INT16SZ);
-	memcpy(writer->next, address->bytes, size);
+	memcpy(writer->next, data, size);
 	writer->next += size;
+}
+
+static void write_address_record(
+	struct writer *writer, const char *owner, uint32_t ttl, const struct dns_address *address)
+{
+	bool is_4 = address->family == AF_INET;
+
+	write_data_record(writer, owner, is_4 ? ns_t_a : ns_t_aaaa, ttl, address->bytes,
+		is_4 ? NS_INADDRSZ : NS_IN6ADDRSZ);
 }
 
 static void write_records(
 	struct writer *writer, const struct dns_question *question, const struct dns_answer *answer)
 {
 	const char *owner = question->name;
+	const uint8_t *data = NULL;
+	size_t size;
 
 	for (const char *alias = dns_next_alias(answer, NULL); alias;
 		alias = dns_next_alias(answer, alias)) {
@@ -362,6 +395,9 @@ static void write_records(
 	}
 	for (size_t i = 0; i < answer->address_count; i++) {
 		write_address_record(writer, owner, answer->ttl, &answer->addresses[i]);
+	}
+	while ((data = dns_records_next(&answer->records, data, &size))) {
+		write_data_record(writer, owner, answer->type, answer->ttl, data, size);
 	}
 	if (answer->pointer[0]) {
 		write_name_record(writer, owner, ns_t_ptr, answer->ttl, answer->pointer);

@@ -5,8 +5,8 @@
  * to send some; names are parsed and compressed by the C library.
  *
  * Of an answer is kept what was asked for and nothing else: the chain of aliases that begins with
- * the asked name, and the addresses at its end. Records that lie beside the chain are dropped, so
- * an answer can say nothing about names that nobody has asked for.
+ * the asked name, and the addresses, or other records (dns_records.h), at its end. Records that lie
+ * beside the chain are dropped, so an answer can say nothing about names that nobody has asked for.
  */
 #pragma once
 
@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/broker/dns_records.h"
 #include "daemon/policy/policy.h"
 
 #define DNS_MESSAGE_MAX   65535u
@@ -49,6 +50,8 @@ struct dns_answer {
 	size_t address_count;
 	struct dns_address addresses[DNS_ADDRESSES_MAX];
 	char pointer[POLICY_NAME_MAX + 1]; /* of an answer to PTR; else "" */
+	int type;                          /* of the records, if there are any */
+	struct dns_records records;
 };
 
 /*
@@ -62,8 +65,9 @@ int dns_question_read(struct dns_question *question, const uint8_t *bytes, size_
 bool dns_read_reverse(const char *name, struct dns_address *address);
 
 /*
- * What the message says to a question of this name and type (A, AAAA). 0 or -EBADMSG, which is also
- * said of a chain that goes round, is too long or leaves the names of hosts.
+ * What the message says to a question of this name and type (A, AAAA, or one of dns_records.h). 0
+ * or -EBADMSG, which is also said of a chain that goes round, is too long or leaves the names of
+ * hosts.
  */
 int dns_answer_read(
 	struct dns_answer *answer, const char *name, int type, const uint8_t *bytes, size_t size);

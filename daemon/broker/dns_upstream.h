@@ -22,8 +22,8 @@ typedef void dns_upstream_done(void *user, const struct dns_answer *answer);
 int dns_upstream_new(struct dns_upstream **upstreamp, uv_loop_t *loop, const char *resolv_conf);
 
 /*
- * Asks for A or AAAA of a canonical name. 0, and `done` is called from the loop or before this
- * returns; or -EAGAIN, -ENOMEM, and it is not.
+ * Asks for a type that dns_answer_read() knows, of a canonical name. 0, and `done` is called from
+ * the loop or before this returns; or -EAGAIN, -ENOMEM, and it is not.
  */
 int dns_upstream_ask(struct dns_upstream *upstream, const char *name, int type,
 	dns_upstream_done *done, void *user);

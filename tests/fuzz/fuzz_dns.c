@@ -42,6 +42,9 @@ static void write_and_read(const struct dns_question *question, const struct dns
 	must(again.code == answer->code);
 	must(again.alias_count == answer->alias_count);
 	must(memcmp(again.aliases, answer->aliases, answer->aliases_size) == 0);
+	must(again.records.count == answer->records.count);
+	must(again.records.size == answer->records.size);
+	must(memcmp(again.records.bytes, answer->records.bytes, answer->records.size) == 0);
 	must(again.address_count == answer->address_count);
 	must(memcmp(again.addresses, answer->addresses,
 		     answer->address_count * sizeof(*answer->addresses)) == 0);
@@ -93,5 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_question(data, size);
 	check_answer(data, size, ns_t_a);
 	check_answer(data, size, ns_t_aaaa);
+	check_answer(data, size, ns_t_mx);
+	check_answer(data, size, ns_t_srv);
+	check_answer(data, size, ns_t_txt);
 	return 0;
 }

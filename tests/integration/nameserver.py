@@ -22,7 +22,7 @@ from pathlib import Path
 SERVER = '198.51.100.53'
 ADDRESSES = ['198.51.100.1', '198.51.100.2', '198.51.100.3', SERVER]
 ADDRESSES6 = ['2001:db8::1', '2001:db8::2']
-A, CNAME, SOA, AAAA = 1, 5, 6, 28
+A, CNAME, SOA, MX, TXT, AAAA, SRV = 1, 5, 6, 15, 16, 28, 33
 NXDOMAIN = 3
 
 HOSTS = """\
@@ -114,10 +114,11 @@ def packed(address):
 
 class Nameserver:
     """`zone` has for each name a list of addresses, or the name that it is an alias of, or None for
-    one that is never answered. `asked` are the names that somebody wanted to know."""
+    one that is never answered; `others` for a name and a type the data of its records. `asked` are
+    the names that somebody wanted to know."""
 
-    def __init__(self, zone):
-        self.zone, self.asked, self.lock = zone, [], threading.Lock()
+    def __init__(self, zone, others=None):
+        self.zone, self.others, self.asked, self.lock = zone, others or {}, [], threading.Lock()
         outer = self
 
         class Datagram(socketserver.BaseRequestHandler):
@@ -161,6 +162,8 @@ class Nameserver:
             family, data = packed(address)
             if family == kind:
                 records, count = records + record(owner, A if kind == A else AAAA, 60, data), count + 1
+        for data in self.others.get((owner, kind), ()):
+            records, count, code = records + record(owner, kind, 60, data), count + 1, 0
         return (message[:2] + struct.pack('>HHHHH', 0x8580 | code, 1, count, 0, 0) +
                 message[12:end + 4] + records)
 

@@ -82,6 +82,19 @@ def code(answer):
 """
 
 
+# Behind the name of one stands what may not be asked for, and what is no name of a host.
+OTHERS = {
+    ('mail.test.example', nameserver.MX): [
+        b'\0\x0a' + nameserver.encode('www.test.example'),
+        b'\0\x14' + nameserver.encode('www.other.example'),
+        b'\0\x1e' + nameserver.encode('no host.example')],
+    ('mail.test.example', nameserver.TXT): [b'\x0bv=spf1 -all\x06second'],
+    ('_xmpp._tcp.test.example', nameserver.SRV): [
+        b'\0\1\0\2\x14\x66' + nameserver.encode('www.test.example')],
+    ('other.example', nameserver.MX): [b'\0\1' + nameserver.encode('other.example')],
+}
+
+
 @functools.cache
 def go_program():
     """Resolves its arguments, all at once, by Go's own resolver."""
@@ -134,7 +147,7 @@ class Names(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.hosts = nameserver.set_up()
-        cls.server = nameserver.Nameserver(ZONE)
+        cls.server = nameserver.Nameserver(ZONE, OTHERS)
         nameserver.Greeter(443), nameserver.Greeter(80)
         cls.policy = harness.policy(POLICY)
 
@@ -243,8 +256,8 @@ with socket.socket(type=socket.SOCK_DGRAM) as s, select.epoll() as watch:
                          ['True True (0, 1)'] * 2 + ["('1.1.1.1', 53)", 'hello', 'ENETUNREACH'])
 
     def test_answers_what_programs_need(self, mode):
-        """Other types than addresses are empty or refused; addresses have names if they are known"""
-        kinds = {'TXT': 16, 'HTTPS': 65, 'MX': 15, 'ANY': 255, 'AXFR': 252}
+        """Types of no use are empty or refused; addresses have names if they are known"""
+        kinds = {'TXT': 16, 'HTTPS': 65, 'NS': 2, 'ANY': 255, 'AXFR': 252}
         questions = {kind: nameserver.question('www.test.example', number).hex()
                      for kind, number in kinds.items()}
         questions['PTR'] = nameserver.question('1.100.51.198.in-addr.arpa', 12).hex()
@@ -256,9 +269,22 @@ for kind, text in json.loads(sys.argv[2]).items():
     print(kind, *code(ask(bytes.fromhex(text))))
 print(socket.gethostbyaddr('198.51.100.1')[0])
 """, mode, self.policy, json.dumps(questions)),
-                         ['TXT 0 0', 'HTTPS 0 0', 'MX 0 0', 'ANY 5 0', 'AXFR 5 0', 'PTR 0 1',
+                         ['TXT 0 0', 'HTTPS 0 0', 'NS 0 0', 'ANY 5 0', 'AXFR 5 0', 'PTR 0 1',
                           'PTR of nobody 3 0', 'www.test.example'])
         self.assertFalse(self.server.was_asked('1.100.51.198.in-addr.arpa'))
+
+    def test_services(self, mode):
+        """MX, SRV and TXT are answered of names that a rule allows, and open nothing by themselves"""
+        questions = [['MX', 'mail.test.example'], ['SRV', '_xmpp._tcp.test.example'],
+                     ['TXT', 'mail.test.example'], ['MX', 'other.example'],
+                     ['SRV', '_secret._tcp.other.example'], ['A', 'www.other.example']]
+        script = '; '.join(f'dig +short +tries=1 {kind} {name}' for kind, name in questions)
+        result = harness.run(['sh', '-c', script], mode, self.policy)
+        self.assertEqual(result.stdout.decode().splitlines(),
+                         ['10 www.test.example.', '20 www.other.example.',
+                          '1 2 5222 www.test.example.', '"v=spf1 -all" "second"'], result.stderr)
+        for name in 'other.example', '_secret._tcp.other.example', 'www.other.example':
+            self.assertFalse(self.server.was_asked(name), name)
 
     def test_takes_large_answers_by_stream(self, mode):
         """An answer that is too large for a datagram comes by TCP, in and out"""

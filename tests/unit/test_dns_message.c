@@ -315,6 +315,88 @@ static void writes_what_it_reads(void **state)
 	}
 }
 
+static void put_data(struct message *message, const char *name, int type, const void *numbers,
+	size_t size, const char *host)
+{
+	struct message data = {.size = 0};
+
+	put(&data, numbers, size);
+	put_name(&data, host);
+	put_record(message, name, type, 50, data.bytes, data.size);
+}
+
+static void check_records(const struct message *message, const char *name, int type,
+	const struct dns_records *expected)
+{
+	struct dns_question question;
+	struct dns_answer *answer = calloc(2, sizeof(*answer));
+	struct message asked = begin(0x0100, 0, 0);
+	uint8_t reply[1024];
+
+	put_question(&asked, name, type);
+	assert_int_equal(dns_question_read(&question, asked.bytes, asked.size), 0);
+	assert_int_equal(dns_answer_read(answer, name, type, message->bytes, message->size), 0);
+	assert_int_equal(answer->ttl, 50);
+	assert_int_equal(answer->records.count, expected->count);
+	assert_int_equal(answer->records.size, expected->size);
+	assert_memory_equal(answer->records.bytes, expected->bytes, expected->size);
+	size_t size = dns_reply_write(reply, sizeof(reply), &question, answer);
+	assert_int_equal(dns_answer_read(answer + 1, name, type, reply, size), 0);
+	assert_int_equal(answer[1].records.size, expected->size);
+	assert_memory_equal(answer[1].records.bytes, expected->bytes, expected->size);
+	free(answer);
+}
+
+/* Names spelled out, what is no host's left out, and so is what stands beside. */
+static void takes_records_that_lead_on(void **state)
+{
+	static const struct dns_records exchanges = {2, 20, "\0\x0d\0\5\1b\7example\0\0\3\0\6\0"};
+	static const struct dns_records services = {1, 19, "\0\x11\0\1\0\2\x14\x66\1b\7example"};
+	static const struct dns_records texts = {1, 7, "\0\5\2hi\1x"};
+	struct message mail = begin(0x8180, 4, 0), service = begin(0x8180, 1, 0);
+	struct message text = begin(0x8180, 1, 0);
+
+	(void)state;
+	put_question(&mail, "a.example", ns_t_mx);
+	put_record(&mail, "a.example", ns_t_mx, 50, "\0\5\1B\xc0\x0e", 6);
+	put_data(&mail, "a.example", ns_t_mx, "\0\6", 2, "");
+	put_data(&mail, "a.example", ns_t_mx, "\0\7", 2, "no host.example");
+	put_data(&mail, "other.example", ns_t_mx, "\0\1", 2, "b.example");
+	check_records(&mail, "a.example", ns_t_mx, &exchanges);
+	put_question(&service, "_x._tcp.example", ns_t_srv);
+	put_data(&service, "_x._tcp.example", ns_t_srv, "\0\1\0\2\x14\x66", 6, "b.example");
+	check_records(&service, "_x._tcp.example", ns_t_srv, &services);
+	put_question(&text, "a.example", ns_t_txt);
+	put_record(&text, "a.example", ns_t_txt, 50, "\2hi\1x", 5);
+	check_records(&text, "a.example", ns_t_txt, &texts);
+}
+
+static void refuses_broken_records(void **state)
+{
+	static const struct {
+		int type;
+		const char *data;
+		size_t size;
+	} broken[] = {{ns_t_mx, "\0", 1}, {ns_t_mx, "\0\1", 2}, {ns_t_mx, "\0\1\1b", 4},
+		{ns_t_mx, "\0\1\1b\0x", 6}, {ns_t_srv, "\0\1\0\2\x14\x66", 6},
+		{ns_t_mx, "\0\1\xc0\xff", 4}, {ns_t_txt, "", 0}, {ns_t_txt, "\3hi", 3},
+		{ns_t_txt, "\2hi\1", 4}};
+	struct dns_answer *answer = malloc(sizeof(*answer));
+
+	(void)state;
+	for (size_t i = 0; i < array_length(broken); i++) {
+		struct message message = begin(0x8180, 1, 0);
+
+		put_question(&message, "a.example", broken[i].type);
+		put_record(
+			&message, "a.example", broken[i].type, 50, broken[i].data, broken[i].size);
+		assert_int_equal(dns_answer_read(answer, "a.example", broken[i].type, message.bytes,
+					 message.size),
+			-EBADMSG);
+	}
+	free(answer);
+}
+
 static void reads_names_of_addresses(void **state)
 {
 	struct dns_address address;
@@ -345,6 +427,8 @@ int main(void)
 		cmocka_unit_test(refuses_chains_without_end),
 		cmocka_unit_test(takes_the_time_of_what_is_not_there),
 		cmocka_unit_test(writes_what_it_reads),
+		cmocka_unit_test(takes_records_that_lead_on),
+		cmocka_unit_test(refuses_broken_records),
 		cmocka_unit_test(reads_names_of_addresses),
 	};
 
