@@ -13,6 +13,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target_fd.h"
@@ -138,7 +139,10 @@ static int find_given(const struct broker *broker, const char *name)
 	return -EACCES;
 }
 
-/* It is bound already, and may listen: the program's listen(2) on it succeeds all the same. */
+/*
+ * It is bound already, and may listen: the program's listen(2) on it succeeds all the same, be it
+ * this call or a later one.
+ */
 static int give_descriptor(const struct broker *broker, struct request *request, const char *name)
 {
 	struct address_request *address = &request->address;
@@ -153,7 +157,25 @@ static int give_descriptor(const struct broker *broker, struct request *request,
 	}
 	int error = outside_replace(
 		broker, request, socket_number(request), &address->socket, steal_fd(&given));
-	return error < 0 ? error : REDIRECT_DONE;
+	if (error < 0) {
+		return error;
+	}
+	return request->call == CALL_LISTEN ? REDIRECT_ACT : REDIRECT_DONE;
+}
+
+/* To listen without a name is to be bound first, which is then ours to do. */
+static int bind_before(const struct broker *broker, const struct request *request)
+{
+	const struct address_request *address = &request->address;
+
+	if (request->call != CALL_LISTEN) {
+		return REDIRECT_ACT;
+	}
+	if (!notify_is_pending(broker->listener, request->id)) {
+		return -ENOENT;
+	}
+	return bind(address->socket, &address->name.any, address->length) < 0 ? -errno
+									      : REDIRECT_ACT;
 }
 
 int redirect_begin(const struct broker *broker, struct request *request)
@@ -162,8 +184,7 @@ int redirect_begin(const struct broker *broker, struct request *request)
 	struct policy_endpoint endpoint;
 	int type = option_of(address->socket, SOL_SOCKET, SO_TYPE);
 
-	/* A socket that listens without a name has none that could be led elsewhere. */
-	if (!policy_inject_endpoint(&request->verdict, &endpoint) || request->call == CALL_LISTEN) {
+	if (!policy_inject_endpoint(&request->verdict, &endpoint)) {
 		return -EACCES;
 	}
 	const char *descriptor = policy_inject_descriptor(&request->verdict);
@@ -176,7 +197,10 @@ int redirect_begin(const struct broker *broker, struct request *request)
 	} else if (error == 0) {
 		error = make_other(request, type, &endpoint);
 	}
-	return error < 0 ? error : write_name(address, &endpoint);
+	if (error == 0) {
+		error = write_name(address, &endpoint);
+	}
+	return error < 0 ? error : bind_before(broker, request);
 }
 
 void redirect_end(const struct broker *broker, struct request *request)
