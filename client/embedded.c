@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "client/commands.h"
-#include "client/given.h"
 #include "client/rendezvous.h"
 #include "client/run.h"
 #include "client/variables.h"
@@ -223,6 +222,7 @@ struct enforcement {
 	unsigned int landlock; /* operations on files */
 	struct grants grants;
 	enum wire_network network;
+	struct policy_descriptor_names given;
 };
 
 static void finish_enforcement(struct enforcement *enforcement)
@@ -247,6 +247,9 @@ static int send_filter(int socket, const struct enforcement *enforcement)
 		.grants = enforcement->grants.text,
 		.grant_size = enforcement->grants.size,
 		.grant_count = enforcement->grants.count,
+		.given = enforcement->given.text,
+		.given_size = enforcement->given.size,
+		.given_count = enforcement->given.count,
 	};
 
 	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)
@@ -300,6 +303,9 @@ static int make_enforcement(
 	}
 	options.landlock = enforcement->landlock = mechanisms.landlock;
 	int error = filter_compile(&enforcement->filter, policy, &options);
+	if (error == 0) {
+		error = policy_descriptor_names(policy, &enforcement->given);
+	}
 	if (error == 0) {
 		error = execute_rules_make(&enforcement->execute, policy);
 	}
@@ -362,6 +368,8 @@ static int serve_handover(struct embedded *session, int socket, struct enforceme
 		return error;
 	}
 	session->listener = fds[0];
+	session->given_count = fd_count - 1;
+	memcpy(session->given, fds + 1, session->given_count * sizeof(fds[0]));
 	return relay_answer(session, socket, packet);
 }
 
@@ -373,10 +381,6 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	cleanup_policy struct policy *policy = NULL;
 	int error = load_policy(&policy, options);
 
-	if (error < 0) {
-		return error;
-	}
-	error = given_find(policy, session->given, &session->given_count);
 	if (error < 0) {
 		return error;
 	}

@@ -3,17 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/policy/policy.h"
-#include "usher/wire.h"
-
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
-static int number_of_fds(void)
+int given_passed(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 
@@ -36,33 +32,19 @@ static int place_of(const char *name, const char *names)
 	return -ENOENT;
 }
 
-static int find(const char *name)
+int given_find(int passed, const char *names, size_t count, int *fds, const char **missing)
 {
-	int place = place_of(name, getenv("LISTEN_FDNAMES"));
+	for (size_t i = 0; i < count; i++, names += strlen(names) + 1) {
+		int place = place_of(names, getenv("LISTEN_FDNAMES"));
 
-	if (place < 0 || place >= number_of_fds()) {
-		(void)fprintf(stderr,
-			"usher: the policy gives the socket '%s', and there is none of that name; "
-			"name it in a .socket unit: FileDescriptorName=%s\n",
-			name, name);
-		return -ENOENT;
-	}
-	return fcntl(FIRST_FD + place, F_SETFD, FD_CLOEXEC) < 0 ? -errno : FIRST_FD + place;
-}
-
-int given_find(const struct policy *policy, int *fds, size_t *countp)
-{
-	const char *name;
-
-	for (*countp = 0; (name = policy_descriptor_name(policy, *countp)); (*countp)++) {
-		if (*countp == WIRE_GIVEN_MAX) {
-			(void)fprintf(stderr, "usher: the policy names more than %u sockets\n",
-				WIRE_GIVEN_MAX);
-			return -E2BIG;
+		if (place < 0 || place >= passed) {
+			*missing = names;
+			return -ENOENT;
 		}
-		fds[*countp] = find(name);
-		if (fds[*countp] < 0) {
-			return fds[*countp];
+		fds[i] = FIRST_FD + place;
+		if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0) {
+			*missing = names;
+			return -errno;
 		}
 	}
 	return 0;

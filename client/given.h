@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sockets that a policy gives by their names (`inject bind = ... -> fd NAME`), found as
- * sd_listen_fds(3) says: those that whoever started us has opened and named.
+ * sd_listen_fds(3) says: those that whoever started us has opened and named. They go to the
+ * supervisor with the listener, and are not the program's to inherit any more.
  */
 #pragma once
 
 #include <stddef.h>
 
-struct policy;
+/* How many have been passed to this very process; a child of ours has them as well. */
+int given_passed(void);
 
 /*
- * Fills in the descriptors in the order in which the policy names them, WIRE_GIVEN_MAX at most;
- * they are not the program's to inherit any more. 0, or a negative errno, told on stderr.
+ * Fills in the descriptors of `count` names, strings one after the other. 0, or a negative errno:
+ * -ENOENT with the name that is missing in `*missing`.
  */
-int given_find(const struct policy *policy, int *fds, size_t *countp);
+int given_find(int passed, const char *names, size_t count, int *fds, const char **missing);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/given.h"
 #include "client/landlock.h"
 #include "client/network.h"
 #include "client/rendezvous.h"
@@ -39,11 +40,12 @@ struct handover {
 	const struct handover_hello *hello;
 	const union packet *filter; /* what is loaded */
 	pid_t tid;
-	bool offers_landlock;  /* in HELLO, until it turns out not to suit */
-	_Atomic int listener;  /* -1: the filter is not loaded yet */
-	_Atomic int probe;     /* -1: the probe has not been answered yet */
-	_Atomic int ready;     /* the helper has seen READY and checked the probe */
-	_Atomic int abandoned; /* loading failed: the helper has nothing to do */
+	bool offers_landlock;      /* in HELLO, until it turns out not to suit */
+	int given[WIRE_GIVEN_MAX]; /* what the filter names */
+	_Atomic int listener;      /* -1: the filter is not loaded yet */
+	_Atomic int probe;         /* -1: the probe has not been answered yet */
+	_Atomic int ready;         /* the helper has seen READY and checked the probe */
+	_Atomic int abandoned;     /* loading failed: the helper has nothing to do */
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(
@@ -202,10 +204,14 @@ static int ask_for_filter(
 static int hand_listener_over(
 	struct handover *h, union packet *packet, struct handover_failure *failure)
 {
-	struct wire_listener message = {
-		.header = wire_header_make(WIRE_LISTENER, sizeof(message)), .tid = h->tid};
-	int listener = atomic_load(&h->listener);
-	int error = fdpass_send(h->rendezvous->socket, &message, sizeof(message), &listener, 1);
+	struct wire_listener message = {.header = wire_header_make(WIRE_LISTENER, sizeof(message)),
+		.tid = h->tid,
+		.given_count = h->filter->filter.given_count};
+	int fds[1 + WIRE_GIVEN_MAX] = {atomic_load(&h->listener)};
+
+	memcpy(fds + 1, h->given, sizeof(h->given));
+	int error = fdpass_send(
+		h->rendezvous->socket, &message, sizeof(message), fds, 1 + message.given_count);
 
 	if (error < 0 && !is_lost(error)) {
 		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
@@ -390,6 +396,25 @@ static int enter_network(const struct wire_filter *filter, struct handover_failu
 				    strerror(-error));
 }
 
+/* Before the filter, too. */
+static int find_given(struct handover *h, struct handover_failure *failure)
+{
+	const struct wire_filter *filter = &h->filter->filter;
+	const char *missing;
+
+	if (filter->given_count > WIRE_GIVEN_MAX) {
+		return fail(
+			failure, -E2BIG, "the policy names more than %u sockets", WIRE_GIVEN_MAX);
+	}
+	int error = given_find(h->hello->passed, wire_filter_given(filter), filter->given_count,
+		h->given, &missing);
+	return error == 0 ? 0
+			  : fail(failure, error,
+				    "the policy gives the socket '%s', and there is none of that "
+				    "name; name it in a .socket unit: FileDescriptorName=%s",
+				    missing, missing);
+}
+
 static void probe_and_wait(struct handover *h)
 {
 	long probe = syscall(SYS_seccomp, WIRE_PROBE_OPERATION, 0, WIRE_PROBE_TEXT);
@@ -435,6 +460,9 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 		.listener = -1,
 		.probe = -1};
 	int error = obtain_filter(&h, packet, &ruleset, failure);
+	if (error == 0) {
+		error = find_given(&h, failure);
+	}
 	if (error == 0) {
 		error = lose_rights(&packet->filter, ruleset, failure);
 	}

@@ -23,6 +23,7 @@ struct handover_hello {
 	uint32_t network; /* enum wire_network, as asked for */
 	int log_fd;       /* -1 or open for writing */
 	int verbose_fd;   /* -1 or open for writing */
+	int passed;       /* sockets that we were given (given.h) */
 };
 
 struct handover_failure {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/given.h"
 #include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/policy.h"
@@ -234,7 +235,8 @@ int command_run(int argc, char **argv)
 		.set_count = options.sets.count,
 		.network = options.network,
 		.log_fd = -1,
-		.verbose_fd = -1};
+		.verbose_fd = -1,
+		.passed = given_passed()};
 	if (open_logs(&options, &hello) < 0) {
 		return EXIT_RUN;
 	}

@@ -51,6 +51,7 @@ struct client {
 	char *policy, *command, *user;
 	int log, verbose, snapshot;
 	uint32_t landlock;               /* operations that the filter leaves to it */
+	size_t given_count;              /* sockets that the policy names */
 	struct preparation *preparation; /* CLIENT_PREPARING */
 	struct session *session;         /* CLIENT_STARTING */
 };
@@ -176,6 +177,9 @@ static void send_filter(struct client *client, const struct preparation *prepara
 		.grants = preparation->grants.text,
 		.grant_size = preparation->grants.size,
 		.grant_count = preparation->grants.count,
+		.given = preparation->given.text,
+		.given_size = preparation->given.size,
+		.given_count = preparation->given.count,
 	};
 
 	assert(parts.count <= WIRE_FILTER_MAX);
@@ -222,6 +226,7 @@ static void on_prepared(struct preparation *preparation, void *owner)
 		client->snapshot = steal_fd(&preparation->snapshot);
 		client->user = steal_pointer(&preparation->user);
 		client->landlock = preparation->landlock;
+		client->given_count = preparation->given.count;
 		send_filter(client, preparation);
 	}
 	preparation_free(preparation);
@@ -355,6 +360,18 @@ static void attach(struct client *client, struct session *session)
 	}
 }
 
+/* The client's own, which its program would have had without us. */
+static bool brings_sockets(const struct client *client, const struct packet *packet)
+{
+	const struct wire_listener *message = packet->data;
+	bool are_sockets = message->given_count == client->given_count;
+
+	for (size_t i = 0; are_sockets && i < client->given_count; i++) {
+		are_sockets = descriptor_is_socket(packet->fds[1 + i]);
+	}
+	return are_sockets;
+}
+
 static void on_listener(struct client *client, struct packet *packet)
 {
 	const struct wire_listener *message = packet->data;
@@ -362,6 +379,10 @@ static void on_listener(struct client *client, struct packet *packet)
 	if (!descriptor_is_listener(packet->fds[0])) {
 		refuse(client, -EINVAL,
 			"the descriptor that was handed over is not a seccomp listener");
+		return;
+	}
+	if (!brings_sockets(client, packet)) {
+		refuse(client, -EINVAL, "not all sockets were handed over that the policy names");
 		return;
 	}
 	pid_t tid = peer_thread(&client->peer, message->tid);
@@ -382,6 +403,8 @@ static void on_listener(struct client *client, struct packet *packet)
 		.snapshot = &client->snapshot,
 		.log = &client->log,
 		.verbose = &client->verbose,
+		.given = packet->fds + 1,
+		.given_count = client->given_count,
 		.tid = tid,
 		.landlock = client->landlock,
 		.events = &session_events,

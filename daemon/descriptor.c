@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -18,6 +19,13 @@ bool descriptor_is_listener(int fd)
 	ssize_t length = readlink(path, link, sizeof(link));
 	return length == (ssize_t)strlen(LISTENER_LINK) &&
 	       memcmp(link, LISTENER_LINK, (size_t)length) == 0;
+}
+
+bool descriptor_is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 bool descriptor_is_writable(int fd)

@@ -10,5 +10,7 @@
 /* True for the listener of a seccomp filter, whoever's it is. */
 bool descriptor_is_listener(int fd);
 
+bool descriptor_is_socket(int fd);
+
 /* True if it is open for writing. */
 bool descriptor_is_writable(int fd);

@@ -171,11 +171,11 @@ static int make(struct preparation *preparation, const struct values *values)
 	if (result < 0) {
 		return result;
 	}
-	const char *given = policy_descriptor_name(policy, 0);
-	if (given) {
-		return fail(preparation, -EOPNOTSUPP,
-			"policy '%s' gives the socket '%s', which usherd has not; use --embedded",
-			preparation->policy, given);
+	result = policy_descriptor_names(policy, &preparation->given);
+	if (result < 0) {
+		return fail(preparation, result,
+			"policy '%s' names more sockets than can be handed over (%u)",
+			preparation->policy, WIRE_GIVEN_MAX);
 	}
 	if (preparation->offers_landlock) {
 		mechanisms_choose(&mechanisms, policy);

@@ -12,6 +12,7 @@
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/grants.h"
+#include "daemon/policy/policy.h"
 #include "usher/wire.h"
 
 struct config;
@@ -28,8 +29,9 @@ struct preparation {
 	unsigned int landlock; /* operations on files that are its, with what is allowed of them */
 	struct grants grants;
 	enum wire_network network;
-	int snapshot; /* a descriptor */
-	char *user;   /* the client's name; NULL if it has none */
+	struct policy_descriptor_names given; /* what the client shall bring */
+	int snapshot;                         /* a descriptor */
+	char *user;                           /* the client's name; NULL if it has none */
 
 	/* The question. */
 	struct config *config;

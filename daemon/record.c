@@ -20,6 +20,10 @@ static const struct descriptor {
 	size_t offset;
 	bool is_required;
 } descriptors[] = {
+#define GIVEN(i)                                                                        \
+	{                                                                               \
+		"given-" #i, offsetof(struct session, given) + (i) * sizeof(int), false \
+	}
 	{"listener", offsetof(struct session, listener), true},
 	{"memory", offsetof(struct session, memory_fd), true},
 	{"snapshot", offsetof(struct session, snapshot), true},
@@ -27,7 +31,17 @@ static const struct descriptor {
 	{"log", offsetof(struct session, log), false},
 	{"verbose", offsetof(struct session, verbose), false},
 	{"audit", offsetof(struct session, audit), false},
+	GIVEN(0),
+	GIVEN(1),
+	GIVEN(2),
+	GIVEN(3),
+	GIVEN(4),
+	GIVEN(5),
+	GIVEN(6),
+	GIVEN(7),
+#undef GIVEN
 };
+static_assert(WIRE_GIVEN_MAX == 8, "all that are given are told");
 
 /* The numbers and strings of a record. A number that an older build has not told is 0. */
 static const struct number {

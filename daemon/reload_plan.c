@@ -125,6 +125,16 @@ static int compare_grants(
 	return result;
 }
 
+/* They were brought when the session began, in the order of that policy. */
+static bool gives_same(const struct policy *running, const struct policy *wanted)
+{
+	struct policy_descriptor_names has, wants;
+
+	return policy_descriptor_names(running, &has) == 0 &&
+	       policy_descriptor_names(wanted, &wants) == 0 && has.size == wants.size &&
+	       memcmp(has.text, wants.text, has.size) == 0;
+}
+
 /* Against what the targets have loaded. */
 static int compare(
 	struct reload_plan *plan, const struct policy *filtered, const struct policy *wanted)
@@ -136,6 +146,10 @@ static int compare(
 	if (policy_network(filtered) != policy_network(wanted)) {
 		return refuse(plan, "it lives in the network 'net = %s', and cannot leave it",
 			policy_network_name(policy_network(filtered)));
+	}
+	if (!gives_same(filtered, wanted)) {
+		return refuse(
+			plan, "it gives other sockets, which the session was not started with");
 	}
 	int result = compare_grants(plan, filtered, wanted);
 	if (result < 0 || plan->outcome == RELOAD_REFUSED) {

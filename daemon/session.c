@@ -52,6 +52,9 @@ void session_discard(struct session *session)
 	close_fd(&session->log);
 	close_fd(&session->verbose);
 	close_fd(&session->audit);
+	for (size_t i = 0; i < WIRE_GIVEN_MAX; i++) {
+		close_fd(&session->given[i]);
+	}
 	peer_finish(&session->peer);
 	free(session->policy);
 	free(session->command);
@@ -211,6 +214,9 @@ static struct session *make(struct context *context, struct session_parts *parts
 	session->snapshot = steal_fd(parts->snapshot);
 	session->log = steal_fd(parts->log);
 	session->verbose = steal_fd(parts->verbose);
+	for (size_t i = 0; i < WIRE_GIVEN_MAX; i++) {
+		session->given[i] = i < parts->given_count ? steal_fd(&parts->given[i]) : -1;
+	}
 	session->tid = parts->tid;
 	session->landlock = parts->landlock;
 	session->events = parts->events;

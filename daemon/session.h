@@ -21,6 +21,7 @@
 
 #include "daemon/peer.h"
 #include "usher/session.h"
+#include "usher/wire.h"
 
 struct child;
 struct context;
@@ -46,10 +47,11 @@ struct session {
 	uint64_t started_ms;           /* of the loop's clock */
 
 	int listener, memory_fd, snapshot, log, verbose;
-	int first_snapshot;     /* -1: the same as `snapshot`, no other has come yet */
-	uint32_t landlock;      /* operations on files that its filter leaves to it */
-	uint64_t policy_number; /* of the reload that gave `snapshot`; 0: none */
-	int audit;              /* where `log` is read, if that is our own; -1 */
+	int given[WIRE_GIVEN_MAX]; /* sockets that the policy names, in its order; then -1 */
+	int first_snapshot;        /* -1: the same as `snapshot`, no other has come yet */
+	uint32_t landlock;         /* operations on files that its filter leaves to it */
+	uint64_t policy_number;    /* of the reload that gave `snapshot`; 0: none */
+	int audit;                 /* where `log` is read, if that is our own; -1 */
 	pid_t tid;
 	struct session_memory *memory;
 
@@ -78,6 +80,8 @@ struct session_parts {
 	struct peer *peer;                        /* taken */
 	char **policy, **command, **user;         /* taken */
 	int *listener, *snapshot, *log, *verbose; /* taken; log and verbose may be -1 */
+	int *given;                               /* taken, all of them */
+	size_t given_count;                       /* at most WIRE_GIVEN_MAX */
 	pid_t tid;                                /* of the filtered thread, as we see it */
 	uint32_t landlock;
 	const struct session_events *events;

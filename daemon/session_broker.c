@@ -30,8 +30,8 @@
 /* As many brokers may die before the session is ready. */
 #define START_DEATHS_MAX 8u
 
-/* The flags of START and the descriptors that they stand for, in their order. */
-static size_t collect_descriptors(const struct session *session, uint32_t *flags, int *fds)
+/* The descriptors of START, in their order, and what START says of them. */
+static size_t collect_descriptors(const struct session *session, struct wire_start *start, int *fds)
 {
 	size_t count = 0;
 
@@ -39,12 +39,16 @@ static size_t collect_descriptors(const struct session *session, uint32_t *flags
 	fds[count++] = session->memory_fd;
 	fds[count++] = session->snapshot;
 	if (session->log >= 0) {
-		*flags |= WIRE_START_LOG;
+		start->flags |= WIRE_START_LOG;
 		fds[count++] = session->log;
 	}
 	if (session->verbose >= 0) {
-		*flags |= WIRE_START_VERBOSE;
+		start->flags |= WIRE_START_VERBOSE;
 		fds[count++] = session->verbose;
+	}
+	for (size_t i = 0; i < WIRE_GIVEN_MAX && session->given[i] >= 0; i++) {
+		fds[count++] = session->given[i];
+		start->given_count++;
 	}
 	return count;
 }
@@ -85,7 +89,7 @@ int session_start_broker(struct session *session)
 	if (result < 0) {
 		return result;
 	}
-	size_t count = collect_descriptors(session, &start.flags, fds);
+	size_t count = collect_descriptors(session, &start, fds);
 	result = child_send_start(session->child, &start, fds, count);
 	/* One that is dead already is noticed as any other. */
 	if (result < 0 && result != -EPIPE && result != -ECONNRESET) {

@@ -10,7 +10,7 @@
 enum tail_kind {
 	TAIL_NONE,
 	TAIL_STRINGS, /* wire_hello.tail_size bytes, the last a NUL */
-	TAIL_BPF,     /* wire_filter.count instructions, the bytes of execute and of the grants */
+	TAIL_BPF,     /* wire_filter.count instructions, the bytes of three lists of strings */
 	TAIL_TEXT,    /* wire_refused.text_size bytes, the last a NUL */
 	TAIL_RECORD,  /* wire_decision.text_size bytes, the last a NUL */
 };
@@ -42,7 +42,7 @@ static const struct wire_rule {
 };
 static_assert(sizeof(wire_rules) / sizeof(wire_rules[0]) == WIRE_TYPES, "a rule for each type");
 static_assert(sizeof(struct wire_filter) + WIRE_FILTER_MAX * sizeof(struct sock_filter) +
-			      WIRE_EXECUTE_MAX + WIRE_GRANTS_MAX <=
+			      WIRE_EXECUTE_MAX + WIRE_GRANTS_MAX + WIRE_GIVEN_SIZE_MAX <=
 		      WIRE_PACKET_MAX,
 	"the largest FILTER is one packet");
 static_assert(WIRE_HELLO_LOG == 1 && WIRE_HELLO_VERBOSE == 2, "two lowest flags bring descriptors");
@@ -66,9 +66,11 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 		const struct wire_filter *filter = packet;
 		return filter->count > 0 && filter->count <= WIRE_FILTER_MAX &&
 				       filter->execute_size <= WIRE_EXECUTE_MAX &&
-				       filter->grant_size <= WIRE_GRANTS_MAX
+				       filter->grant_size <= WIRE_GRANTS_MAX &&
+				       filter->given_size <= WIRE_GIVEN_SIZE_MAX
 			       ? (int64_t)(filter->count * sizeof(struct sock_filter) +
-					   filter->execute_size + filter->grant_size)
+					   filter->execute_size + filter->grant_size +
+					   filter->given_size)
 			       : -EPROTO;
 	}
 	case TAIL_TEXT: {
@@ -96,18 +98,19 @@ static bool has_strings(const char *text, uint32_t size, uint32_t expected)
 	return count == expected && (size == 0 || text[size - 1] == '\0');
 }
 
-static bool has_its_rules(const struct wire_filter *filter)
+static bool has_its_strings(const struct wire_filter *filter)
 {
 	return has_strings(
 		       wire_filter_execute(filter), filter->execute_size, filter->execute_count) &&
 	       has_strings(wire_filter_grants(filter), filter->grant_size, filter->grant_count) &&
+	       has_strings(wire_filter_given(filter), filter->given_size, filter->given_count) &&
 	       (filter->landlock >> (sizeof(WIRE_GRANT_LETTERS) - 1)) == 0;
 }
 
 static bool strings_are_whole(const struct wire_rule *rule, const void *packet, size_t size)
 {
 	if (rule->tail == TAIL_BPF) {
-		return has_its_rules(packet);
+		return has_its_strings(packet);
 	}
 	return rule->tail == TAIL_NONE || ((const char *)packet)[size - 1] == '\0';
 }
@@ -139,6 +142,8 @@ int wire_check(enum wire_phase phase, const void *packet, size_t size, size_t fd
 	}
 	if (header->type == WIRE_START) {
 		fds += ((const struct wire_start *)packet)->given_count;
+	} else if (header->type == WIRE_LISTENER) {
+		fds += ((const struct wire_listener *)packet)->given_count;
 	}
 	return fds == fd_count && strings_are_whole(rule, packet, size) ? 0 : -EPROTO;
 }
@@ -159,8 +164,8 @@ struct wire_header wire_header_make(enum wire_type type, size_t size)
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 {
 	size_t instructions = parts->count * sizeof(struct sock_filter);
-	size_t size =
-		sizeof(struct wire_filter) + instructions + parts->execute_size + parts->grant_size;
+	size_t size = sizeof(struct wire_filter) + instructions + parts->execute_size +
+		      parts->grant_size + parts->given_size;
 	struct wire_filter filter = {.header = wire_header_make(WIRE_FILTER, size),
 		.count = (uint32_t)parts->count,
 		.seccomp_flags = parts->seccomp_flags,
@@ -169,7 +174,9 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 		.network = parts->network,
 		.landlock = parts->landlock,
 		.grant_count = (uint32_t)parts->grant_count,
-		.grant_size = (uint32_t)parts->grant_size};
+		.grant_size = (uint32_t)parts->grant_size,
+		.given_count = (uint16_t)parts->given_count,
+		.given_size = (uint16_t)parts->given_size};
 	char *tail = (char *)packet + sizeof(filter);
 
 	memcpy(packet, &filter, sizeof(filter));
@@ -179,6 +186,10 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 	}
 	if (parts->grant_size > 0) {
 		memcpy(tail + instructions + parts->execute_size, parts->grants, parts->grant_size);
+	}
+	if (parts->given_size > 0) {
+		memcpy(tail + instructions + parts->execute_size + parts->grant_size, parts->given,
+			parts->given_size);
 	}
 	return size;
 }
@@ -199,6 +210,11 @@ size_t wire_decision_make(void *packet, const char *record)
 	return size;
 }
 
+const char *wire_filter_given(const struct wire_filter *filter)
+{
+	return (const char *)filter + filter->header.size - filter->given_size;
+}
+
 const char *wire_filter_execute(const struct wire_filter *filter)
 {
 	return wire_filter_grants(filter) - filter->execute_size;
@@ -206,7 +222,7 @@ const char *wire_filter_execute(const struct wire_filter *filter)
 
 const char *wire_filter_grants(const struct wire_filter *filter)
 {
-	return (const char *)filter + filter->header.size - filter->grant_size;
+	return wire_filter_given(filter) - filter->grant_size;
 }
 
 size_t wire_refused_make(void *packet, int error, const char *text)

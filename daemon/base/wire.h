@@ -50,6 +50,9 @@ struct wire_filter_parts {
 	const char *grants;
 	size_t grant_size; /* at most WIRE_GRANTS_MAX */
 	size_t grant_count;
+	const char *given;
+	size_t given_size; /* at most WIRE_GIVEN_SIZE_MAX */
+	size_t given_count;
 };
 /* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
@@ -62,6 +65,7 @@ size_t wire_decision_make(void *packet, const char *record);
 /* The strings of a checked FILTER, in place. */
 const char *wire_filter_execute(const struct wire_filter *filter);
 const char *wire_filter_grants(const struct wire_filter *filter);
+const char *wire_filter_given(const struct wire_filter *filter);
 
 /*
  * Makes a REFUSED packet in `packet` (WIRE_PACKET_MAX bytes suffice); `text` is cut at

@@ -2,6 +2,7 @@
 /*
  * What rules give instead of what was asked for.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -104,4 +105,21 @@ const char *policy_descriptor_name(const struct policy *policy, size_t index)
 		}
 	}
 	return NULL;
+}
+
+int policy_descriptor_names(const struct policy *policy, struct policy_descriptor_names *names)
+{
+	const char *name;
+
+	*names = (struct policy_descriptor_names){.size = 0};
+	while ((name = policy_descriptor_name(policy, names->count))) {
+		size_t size = strlen(name) + 1;
+		if (names->count == WIRE_GIVEN_MAX || size > sizeof(names->text) - names->size) {
+			return -E2BIG;
+		}
+		memcpy(names->text + names->size, name, size);
+		names->size += size;
+		names->count++;
+	}
+	return 0;
 }

@@ -27,17 +27,18 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define WIRE_MAGIC       0x72687375u /* "ushr" */
-#define WIRE_VERSION     3u          /* layout 9a937958 */
-#define WIRE_PACKET_MAX  (64u * 1024u)
-#define WIRE_TEXT_MAX    1024u /* a REFUSED text, with its NUL */
-#define WIRE_FILTER_MAX  4096u /* BPF_MAXINSNS */
-#define WIRE_EXECUTE_MAX (24u * 1024u)
-#define WIRE_GRANTS_MAX  (7u * 1024u)
-#define WIRE_SETS_MAX    64u
-#define WIRE_RECORD_MAX  (20u * 1024u) /* a DECISION's record, with its NUL */
-#define WIRE_GIVEN_MAX   8u            /* sockets that a policy names */
-#define WIRE_FDS_MAX     (5u + WIRE_GIVEN_MAX)
+#define WIRE_MAGIC          0x72687375u /* "ushr" */
+#define WIRE_VERSION        4u          /* layout 2b88e3b3 */
+#define WIRE_PACKET_MAX     (64u * 1024u)
+#define WIRE_TEXT_MAX       1024u /* a REFUSED text, with its NUL */
+#define WIRE_FILTER_MAX     4096u /* BPF_MAXINSNS */
+#define WIRE_EXECUTE_MAX    (24u * 1024u)
+#define WIRE_GRANTS_MAX     (7u * 1024u)
+#define WIRE_SETS_MAX       64u
+#define WIRE_RECORD_MAX     (20u * 1024u) /* a DECISION's record, with its NUL */
+#define WIRE_GIVEN_MAX      8u            /* sockets that a policy names ... */
+#define WIRE_GIVEN_SIZE_MAX 512u          /* ... and their names, with their NULs */
+#define WIRE_FDS_MAX        (5u + WIRE_GIVEN_MAX)
 
 /*
  * The probe: after loading the filter the client calls seccomp(WIRE_PROBE_OPERATION, 0,
@@ -116,6 +117,9 @@ static_assert(sizeof(struct wire_hello) == 32, "wire layout");
  * `grant_count` strings, what is allowed of them: letters, and a path as above. A client that
  * cannot have that enforced says HELLO once more, without WIRE_HELLO_LANDLOCK, and gets another
  * FILTER.
+ *
+ * Last come `given_size` bytes that hold `given_count` NUL-terminated strings: the names of the
+ * sockets that the policy gives to its programs, and that the client shall bring.
  */
 #define WIRE_GRANT_LETTERS "rwcd" /* read, write, create, remove */
 
@@ -129,14 +133,19 @@ struct wire_filter {
 	uint32_t landlock;
 	uint32_t grant_count;
 	uint32_t grant_size;
+	uint16_t given_count;
+	uint16_t given_size;
 };
-static_assert(sizeof(struct wire_filter) == 48, "wire layout");
+static_assert(sizeof(struct wire_filter) == 52, "wire layout");
 
-/* LISTENER. One descriptor: the listener. */
+/*
+ * LISTENER. Descriptors: the listener, then `given_count` sockets, as many as FILTER has names and
+ * in that order.
+ */
 struct wire_listener {
 	struct wire_header header;
 	int32_t tid; /* of the filtered thread, in the sender's pid namespace */
-	uint32_t reserved;
+	uint32_t given_count;
 };
 static_assert(sizeof(struct wire_listener) == 24, "wire layout");
 

@@ -96,9 +96,9 @@ class Client:
         self.send(hello(*arguments, **more), fds)
         body = self.expect(FILTER)
         count, flags, execute_count, execute_size = struct.unpack_from('=IIII', body)
-        assert len(body) == 32 + 8 * count + execute_size
-        assert body[32 + 8 * count:].count(b'\0') == execute_count
-        return body[32:32 + 8 * count], flags
+        assert len(body) == 36 + 8 * count + execute_size
+        assert body[36 + 8 * count:].count(b'\0') == execute_count
+        return body[36:36 + 8 * count], flags
 
 
 def load_filter(program, flags):

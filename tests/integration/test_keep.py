@@ -5,9 +5,11 @@ whoever takes part in them. (Under systemd: tests/guest.)
 """
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,16 @@ import harness  # noqa: E402
 from test_usherd import Case, Daemon, running, workdir  # noqa: E402
 
 HANDOVERS = 20
+
+# Binds a port when it is told to, and serves one client.
+BIND_LATER = """
+import socket, sys
+sys.stdin.readline()
+with socket.socket() as s:
+    s.bind(('', 80))
+    s.listen()
+    s.accept()[0].sendall(b'published')
+"""
 
 
 def children(pid):
@@ -108,6 +120,30 @@ class Life(Case):
                                daemon.sessions()[0]['broker'] not in (0, broker), 'another serves')
             fifo.write_text('through\n')
             self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
+
+    def test_given_sockets(self):
+        """a socket that a policy gives is there when usherd and its broker have been killed"""
+        with Kept() as daemon, socket.create_server(('127.0.0.1', 0)) as listener:
+            daemon.write_policy('given', '[network]\ndefault = deny\n'
+                                'inject bind = tcp *:80 -> fd web\n')
+            command = [str(harness.USHER), 'run', '--daemon', '--policy', 'given', '--',
+                       '/usr/bin/python3', '-c', BIND_LATER]
+            passed = fcntl.fcntl(listener, fcntl.F_DUPFD, 20)
+            start = ['bash', '-c', f'exec 3<&{passed}; LISTEN_PID=$$ LISTEN_FDS=1 '
+                     'LISTEN_FDNAMES=web exec "$@"', 'bash', *command]
+            with subprocess.Popen(start, stdin=subprocess.PIPE, pass_fds=[passed], text=True,
+                                  env=daemon.environment) as process:
+                os.close(passed)
+                broker = daemon.wait_until_all_run(1)[0]['broker']
+                daemon.kill()
+                kill(broker)
+                harness.wait_until(lambda: daemon.sessions()[0]['broker'] not in (0, broker),
+                                   'another serves')
+                process.stdin.write('\n')
+                process.stdin.flush()
+                with socket.create_connection(listener.getsockname()) as client:
+                    client.settimeout(harness.SECONDS)
+                    self.assertEqual(client.recv(100), b'published')
 
     def test_audit(self):
         """lines that a broker writes while there is no usherd are in the log of the next"""

@@ -324,12 +324,13 @@ for word in sys.argv[1:]:
         print(peer if isinstance(peer, str) else f'{peer[0]} {peer[1]}', s.recv(100).decode())
 """
 
-# Binds all addresses at argv[1], and tells where it is; one client is served.
+# Binds all addresses at argv[1], if that is a port, and tells where it is; one client is served.
 PUBLISH = """
 import socket, sys
 with socket.socket() as s:
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind(('', int(sys.argv[1])))
+    if sys.argv[1] != 'none':
+        s.bind(('', int(sys.argv[1])))
     s.listen()
     print(*s.getsockname(), flush=True)
     s.settimeout(20)
@@ -405,6 +406,14 @@ class Led(unittest.TestCase):
             self.assertEqual(self.publish(mode, rules, 80, at, network),
                              (['127.0.0.1', str(at)], 'published'))
 
+    def test_listen(self, mode):
+        """inject bind: a socket that listens without having been bound is bound there"""
+        at = harness.free_port()
+        rules = f'[network]\ndefault = deny\ninject bind = tcp *:* -> tcp 127.0.0.1:{at}\n'
+        for network in 'host', 'broker':
+            self.assertEqual(self.publish(mode, rules, 'none', at, network),
+                             (['127.0.0.1', str(at)], 'published'))
+
     def test_publish(self, mode):
         """net = broker: what a rule lets be bound is bound outside, the rest inside"""
         at = harness.free_port()
@@ -436,12 +445,13 @@ class Led(unittest.TestCase):
                          ['[Errno 113] No route to host '])
 
 
+@harness.both_modes
 class Given(unittest.TestCase):
     """inject bind = ADDRESS -> fd NAME"""
 
     RULES = '[network]\ndefault = deny\ninject bind = tcp *:80 -> fd web\n'
 
-    def test_given(self):
+    def test_given(self, mode):
         """A program that binds a port gets the socket of that name, and listens on it"""
         with socket.socket() as listener, socket.socket() as other:
             listener.bind(('127.0.0.1', 0))
@@ -450,7 +460,7 @@ class Given(unittest.TestCase):
             passed = [fcntl.fcntl(each, fcntl.F_DUPFD, 20) for each in (other, listener)]
             for network in 'host', 'broker':
                 command = harness.usher_command(
-                    ['/usr/bin/python3', '-c', PUBLISH, 80], 'embedded',
+                    ['/usr/bin/python3', '-c', PUBLISH, 80], mode,
                     harness.policy(self.RULES), [f'--net={network}'])
                 # As systemd passes them: from descriptor 3 on, for the process that is started.
                 start = ['bash', '-c', f'exec 3<&{passed[0]} 4<&{passed[1]}; '
@@ -464,11 +474,8 @@ class Given(unittest.TestCase):
             for each in passed:
                 os.close(each)
 
-    def test_missing(self):
+    def test_missing(self, mode):
         """Without a socket of that name nothing is started"""
-        result = harness.run(['true'], policy=harness.policy(self.RULES))
+        result = harness.run(['true'], mode, harness.policy(self.RULES))
         self.assertEqual(result.returncode, 125)
         self.assertIn(b"there is none of that name", result.stderr)
-        result = harness.run(['true'], 'daemon', policy=harness.policy(self.RULES))
-        self.assertEqual(result.returncode, 125)
-        self.assertIn(b'use --embedded', result.stderr)

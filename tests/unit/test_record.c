@@ -65,6 +65,9 @@ static void finish(struct reading *reading)
 	for (size_t i = 0; i < reading->count; i++) {
 		close_fd(&reading->fds[i]);
 	}
+	for (size_t i = 0; i < array_length(session->given); i++) {
+		close_fd(&session->given[i]);
+	}
 	peer_finish(&session->peer);
 	free(session->policy);
 	free(session->command);

@@ -59,6 +59,10 @@ static const struct sample samples[] = {
 	{WIRE_SIGNAL, sizeof(struct wire_signal), 0, {[WIRE_PHASE_SERVED] = true}, 0},
 	{WIRE_HELLO, sizeof(struct wire_hello) + 5, 0,
 		{[WIRE_PHASE_HELLO] = true, [WIRE_PHASE_LISTENER] = true}, WIRE_HELLO_LANDLOCK},
+	/* A policy that names sockets: one, and two of them brought. */
+	{WIRE_FILTER, sizeof(struct wire_filter) + 3 * sizeof(struct sock_filter) + 4, 0,
+		{[WIRE_PHASE_FILTER] = true}, 1},
+	{WIRE_LISTENER, sizeof(struct wire_listener), 3, {[WIRE_PHASE_LISTENER] = true}, 2},
 };
 #define SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -66,6 +70,7 @@ union packet {
 	struct wire_header header;
 	struct wire_hello hello;
 	struct wire_filter filter;
+	struct wire_listener listener;
 	struct wire_refused refused;
 	struct wire_start start;
 	struct wire_decision decision;
@@ -84,6 +89,13 @@ static union packet make(const struct sample *sample)
 		break;
 	case WIRE_FILTER:
 		packet.filter.count = 3;
+		packet.filter.given_count = (uint16_t)sample->flags;
+		packet.filter.given_size = (uint16_t)(4 * sample->flags);
+		memcpy(packet.bytes + sizeof(packet.filter) + 3 * sizeof(struct sock_filter), "web",
+			packet.filter.given_size);
+		break;
+	case WIRE_LISTENER:
+		packet.listener.given_count = sample->flags;
 		break;
 	case WIRE_REFUSED:
 		packet.refused.text_size = 4;
@@ -212,6 +224,23 @@ static void refuses_texts_without_an_end(void **state)
 	assert_int_equal(check_first(&hello), -EPROTO);
 	refused.bytes[refused_sample->size - 1] = 'x';
 	assert_int_equal(wire_check(WIRE_PHASE_READY, &refused, refused_sample->size, 0), -EPROTO);
+}
+
+static void refuses_names_that_are_not_whole(void **state)
+{
+	const struct sample *sample = &samples[SAMPLES - 2];
+	union packet packet = make(sample);
+
+	(void)state;
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, &packet, sample->size, 0), 0);
+	packet.filter.given_count = 2;
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, &packet, sample->size, 0), -EPROTO);
+	packet = make(sample);
+	packet.bytes[sample->size - 1] = 'x';
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, &packet, sample->size, 0), -EPROTO);
+	packet = make(sample);
+	packet.filter.given_size = WIRE_GIVEN_SIZE_MAX + 1;
+	assert_int_equal(wire_check(WIRE_PHASE_FILTER, &packet, sample->size, 0), -EPROTO);
 }
 
 static void refuses_lengths_out_of_bounds(void **state)
@@ -422,6 +451,7 @@ int main(void)
 		cmocka_unit_test(each_type_is_tried),
 		cmocka_unit_test(tells_another_version),
 		cmocka_unit_test(refuses_texts_without_an_end),
+		cmocka_unit_test(refuses_names_that_are_not_whole),
 		cmocka_unit_test(refuses_lengths_out_of_bounds),
 		cmocka_unit_test(filter_is_what_it_was_made_of),
 		cmocka_unit_test(filter_has_its_grants),
