@@ -122,6 +122,17 @@ static int step_down(struct workers *pool, struct worker *worker)
 	return 0;
 }
 
+/* A new thread begins with the credentials of who makes it, and that may be the target's. */
+static int step_down_as_broker(struct workers *pool, struct worker *worker)
+{
+	const struct identity *own = &worker->broker->identity;
+
+	identity_pause(own, worker->request.identity);
+	int error = step_down(pool, worker);
+	int resumed = identity_resume(own, worker->request.identity);
+	return error < 0 ? error : resumed;
+}
+
 int workers_expect_to_wait(struct worker *worker)
 {
 	struct workers *pool = worker->pool;
@@ -129,7 +140,7 @@ int workers_expect_to_wait(struct worker *worker)
 
 	pthread_mutex_lock(&pool->mutex);
 	if (atomic_load(&worker->state) == WORKER_LEADING) {
-		error = step_down(pool, worker);
+		error = step_down_as_broker(pool, worker);
 	}
 	pthread_mutex_unlock(&pool->mutex);
 	return error;
