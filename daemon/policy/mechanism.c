@@ -46,6 +46,9 @@ static const struct {
 	[OBSTACLE_MOVABLE] = {"movable",
 		"it may be renamed or removed, or a directory above: say 'quiet deny remove = ...' "
 		"of these before"},
+	[OBSTACLE_LINKS] = {"links",
+		"a hard link to it may be created where rules deny this, and Landlock would let it "
+		"pass: name its directory"},
 	[OBSTACLE_EXECUTE] = {"execute",
 		"Landlock wants what is executed to be readable: say 'execute' of what may be, and "
 		"allow it to be read"},
@@ -307,9 +310,12 @@ static struct mechanism_choice choose(const struct survey *survey, unsigned int 
 
 /* ---- what they owe each other ---- */
 
+/* Also by something else in its place: of what is Landlock's there is no such rule. */
 static bool allows(const struct survey *survey, size_t index, unsigned int operation)
 {
-	return survey->policy->paths[index].rule->action == POLICY_ALLOW &&
+	enum policy_action action = survey->policy->paths[index].rule->action;
+
+	return (action == POLICY_ALLOW || action == POLICY_INJECT) &&
 	       (survey->live[index] & operation) != 0;
 }
 
@@ -352,6 +358,25 @@ static void owe(struct mechanism_choice *choice, const struct policy_choice *pat
 	}
 }
 
+/* A file that is allowed by itself, and not as a part of a directory. */
+static const struct policy_choice *find_file(const struct survey *survey, unsigned int operation)
+{
+	for (size_t i = 0; i < survey->policy->path_count; i++) {
+		if (allows(survey, i, operation) &&
+			pattern_literal(pattern_of(survey->policy, i))) {
+			return &survey->policy->paths[i];
+		}
+	}
+	return NULL;
+}
+
+/* Can something be created where the operation is denied? */
+static bool outreaches(const struct survey *survey, unsigned int operation)
+{
+	return !policy_mediates_file(survey->policy, OPERATION_CREATE) ||
+	       find_more(survey, OPERATION_CREATE, operation);
+}
+
 static unsigned int landlocks(const struct mechanisms *mechanisms)
 {
 	unsigned int operations = 0;
@@ -364,6 +389,19 @@ static unsigned int landlocks(const struct mechanisms *mechanisms)
 	return operations;
 }
 
+/* Names of single files are the files'; by a link they get others. */
+static void settle_links(struct mechanisms *mechanisms, const struct survey *survey)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int operation = 1u << i;
+
+		if (mechanisms->choices[i].mechanism == MECHANISM_LANDLOCK &&
+			outreaches(survey, operation)) {
+			owe(&mechanisms->choices[i], find_file(survey, operation), OBSTACLE_LINKS);
+		}
+	}
+}
+
 static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 {
 	struct mechanism_choice *read = &mechanisms->choices[0], *create = &mechanisms->choices[2];
@@ -372,6 +410,7 @@ static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 	if (read->mechanism == MECHANISM_LANDLOCK && (named & OPERATION_EXECUTE) == 0) {
 		*read = founder(OBSTACLE_EXECUTE, NULL, NULL);
 	}
+	settle_links(mechanisms, survey);
 	owe(read, find_more(survey, OPERATION_EXECUTE, OPERATION_READ), OBSTACLE_EXECUTE);
 	owe(create,
 		find_more(survey, OPERATION_CREATE,

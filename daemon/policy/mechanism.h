@@ -45,6 +45,7 @@ enum mechanism_obstacle {
 	OBSTACLE_PROCESSES,  /* it takes /proc in */
 	OBSTACLE_TOP,        /* the directory itself may be created or removed, too */
 	OBSTACLE_MOVABLE,    /* it, or a directory above, may be removed or renamed */
+	OBSTACLE_LINKS,      /* a single file could be linked to where the answer is another */
 	OBSTACLE_EXECUTE,    /* what may be executed may not be read */
 	OBSTACLE_UNREADABLE, /* what may be created may not be read, or not be written */
 	OBSTACLE_SIZE,       /* what Landlock would have to be told does not fit into a packet */

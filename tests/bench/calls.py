@@ -29,7 +29,7 @@ import report  # noqa: E402
 
 SETUPS = ('native', 'floor', 'embedded', 'daemon')
 PLACEMENTS = ('one processor', 'all processors')
-POLICIES = ('bench.ini', 'bench-sockets.ini')
+POLICIES = ('bench.ini', 'bench-landlock.ini', 'bench-sockets.ini')
 RUN_SECONDS = 120
 STARTS = 5
 
@@ -37,9 +37,11 @@ STARTS = 5
 SINGLE = ('clock,open,open_relative,open_link,open_merged_usr,open_missing,open_denied,create,'
           'connect_tcp,connect_udp,connect_unix,connect_denied,getppid,read,stat,chdir,setuid,'
           'open_after_setuid')
+LANDLOCK = 'open,open_relative,open_link,open_merged_usr,open_denied,create'
 TOGETHER = 'open,open_missing,connect_udp'
 WORKLOADS = {
     'single': ('bench', 'openat,connect', ['--cases', SINGLE], 2000),
+    'landlock': ('bench-landlock', 'openat', ['--cases', LANDLOCK], 2000),
     'sockets': ('bench-sockets', 'socket', ['--cases', 'socket'], 2000),
     'threads2': ('bench', 'openat,connect', ['--cases', TOGETHER, '--workers', '2'], 1000),
     'threads8': ('bench', 'openat,connect', ['--cases', TOGETHER, '--workers', '8'], 500),
@@ -120,8 +122,9 @@ class Bench:
             print(f'bench: {setup} cannot be measured: {reason}', file=sys.stderr)
 
     def command(self, setup, placement, policy, notify, program):
+        sets = [f'--set=BUILD={self.build}'] if policy == 'bench-landlock' else []
         usher = [os.path.join(self.build, 'client/usher'), 'run', f'--{setup}', '--policy', policy,
-                 '--']
+                 *sets, '--']
         floor = [os.path.join(self.build, 'tests/bench/floor'), '--notify', notify, '--deny-path',
                  self.places[placement].path('work/denied'), '--deny-port', '1']
         prefix = {'native': [], 'floor': floor}.get(setup, usher)
@@ -146,7 +149,10 @@ class Bench:
         if done.returncode != 0:
             raise RuntimeError(f'{workload}: exit status {done.returncode}: '
                                f'{done.stderr.strip() or "no message"}')
-        return [read_line(line) for line in done.stdout.splitlines()]
+        # The same calls in another way have names of their own.
+        prefix = 'landlock: ' if workload == 'landlock' else ''
+        return [(prefix + name, figures)
+                for name, figures in map(read_line, done.stdout.splitlines())]
 
     def measure_start(self, setup, placement, policy, notify):
         command = self.command(setup, placement, policy, notify, ['/bin/true'])

@@ -279,7 +279,7 @@ static int bind_unix(struct fixture *fixture)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (snprintf(fixture->unix_path, sizeof(fixture->unix_path), "%s/s.%d", fixture->directory,
+	if (snprintf(fixture->unix_path, sizeof(fixture->unix_path), "%s/s.%d", fixture->memory,
 		    getpid()) >= (int)sizeof(fixture->unix_path)) {
 		return -ENAMETOOLONG;
 	}

@@ -72,6 +72,12 @@ static const struct {
 		"Landlock Landlock Landlock inside"},
 	{QUIET PROGRAM "allow remove = /**\n", "movable Landlock Landlock -"},
 	{QUIET PROGRAM "allow create remove = /**\n", "moves moves - -"},
+	{QUIET PROGRAM
+		"allow read = /etc/passwd\nquiet deny create = /w\nallow read create = /w/**\n",
+		"Landlock Landlock unreadable Landlock"},
+	{QUIET PROGRAM "allow write = /etc/passwd\nallow create = /w/x\n",
+		"Landlock links single Landlock"},
+	{QUIET PROGRAM "allow read = /f\nallow create = /**\n", "links Landlock - Landlock"},
 	/* Names could be changed by mounts. */
 	{"[files]\ndefault = quiet deny EACCES\n" PROGRAM, "mounts mounts mounts mounts"},
 	{"[files]\ndefault = quiet deny EACCES\n" PROGRAM
