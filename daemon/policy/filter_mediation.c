@@ -54,7 +54,6 @@ enum need {
 	ASK_WRITE = 1u << 19,
 	ASK_CREATE = 1u << 20,
 	ASK_REMOVE = 1u << 21,
-	ASK_OPEN = 1u << 22, /* one of the first three */
 };
 
 struct row {
@@ -81,14 +80,16 @@ struct row {
 
 /*
  * An open is asked about by its flags: O_PATH gives no access to what it opens, but a look at it
- * (and makes the kernel ignore the other flags); access mode 3 asks for read and write. What
- * O_TMPFILE has beyond O_DIRECTORY is __O_TMPFILE; a file without a name is nothing that Landlock
- * would see created.
+ * (and makes the kernel ignore the other flags); access mode 3 asks for read and write, and gives
+ * a descriptor for neither, of which Landlock takes no notice. What O_TMPFILE has beyond
+ * O_DIRECTORY is __O_TMPFILE; a file without a name is nothing that Landlock would see created.
  */
 #define OPEN_ROWS(nr, flags)                                                    \
 	{nr, NEED_STAT, FILTER_NOTIFY, 0, {HAS(flags, O_PATH)}},                \
 		{nr, NEED_OPEN, FILTER_ALLOW, 0, {HAS(flags, O_PATH)}},         \
 		{nr, ASK_READ | ASK_WRITE, FILTER_NOTIFY, 0, {{0}}},            \
+		{nr, NEED_READ, FILTER_NOTIFY, 0, {HAS(flags, O_ACCMODE)}},     \
+		{nr, NEED_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_ACCMODE)}},    \
 		{nr, ASK_CREATE, FILTER_NOTIFY, 0, {HAS(flags, O_CREAT)}},      \
 		{nr, NEED_CREATE, FILTER_NOTIFY, 0, {HAS(flags, __O_TMPFILE)}}, \
 		{nr, ASK_WRITE, FILTER_NOTIFY, 0, {HAS(flags, O_WRONLY)}},      \
@@ -137,8 +138,7 @@ static const struct row rows[] = {
 	OPEN_ROWS(SCMP_SYS(openat), 2),
 	NOTIFY(creat, ASK_WRITE),
 	NOTIFY(creat, ASK_CREATE),
-	NOTIFY(openat2, ASK_OPEN), /* its flags lie in memory */
-	NOTIFY(openat2, NEED_CREATE),
+	NOTIFY(openat2, NEED_OPEN), /* its flags lie in memory */
 	NOTIFY(openat2, NEED_STAT),
 	NOTIFY(connect, NEED_CONNECT),
 	/* What it watches has to be found when a socket is changed for another. */
@@ -328,9 +328,9 @@ static const struct {
 	enum policy_operation operation;
 	unsigned int needs, asks; /* if it is mediated at all, and if the broker does it */
 } needs_of_files[] = {
-	{OPERATION_READ, NEED_READ | OF_OPENS, ASK_READ | ASK_OPEN},
-	{OPERATION_WRITE, NEED_WRITE | OF_OPENS, ASK_WRITE | ASK_OPEN},
-	{OPERATION_CREATE, NEED_CREATE | OF_OPENS, ASK_CREATE | ASK_OPEN},
+	{OPERATION_READ, NEED_READ | OF_OPENS, ASK_READ},
+	{OPERATION_WRITE, NEED_WRITE | OF_OPENS, ASK_WRITE},
+	{OPERATION_CREATE, NEED_CREATE | OF_OPENS, ASK_CREATE},
 	{OPERATION_REMOVE, NEED_REMOVE | OF_FILES, ASK_REMOVE},
 	{OPERATION_METADATA, NEED_METADATA | OF_FILES, 0},
 	{OPERATION_STAT, NEED_STAT | OF_FILES, 0},

@@ -333,9 +333,10 @@ static bool is_allowed_for(const struct survey *survey, size_t index, unsigned i
 	return false;
 }
 
+#define NO_PATH SIZE_MAX
+
 /* The first path that is allowed for `operation` and not for all of `others`. */
-static const struct policy_choice *find_more(
-	const struct survey *survey, unsigned int operation, unsigned int others)
+static size_t find_more(const struct survey *survey, unsigned int operation, unsigned int others)
 {
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
 		if (!allows(survey, i, operation)) {
@@ -343,38 +344,41 @@ static const struct policy_choice *find_more(
 		}
 		for (unsigned int rest = others; rest != 0; rest &= rest - 1) {
 			if (!is_allowed_for(survey, i, rest & -rest)) {
-				return &survey->policy->paths[i];
+				return i;
 			}
 		}
 	}
-	return NULL;
-}
-
-static void owe(struct mechanism_choice *choice, const struct policy_choice *path,
-	enum mechanism_obstacle obstacle)
-{
-	if (choice->mechanism == MECHANISM_LANDLOCK && path) {
-		*choice = founder(obstacle, path->rule, path->subject);
-	}
+	return NO_PATH;
 }
 
 /* A file that is allowed by itself, and not as a part of a directory. */
-static const struct policy_choice *find_file(const struct survey *survey, unsigned int operation)
+static size_t find_file(const struct survey *survey, unsigned int operation)
 {
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
 		if (allows(survey, i, operation) &&
 			pattern_literal(pattern_of(survey->policy, i))) {
-			return &survey->policy->paths[i];
+			return i;
 		}
 	}
-	return NULL;
+	return NO_PATH;
 }
 
 /* Can something be created where the operation is denied? */
 static bool outreaches(const struct survey *survey, unsigned int operation)
 {
 	return !policy_mediates_file(survey->policy, OPERATION_CREATE) ||
-	       find_more(survey, OPERATION_CREATE, operation);
+	       find_more(survey, OPERATION_CREATE, operation) != NO_PATH;
+}
+
+/* What was thought to be Landlock's is not, because of this path. */
+static void owe(struct mechanism_choice *choice, const struct survey *survey, size_t index,
+	enum mechanism_obstacle obstacle)
+{
+	if (choice->mechanism == MECHANISM_LANDLOCK && index != NO_PATH) {
+		const struct policy_choice *path = &survey->policy->paths[index];
+
+		*choice = founder(obstacle, path->rule, path->subject);
+	}
 }
 
 static unsigned int landlocks(const struct mechanisms *mechanisms)
@@ -397,7 +401,8 @@ static void settle_links(struct mechanisms *mechanisms, const struct survey *sur
 
 		if (mechanisms->choices[i].mechanism == MECHANISM_LANDLOCK &&
 			outreaches(survey, operation)) {
-			owe(&mechanisms->choices[i], find_file(survey, operation), OBSTACLE_LINKS);
+			owe(&mechanisms->choices[i], survey, find_file(survey, operation),
+				OBSTACLE_LINKS);
 		}
 	}
 }
@@ -411,8 +416,8 @@ static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 		*read = founder(OBSTACLE_EXECUTE, NULL, NULL);
 	}
 	settle_links(mechanisms, survey);
-	owe(read, find_more(survey, OPERATION_EXECUTE, OPERATION_READ), OBSTACLE_EXECUTE);
-	owe(create,
+	owe(read, survey, find_more(survey, OPERATION_EXECUTE, OPERATION_READ), OBSTACLE_EXECUTE);
+	owe(create, survey,
 		find_more(survey, OPERATION_CREATE,
 			landlocks(mechanisms) & (OPERATION_READ | OPERATION_WRITE)),
 		OBSTACLE_UNREADABLE);

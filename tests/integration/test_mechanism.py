@@ -45,8 +45,8 @@ def opened(path, flags, mode, directory=None):
     try:
         kind = os.fstat(fd).st_mode
         access = flags & os.O_ACCMODE
-        if flags & os.O_PATH:
-            return ['path', kind]
+        if flags & os.O_PATH or access == os.O_ACCMODE:
+            return ['neither', kind]
         if os.path.stat.S_ISDIR(kind):
             return ['directory', sorted(os.listdir(fd))]
         text = os.read(fd, 100).decode() if access != os.O_WRONLY else ''
@@ -172,7 +172,8 @@ def choose_path(chance, root, names, absolute=None):
 
 
 def choose_flags(chance):
-    flags = chance.choice((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY, os.O_RDWR)) | os.O_NONBLOCK
+    access = (os.O_RDONLY,) * 8 + (os.O_WRONLY,) * 5 + (os.O_RDWR,) * 5 + (os.O_ACCMODE,)
+    flags = chance.choice(access) | os.O_NONBLOCK
     for flag, part in ((os.O_CREAT, 0.4), (os.O_TRUNC, 0.2), (os.O_EXCL, 0.1), (os.O_APPEND, 0.1),
                        (os.O_NOFOLLOW, 0.1), (os.O_DIRECTORY, 0.1), (os.O_PATH, 0.05)):
         if chance.random() < part:

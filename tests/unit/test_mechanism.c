@@ -326,6 +326,7 @@ static void what_is_landlocks_is_not_notified(void **state)
 		{SCMP_SYS(openat), 2, O_RDWR, false},
 		{SCMP_SYS(openat), 2, O_WRONLY | O_CREAT | O_TRUNC, false},
 		{SCMP_SYS(openat), 2, O_RDWR | O_TMPFILE, true},
+		{SCMP_SYS(openat), 2, O_ACCMODE, true},
 		{SCMP_SYS(openat2), 2, 0, true},
 		{SCMP_SYS(truncate), 1, 0, false},
 		{SCMP_SYS(mkdirat), 2, 0, false},
