@@ -102,7 +102,7 @@ class Reloading(unittest.TestCase):
         """a mistake in the configuration is told by its place, and the policies stay, too"""
         self.write('stays', '[files]\ndefault = allow\ndeny EXDEV read = {}\n')
         self.daemon.configure(limits='sesions = 5')
-        self.assertIn("usherd.ini:6:1: error: unknown key 'sesions'", self.reload(status=1).stderr)
+        self.assertIn("usherd.ini:7:1: error: unknown key 'sesions'", self.reload(status=1).stderr)
         self.assertEqual(self.daemon.run('cat', self.file, policy='stays').returncode, 0)
 
     def test_new_file(self):
