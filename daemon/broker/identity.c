@@ -83,12 +83,38 @@ void identity_use_real_ids(struct identity *identity)
 	identity->by_real_ids = true;
 }
 
+/* The index of the next group that the ids do not stand for already. */
+static size_t next_group(const struct identity *identity, size_t i)
+{
+	while (i < identity->group_count && identity->groups[i] == identity->gid &&
+		identity->groups[i] == identity->effective_gid) {
+		i++;
+	}
+	return i;
+}
+
+/* The kernel keeps them in order, and a login lists its own group among them, another does not. */
+static bool has_same_groups(const struct identity *a, const struct identity *b)
+{
+	size_t i = next_group(a, 0), j = next_group(b, 0);
+
+	while (i < a->group_count && j < b->group_count && a->groups[i] == b->groups[j]) {
+		i = next_group(a, i + 1);
+		j = next_group(b, j + 1);
+	}
+	return i == a->group_count && j == b->group_count;
+}
+
 bool identity_is_same(const struct identity *a, const struct identity *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && a->effective_uid == b->effective_uid &&
 	       a->effective_gid == b->effective_gid && a->capabilities == b->capabilities &&
-	       a->group_count == b->group_count &&
-	       memcmp(a->groups, b->groups, a->group_count * sizeof(a->groups[0])) == 0;
+	       has_same_groups(a, b);
+}
+
+bool identity_can_assume(const struct identity *own, const struct identity *wanted)
+{
+	return has_same_groups(own, wanted) || (own->permitted & (1ull << CAP_SETGID));
 }
 
 static int set_effective_capabilities(uint64_t wanted)
@@ -151,10 +177,7 @@ int identity_assume(const struct identity *wanted, const struct identity *curren
 			(1ull << CAP_SETGID);
 	int error = set_effective_capabilities(both);
 
-	if (error == 0 &&
-		(wanted->group_count != current->group_count ||
-			memcmp(wanted->groups, current->groups,
-				wanted->group_count * sizeof(gid_t)) != 0) &&
+	if (error == 0 && !has_same_groups(wanted, current) &&
 		syscall(SYS_setgroups, wanted->group_count, wanted->groups) < 0) {
 		error = -errno;
 	}

@@ -64,8 +64,11 @@ struct identity_inside {
  */
 int identity_join(const struct identity_inside *inside, int namespace);
 
-/* Same ids, groups and capabilities? */
+/* Same ids, groups and capabilities? A group that is the gid, too, adds nothing to it. */
 bool identity_is_same(const struct identity *a, const struct identity *b);
+
+/* Could we become that one, and ourselves again? False where neither would be possible. */
+bool identity_can_assume(const struct identity *own, const struct identity *wanted);
 
 /*
  * Takes on `wanted`, coming from `current`. 0 or a negative errno, then the identity is undefined

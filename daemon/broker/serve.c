@@ -113,6 +113,9 @@ static int enter_identity(const struct broker *broker, struct request *request)
 	if (error < 0 || identity_is_same(&request->own_identity, &broker->identity)) {
 		return error;
 	}
+	if (!identity_can_assume(&broker->identity, &request->own_identity)) {
+		return -EPERM;
+	}
 	request->identity = &request->own_identity;
 	error = identity_assume(request->identity, &broker->identity);
 	if (error < 0) {

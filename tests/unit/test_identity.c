@@ -81,6 +81,28 @@ static void each_part_tells_two_apart(void **state)
 	assert_true(identity_is_same(&nobody, &other));
 }
 
+static void ones_own_group_need_not_be_listed(void **state)
+{
+	struct identity one = {.gid = 7, .effective_gid = 7, .group_count = 2, .groups = {4, 9}};
+	struct identity other = {
+		.gid = 7, .effective_gid = 7, .group_count = 3, .groups = {4, 7, 9}};
+	struct identity third = {.gid = 7, .effective_gid = 7, .group_count = 1, .groups = {4}};
+
+	(void)state;
+	assert_true(identity_is_same(&one, &other));
+	assert_true(identity_is_same(&other, &one));
+	assert_false(identity_is_same(&third, &other));
+	assert_false(identity_is_same(&other, &third));
+	assert_true(identity_can_assume(&one, &other));
+	/* Whose list is another cannot be become without the right to it. */
+	assert_false(identity_can_assume(&one, &third));
+	one.permitted = 1u << CAP_SETGID;
+	assert_true(identity_can_assume(&one, &third));
+	/* Where the ids are not one, each counts. */
+	one.effective_gid = other.effective_gid = 8;
+	assert_false(identity_is_same(&one, &other));
+}
+
 static void another_has_other_rights_and_comes_back(void **state)
 {
 	char path[] = "/tmp/identity-XXXXXX";
@@ -239,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_own_is_what_the_kernel_says),
 		cmocka_unit_test(each_part_tells_two_apart),
+		cmocka_unit_test(ones_own_group_need_not_be_listed),
 		cmocka_unit_test(another_has_other_rights_and_comes_back),
 		cmocka_unit_test(capabilities_alone_can_differ),
 		cmocka_unit_test(filesystem_ids_may_be_others),
