@@ -33,6 +33,7 @@
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/control_message.h"
+#include "daemon/broker/decode_address.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
@@ -289,8 +290,8 @@ static ssize_t prepare_and_send(
 		.worker = worker,
 		.request = request,
 		.to = &to,
-		.is_stream = request->address.type == SOCK_STREAM,
-		.waits = request->address.may_wait && !(message->flags & MSG_DONTWAIT),
+		.is_stream = address_type(&request->address) == SOCK_STREAM,
+		.waits = !(message->flags & MSG_DONTWAIT) && address_may_wait(&request->address),
 	};
 	ssize_t sent = exact_address_init(&to, request);
 

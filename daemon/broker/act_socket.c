@@ -12,6 +12,7 @@
 
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/decode_address.h"
 #include "daemon/broker/near.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
@@ -30,21 +31,24 @@ static bool is_loopback(const struct policy_endpoint *endpoint)
 						     sizeof(in6addr_loopback)) == 0;
 }
 
-/* Only streams are waited for until the other side says something. */
+/* Only streams are waited for until the other side says something, and this machine says it at
+ * once.
+ */
 static bool may_take_time(const struct address_request *address)
 {
-	return address->may_wait &&
-	       (address->is_redirected || address->endpoint.kind == ENDPOINT_TCP);
+	bool is_far = address->is_redirected ||
+		      (address->endpoint.kind == ENDPOINT_TCP && !is_loopback(&address->endpoint));
+
+	return is_far && address_may_wait(address);
 }
 
-/* A connection to elsewhere takes its time; to this machine it is there at once, or hardly ever
- * not. */
+/* A connection to elsewhere takes its time; to what is near it is there at once, or hardly ever
+ * not.
+ */
 static bool is_expected_to_wait(const struct address_request *address)
 {
-	bool is_here = !address->is_redirected && is_loopback(&address->endpoint);
-
 	return address->outcome == -EINPROGRESS ||
-	       (may_take_time(address) && !is_here && !near_is(&address->endpoint));
+	       (may_take_time(address) && !near_is(&address->endpoint));
 }
 
 static uint64_t now_ns(void)

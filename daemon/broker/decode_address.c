@@ -170,16 +170,17 @@ static bool is_to_kernel(const struct address_request *request)
 }
 
 /* Names that are nobody's address: for them [sockets] decides, which lets such a socket be made. */
-static bool leads_nowhere(const struct address_request *request, int domain, enum name_use use)
+static bool leads_nowhere(const struct address_request *request, enum name_use use)
 {
 	bool ends_connection = use == NAME_CONNECTS && request->name.any.sa_family == AF_UNSPEC;
 
-	switch (domain) {
+	switch (request->domain) {
 	case AF_INET:
 	case AF_INET6:
 		return ends_connection;
 	case AF_UNIX: /* a stream is sent to its peer: the name is refused, or not looked at */
-		return ends_connection || (use == NAME_SENDS && request->type != SOCK_DGRAM);
+		return ends_connection ||
+		       (use == NAME_SENDS && address_type(request) != SOCK_DGRAM);
 	case AF_NETLINK:
 		return use == NAME_BINDS || ends_connection || is_to_kernel(request);
 	case AF_ALG:
@@ -199,7 +200,7 @@ static void judge(struct address_request *request, enum name_use use)
 	if (request->length < sizeof(sa_family_t)) {
 		return;
 	}
-	if (leads_nowhere(request, domain, use)) {
+	if (leads_nowhere(request, use)) {
 		request->operation = 0;
 		return;
 	}
@@ -230,13 +231,18 @@ int decode_socket_number(struct request *request, int number)
 	if (address->socket < 0) {
 		return address->socket;
 	}
-	address->type = socket_option(address->socket, SO_TYPE);
-	if (address->type < 0) {
-		return address->type; /* -EBADF: an O_PATH descriptor */
-	}
 	address->domain = socket_option(address->socket, SO_DOMAIN);
-	address->may_wait = !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
-	return 0;
+	return address->domain < 0 ? address->domain : 0; /* -EBADF: an O_PATH descriptor */
+}
+
+int address_type(const struct address_request *address)
+{
+	return socket_option(address->socket, SO_TYPE);
+}
+
+bool address_may_wait(const struct address_request *address)
+{
+	return !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
 }
 
 static int read_name(struct request *request, uint64_t address, int length)

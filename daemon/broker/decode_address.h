@@ -6,8 +6,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct address_request;
 struct broker;
 struct request;
 struct seccomp_data;
@@ -17,6 +19,10 @@ enum name_use { NAME_CONNECTS, NAME_BINDS, NAME_SENDS };
 
 /* Takes the target's descriptor `number` as request->address. 0, -EBADF, -ENOTSOCK or others. */
 int decode_socket_number(struct request *request, int number);
+
+/* SO_TYPE of the socket, and whether what is done with it may wait: few calls need to know. */
+int address_type(const struct address_request *address);
+bool address_may_wait(const struct address_request *address);
 
 /*
  * Copies `length` bytes at `address` in the target, judges what they mean for the socket, and pins

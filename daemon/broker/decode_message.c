@@ -103,9 +103,10 @@ static int read_message(const struct broker *broker, struct request *request)
 static bool is_to_peer(const struct broker *broker, const struct request *request)
 {
 	const struct address_request *address = &request->address;
+	int type = address->domain == AF_UNIX ? address_type(address) : SOCK_DGRAM;
 
-	return (address->type == SOCK_STREAM || address->type == SOCK_SEQPACKET) &&
-	       address->domain == AF_UNIX && table_is_own(broker, request->tid);
+	return (type == SOCK_STREAM || type == SOCK_SEQPACKET) &&
+	       table_is_own(broker, request->tid);
 }
 
 static int decode_common(const struct broker *broker, struct request *request,

@@ -10,6 +10,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/decode_address.h"
 #include "daemon/broker/dns.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/notify.h"
@@ -62,14 +63,14 @@ static int number_option(int socket, int option, int *value)
 /* A socket of ours of the same kind, with the same options. */
 static int make_like(const struct broker *broker, const struct address_request *inside)
 {
-	int type = inside->type | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	int made = socket(inside->domain, type, inside->protocol);
+	int type = address_type(inside);
+	int made = socket(inside->domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, inside->protocol);
 
 	if (made < 0) {
 		return -errno;
 	}
 	socket_options_copy(broker->outside->defaults, broker_knows(broker, SESSION_OPTIONS),
-		inside->domain, inside->type, inside->socket, made);
+		inside->domain, type, inside->socket, made);
 	return made;
 }
 
@@ -156,8 +157,8 @@ static void try_at_once(const struct broker *broker, struct request *request, in
 {
 	struct address_request *address = &request->address;
 
-	if (made < 0 || request->call != CALL_CONNECT || !address->may_wait ||
-		address->endpoint.kind != ENDPOINT_TCP || request->verdict.action != POLICY_ALLOW ||
+	if (made < 0 || request->call != CALL_CONNECT || address->endpoint.kind != ENDPOINT_TCP ||
+		request->verdict.action != POLICY_ALLOW || !address_may_wait(address) ||
 		!notify_is_pending(broker->listener, request->id)) {
 		return;
 	}

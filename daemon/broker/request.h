@@ -79,7 +79,7 @@ struct path_request {
 /* A socket and the address that a call names for it. */
 struct address_request {
 	int socket;                      /* the target's own, ours to close */
-	int domain, type;                /* SO_DOMAIN, SO_TYPE */
+	int domain;                      /* SO_DOMAIN */
 	int protocol;                    /* where it is named, of the internet's: SO_PROTOCOL */
 	enum policy_operation operation; /* what is asked of it; 0: it leads nowhere, it is free */
 	struct policy_endpoint endpoint; /* what the policy is asked about */
@@ -90,7 +90,6 @@ struct address_request {
 		struct sockaddr_storage storage;
 		char bytes[sizeof(struct sockaddr_storage) + 1]; /* a NUL behind sun_path */
 	} name;
-	bool may_wait;      /* a blocking socket */
 	bool has_outcome;   /* act: it is connected already, or that failed: ... */
 	int outcome;        /* ... 0 or a negative errno; -EINPROGRESS: it has begun */
 	bool is_redirected; /* act: `name` is what the policy gives instead, `socket` fits it ... */

@@ -2,6 +2,7 @@
 /* What is read of a blocked thread from outside: signals above all, strings, terminal, ancestry. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -31,6 +32,8 @@
 #define PAGE     4096u
 #define PATIENCE 500 /* looks, 10 ms each */
 #define NOTED    4   /* numbers that a target tells */
+#define OWN_FD   200
+#define SKIPPED  77
 
 /* Shared with the target: what it tells of itself. */
 static struct {
@@ -368,6 +371,87 @@ static void descriptors_are_the_threads_own(void **state)
 	stop(pid);
 }
 
+/* A process with that number, whose descriptor OWN_FD is a file called so. */
+static pid_t start_as(pid_t number, const char *name)
+{
+	struct clone_args arguments = {.exit_signal = SIGCHLD,
+		.set_tid = number ? (uintptr_t)&number : 0,
+		.set_tid_size = number ? 1 : 0};
+	cleanup_fd int fd = memfd_create(name, 0);
+	pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+	if (pid == 0) {
+		(void)dup2(fd, OWN_FD);
+		tell(0);
+		for (;;) {
+			pause();
+		}
+	}
+	return pid;
+}
+
+/* Is that what a thread's OWN_FD is called? */
+static bool has_own(pid_t tid, const char *name)
+{
+	char link[64], text[64] = "";
+	cleanup_fd int taken = target_take_fd(tid, OWN_FD);
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", taken);
+	return taken >= 0 && readlink(link, text, sizeof(text) - 1) > 0 && strstr(text, name);
+}
+
+/* What a number is used for again is not what it was: 0, or what went wrong. */
+static int use_a_number_twice(void)
+{
+	pid_t first = start_as(0, "first");
+
+	while (first > 0 && atomic_load(&shared->ready) < 1) {
+		sched_yield();
+	}
+	if (first < 0 || !has_own(first, "first") || !has_own(first, "first")) {
+		return 1;
+	}
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
+	if (target_take_fd(first, OWN_FD) != -ESRCH) {
+		return 2;
+	}
+	if (start_as(first, "second") != first) {
+		return 3;
+	}
+	while (atomic_load(&shared->ready) < 2) {
+		sched_yield();
+	}
+	return has_own(first, "second") ? 0 : 4;
+}
+
+/* Numbers can be chosen by who owns the namespace of processes; all die with its first. */
+static void a_number_that_comes_again_is_another_thread(void **state)
+{
+	int status = -1;
+
+	(void)state;
+	memset(shared, 0, sizeof(*shared));
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0) {
+			_exit(SKIPPED);
+		}
+		pid_t init = fork();
+		if (init == 0) {
+			_exit(use_a_number_twice());
+		}
+		waitpid(init, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 6);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == SKIPPED) {
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_terminal_has_a_name(void **state)
 {
 	char name[64], path[64];
@@ -451,6 +535,7 @@ int main(void)
 		cmocka_unit_test(fields_are_found_by_their_whole_name),
 		cmocka_unit_test(descriptors_are_the_threads_own),
 		cmocka_unit_test(flags_are_those_of_now),
+		cmocka_unit_test(a_number_that_comes_again_is_another_thread),
 		cmocka_unit_test(a_terminal_has_a_name),
 		cmocka_unit_test(a_programs_name_does_not_confuse),
 	};
