@@ -19,6 +19,7 @@
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/resolve.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/workers.h"
 
@@ -287,6 +288,10 @@ enum act_outcome act_open(
 	}
 	if (flags & O_PATH) {
 		return act_look(request);
+	}
+	if (place->provisional && request->verdict.action == POLICY_ALLOW &&
+		!resolve_look(&request->place)) {
+		return ACT_TAKE_LONG_WAY;
 	}
 	if ((request->open.operations & OPERATION_CREATE) || (flags & O_TRUNC)) {
 		request->result = prepare_change(request);

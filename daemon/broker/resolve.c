@@ -169,9 +169,7 @@ static bool clean_name(const struct broker *broker, struct place *place, const c
 	return true;
 }
 
-/* One look, at names of files that exist: what may wait must not be opened by the thread that
- * leads. */
-static bool is_simple(struct place *place)
+bool resolve_look(struct place *place)
 {
 	struct stat st;
 
@@ -194,7 +192,7 @@ static bool resolve_fast(
 	}
 	place->provisional = true;
 	return clean_name(broker, place, path) && place->path[1] != '\0' &&
-	       !name_is_below(place->path, "/proc") && is_simple(place);
+	       !name_is_below(place->path, "/proc");
 }
 
 /*

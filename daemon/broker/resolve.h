@@ -39,6 +39,13 @@ int resolve_place(const struct broker *broker, struct request *request, const ch
 /* A descriptor's own object, request->place.start. As resolve(). */
 int resolve_descriptor(const struct broker *broker, struct request *request);
 
+/*
+ * One look at a provisional name that is going to be opened: what may wait must not be opened by
+ * the thread that leads. False: it is a link, or means something else to the target, and only the
+ * long way can tell.
+ */
+bool resolve_look(struct place *place);
+
 /* Closes what resolve has opened, so that it can be called again. */
 void resolve_release(struct request *request);
 

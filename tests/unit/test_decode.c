@@ -271,7 +271,7 @@ static void names_begin_where_they_say(void **state)
 	assert_int_equal(place->start, -1);
 }
 
-static int connect_by(struct stage *stage, int fd, const void *address, size_t length)
+static int decode_connect_to(struct stage *stage, int fd, const void *address, size_t length)
 {
 	memcpy(memory, address, length < STAGE_PAGE ? length : 0);
 	stage_call(stage, SYS_connect, (uint64_t)fd, stage_at(memory), length, 0);
@@ -315,8 +315,9 @@ static void inet_addresses_become_canonical(void **state)
 		assert_int_equal(inet_pton(cases[i].family, cases[i].address,
 					 six ? (void *)&in6.sin6_addr : (void *)&in.sin_addr),
 			1);
-		assert_int_equal(connect_by(stage, cases[i].fd, six ? (void *)&in6 : (void *)&in,
-					 six ? sizeof(in6) : sizeof(in)),
+		assert_int_equal(
+			decode_connect_to(stage, cases[i].fd, six ? (void *)&in6 : (void *)&in,
+				six ? sizeof(in6) : sizeof(in)),
 			0);
 		assert_int_equal(endpoint->kind, cases[i].kind);
 		assert_int_equal(endpoint->family, cases[i].is_family);
@@ -335,9 +336,9 @@ static void the_copy_has_the_address_that_was_decided_on(void **state)
 	const struct sockaddr_in6 *copy = (const void *)&stage->request->address.name;
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(1)};
 
-	assert_int_equal(connect_by(stage, FD_BOUND6, &in6, sizeof(in6)), 0);
+	assert_int_equal(decode_connect_to(stage, FD_BOUND6, &in6, sizeof(in6)), 0);
 	assert_true(IN6_IS_ADDR_V4MAPPED(&copy->sin6_addr));
-	assert_int_equal(connect_by(stage, FD_TCP6, &in6, sizeof(in6)), 0);
+	assert_int_equal(decode_connect_to(stage, FD_TCP6, &in6, sizeof(in6)), 0);
 	assert_true(IN6_IS_ADDR_LOOPBACK(&copy->sin6_addr));
 }
 
@@ -351,22 +352,23 @@ static void addresses_have_lengths(void **state)
 	} storage = {.any.sa_family = AF_INET};
 
 	for (size_t length = 0; length < sizeof(struct sockaddr_in); length++) {
-		assert_int_equal(connect_by(stage, FD_TCP, &storage, length), 0);
+		assert_int_equal(decode_connect_to(stage, FD_TCP, &storage, length), 0);
 		assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
 		assert_int_equal(connect->length, length);
 	}
-	assert_int_equal(connect_by(stage, FD_TCP, &storage, sizeof(struct sockaddr_storage)), 0);
+	assert_int_equal(
+		decode_connect_to(stage, FD_TCP, &storage, sizeof(struct sockaddr_storage)), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_TCP);
-	assert_int_equal(connect_by(stage, FD_TCP, &storage, sizeof(storage.room)), -EINVAL);
-	assert_int_equal(connect_by(stage, FD_TCP, &storage, (size_t)-1), -EINVAL);
+	assert_int_equal(decode_connect_to(stage, FD_TCP, &storage, sizeof(storage.room)), -EINVAL);
+	assert_int_equal(decode_connect_to(stage, FD_TCP, &storage, (size_t)-1), -EINVAL);
 	/* The kernel takes 24 bytes for an IPv6 address, and no less. */
 	storage.any.sa_family = AF_INET6;
-	assert_int_equal(connect_by(stage, FD_TCP6, &storage, 23), 0);
+	assert_int_equal(decode_connect_to(stage, FD_TCP6, &storage, 23), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
-	assert_int_equal(connect_by(stage, FD_TCP6, &storage, 24), 0);
+	assert_int_equal(decode_connect_to(stage, FD_TCP6, &storage, 24), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_TCP);
 	storage.any.sa_family = AF_UNSPEC;
-	assert_int_equal(connect_by(stage, FD_TCP, &storage, 16), 0);
+	assert_int_equal(decode_connect_to(stage, FD_TCP, &storage, 16), 0);
 	assert_int_equal(connect->operation, 0); /* ends a connection */
 }
 
@@ -381,22 +383,22 @@ static void unix_addresses_are_paths_or_names(void **state)
 	memset(room, 'x', sizeof(room));
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, "/run/a");
-	assert_int_equal(connect_by(stage, FD_UNIX, un, sizeof(*un)), 0);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, sizeof(*un)), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_UNIX_PATH);
 	assert_string_equal(connect->endpoint.path, "/run/a");
 	/* Its length may end it as well as its NUL. */
-	assert_int_equal(connect_by(stage, FD_UNIX, un, offset + 4), 0);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, offset + 4), 0);
 	assert_string_equal(connect->endpoint.path, "/run");
 	memset(un->sun_path, 'a', sizeof(un->sun_path));
 	un->sun_path[0] = '/';
-	assert_int_equal(connect_by(stage, FD_UNIX, un, sizeof(*un)), 0);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, sizeof(*un)), 0);
 	assert_int_equal(strlen(connect->endpoint.path), sizeof(un->sun_path));
-	assert_int_equal(connect_by(stage, FD_UNIX, un, sizeof(*un) + 1), -EINVAL);
-	assert_int_equal(connect_by(stage, FD_UNIX, un, sizeof(room)), -EINVAL);
-	assert_int_equal(connect_by(stage, FD_UNIX, un, offset), 0);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, sizeof(*un) + 1), -EINVAL);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, sizeof(room)), -EINVAL);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, offset), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_OTHER);
 	memcpy(un->sun_path, "\0a\0b", 4);
-	assert_int_equal(connect_by(stage, FD_UNIX, un, offset + 4), 0);
+	assert_int_equal(decode_connect_to(stage, FD_UNIX, un, offset + 4), 0);
 	assert_int_equal(connect->endpoint.kind, ENDPOINT_UNIX_ABSTRACT);
 	assert_int_equal(connect->endpoint.path_length, 3);
 	assert_memory_equal(connect->endpoint.path, "a\0b", 3);
@@ -407,10 +409,10 @@ static void the_address_is_looked_at_before_the_descriptor(void **state)
 	struct stage *stage = *state;
 	struct sockaddr_in in = {.sin_family = AF_INET};
 
-	assert_int_equal(connect_by(stage, 4711, &in, sizeof(in)), -EBADF);
-	assert_int_equal(connect_by(stage, FD_PATH, &in, sizeof(in)), -EBADF);
-	assert_int_equal(connect_by(stage, FD_FILE, &in, sizeof(in)), -ENOTSOCK);
-	assert_int_equal(connect_by(stage, FD_FILE, &in, (size_t)-1), -EINVAL);
+	assert_int_equal(decode_connect_to(stage, 4711, &in, sizeof(in)), -EBADF);
+	assert_int_equal(decode_connect_to(stage, FD_PATH, &in, sizeof(in)), -EBADF);
+	assert_int_equal(decode_connect_to(stage, FD_FILE, &in, sizeof(in)), -ENOTSOCK);
+	assert_int_equal(decode_connect_to(stage, FD_FILE, &in, (size_t)-1), -EINVAL);
 	stage_call(stage, SYS_connect, FD_FILE, 8, sizeof(in), 0);
 	assert_int_equal(stage_decode(stage), -EFAULT);
 	stage_call(stage, SYS_connect, FD_TCP, stage_at(memory + PAGES * STAGE_PAGE - 8),
@@ -421,13 +423,17 @@ static void the_address_is_looked_at_before_the_descriptor(void **state)
 static void a_socket_may_wait_if_it_blocks(void **state)
 {
 	struct stage *stage = *state;
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct address_request *address = &stage->request->address;
 
-	assert_int_equal(connect_by(stage, FD_TCP, &in, sizeof(in)), 0);
-	assert_true(address_may_wait(&stage->request->address));
-	assert_int_equal(connect_by(stage, FD_TCP6, &in6, sizeof(in6)), 0);
-	assert_false(address_may_wait(&stage->request->address));
+	stage_call(stage, SYS_listen, FD_TCP, 1, 0, 0);
+	assert_int_equal(decode(&stage->broker, stage->request), 0);
+	assert_true(address_may_wait(address));
+	assert_int_equal(address_type(address), SOCK_STREAM);
+	decode_release(stage->request);
+	stage_call(stage, SYS_listen, FD_TCP6, 1, 0, 0);
+	assert_int_equal(decode(&stage->broker, stage->request), 0);
+	assert_false(address_may_wait(address));
+	decode_release(stage->request);
 }
 
 static void calls_are_known_by_their_number(void **state)
