@@ -21,8 +21,7 @@
 #define RATE        2000u                 /* lines a second, */
 #define BURST       4000u                 /* after a pause */
 #define LOG_BYTES   (64ull * 1024 * 1024) /* of a session */
-#define DRAIN_STEPS 100u
-#define DRAIN_STEP  10000000L /* ns */
+#define DRAIN_MAX   1                     /* s */
 
 /* A bucket of tokens, one a line. */
 struct bucket {
@@ -34,12 +33,13 @@ struct audit {
 	struct audit_outputs to;
 	struct session_memory *memory;
 	pthread_mutex_t mutex;
-	pthread_cond_t filled;
+	pthread_cond_t filled, drained;
 	bool has_writer;
 	struct audit_record *first, *last; /* a queue */
 	unsigned int waiting;
 	bool writing;
 	_Atomic unsigned int expected; /* decisions between answer and record */
+	_Atomic bool draining;         /* somebody waits for `drained` */
 	uint64_t dropped;              /* since the last line */
 	uint64_t written;              /* bytes of the log */
 	struct bucket lines, watched;
@@ -131,6 +131,7 @@ static struct audit_record *dequeue(struct audit *audit, uint64_t *dropped)
 	pthread_mutex_lock(&audit->mutex);
 	audit->writing = false;
 	while (!audit->first) {
+		pthread_cond_broadcast(&audit->drained);
 		pthread_cond_wait(&audit->filled, &audit->mutex);
 	}
 	struct audit_record *record = audit->first;
@@ -243,21 +244,32 @@ int audit_new(
 	audit->lines = audit->watched = full_bucket();
 	pthread_mutex_init(&audit->mutex, NULL);
 	pthread_cond_init(&audit->filled, NULL);
+	pthread_cond_init(&audit->drained, NULL);
 	*auditp = audit;
 	return 0;
 }
 
+/* Under the mutex. */
+static bool is_idle(const struct audit *audit)
+{
+	return !audit->first && !audit->writing && !atomic_load(&audit->expected);
+}
+
 void audit_drain(struct audit *audit)
 {
-	for (unsigned int i = 0; i < DRAIN_STEPS; i++) {
-		pthread_mutex_lock(&audit->mutex);
-		bool idle = !audit->first && !audit->writing && !atomic_load(&audit->expected);
-		pthread_mutex_unlock(&audit->mutex);
-		if (idle) {
-			return;
-		}
-		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP}, NULL);
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += DRAIN_MAX;
+	pthread_mutex_lock(&audit->mutex);
+	/* Before the look at what is expected, as workers look at it after that: one sees the
+	 * other. */
+	atomic_store(&audit->draining, true);
+	while (!is_idle(audit) && pthread_cond_clockwait(&audit->drained, &audit->mutex,
+					  CLOCK_MONOTONIC, &end) == 0) {
 	}
+	atomic_store(&audit->draining, false);
+	pthread_mutex_unlock(&audit->mutex);
 }
 
 static void count(struct session_counters *counters, const struct request *request)
@@ -327,5 +339,9 @@ void audit_name(struct audit *audit, const struct audit_name *event)
 void audit(struct audit *audit, const struct request *request, enum act_outcome outcome)
 {
 	record(audit, request, outcome);
-	atomic_fetch_sub(&audit->expected, 1);
+	if (atomic_fetch_sub(&audit->expected, 1) == 1 && atomic_load(&audit->draining)) {
+		pthread_mutex_lock(&audit->mutex);
+		pthread_cond_broadcast(&audit->drained);
+		pthread_mutex_unlock(&audit->mutex);
+	}
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -290,6 +292,37 @@ static void what_is_left_out_is_counted(void **state)
 	assert_int_equal(dropped, lost);
 }
 
+static void *decide_later(void *argument)
+{
+	struct stage *stage = argument;
+
+	usleep(50000);
+	audit(stage->broker.audit, an_open(stage, "/a", "/a"), ACT_DONE);
+	return NULL;
+}
+
+static void draining_ends_with_what_was_expected(void **state)
+{
+	struct stage *stage = *state;
+	struct timespec begin, end;
+	struct audit *log = NULL;
+	pthread_t thread;
+	uint64_t dropped;
+	cleanup_fd int fd = new_audit(stage, &log);
+
+	stage->broker.audit = log;
+	audit_expect(log);
+	assert_int_equal(pthread_create(&thread, NULL, decide_later, stage), 0);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	audit_drain(log);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_int_equal(count_lines(fd, &dropped), 1);
+	/* It did not end because its patience did, which is a second. */
+	assert_true(
+		(end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 < 900);
+	pthread_join(thread, NULL);
+}
+
 static void only_decisions_are_logged_and_counted(void **state)
 {
 	struct stage *stage = *state;
@@ -435,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_call_that_could_not_be_decoded_has_no_path),
 		cmocka_unit_test(no_line_is_lost_below_the_limit),
 		cmocka_unit_test(what_is_left_out_is_counted),
+		cmocka_unit_test(draining_ends_with_what_was_expected),
 		cmocka_unit_test(only_decisions_are_logged_and_counted),
 		cmocka_unit_test(calls_are_counted_apart_as_long_as_there_is_room),
 		cmocka_unit_test(delays_are_sorted_by_powers_of_two),
