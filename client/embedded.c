@@ -373,23 +373,18 @@ static int serve_handover(struct embedded *session, int socket, struct enforceme
 	return relay_answer(session, socket, packet);
 }
 
-/* What a broker serves, made before anything is started. */
+/* What the broker serves. `name` is the policy's. */
 static int prepare(struct embedded *session, struct enforcement *enforcement,
-	const struct run_options *options)
+	const struct policy *policy, const char *name)
 {
 	struct session_memory *memory = NULL;
-	cleanup_policy struct policy *policy = NULL;
-	int error = load_policy(&policy, options);
+	int error = make_enforcement(enforcement, policy, true);
 
-	if (error < 0) {
-		return error;
-	}
-	error = make_enforcement(enforcement, policy, true);
 	if (error < 0) {
 		(void)fprintf(stderr,
 			"usher: the policy '%s' cannot be made into a filter: %s; 'usher check' "
 			"tells more\n",
-			options->policy, strerror(-error));
+			name, strerror(-error));
 		return error;
 	}
 	const char *refused = filter_launch_obstacle(&enforcement->filter);
@@ -397,7 +392,7 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 		(void)fprintf(stderr,
 			"usher: no program can be started under the policy '%s': [syscalls] "
 			"refuses %s; allow it\n",
-			options->policy, refused);
+			name, refused);
 		return -EPERM;
 	}
 	session->snapshot = policy_to_snapshot(policy);
@@ -410,8 +405,9 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	return error < 0 ? error : 0;
 }
 
-static int start(struct embedded *session, struct enforcement *enforcement,
-	const struct run_options *options, const struct handover_hello *hello)
+/* Broker and program get ready while the filter is made, on another processor if there is one. */
+static int start(struct embedded *session, int *handover_socket, const struct run_options *options,
+	const struct handover_hello *hello)
 {
 	int control[2] = {-1, -1};
 	int handover_pair[2] = {-1, -1};
@@ -427,24 +423,38 @@ static int start(struct embedded *session, struct enforcement *enforcement,
 		error = start_processes(session, handover_pair[1], control[1], options, hello);
 	}
 	session->control = control[0];
+	*handover_socket = handover_pair[0];
 	close_fd(&control[1]);
 	close_fd(&handover_pair[1]);
 	if (error < 0) {
 		(void)fprintf(
 			stderr, "usher: the broker cannot be started: %s\n", strerror(-error));
-	} else {
-		error = serve_handover(session, handover_pair[0], enforcement);
 	}
-	if (session->listener < 0) {
-		close_fd(&session->control); /* the broker still waits for START: there is none */
-	}
-	close_fd(&handover_pair[0]);
 	return error;
+}
+
+static void wait_for(pid_t pid)
+{
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+	}
+}
+
+/* There will be no session: the program has not begun, and the broker ends with its control. */
+static void call_off(struct embedded *session)
+{
+	if (session->program > 0) {
+		(void)kill(session->program, SIGKILL);
+	}
+	close_fd(&session->control);
+	wait_for(session->broker);
+	wait_for(session->program); /* ours since its parent, the broker, has ended */
 }
 
 int embedded_run(const struct run_options *options, const struct handover_hello *hello)
 {
 	struct enforcement enforcement = {0};
+	cleanup_policy struct policy *policy = NULL;
+	cleanup_fd int handover_socket = -1;
 	struct embedded session = {.session = (uint64_t)getpid(),
 		.control = -1,
 		.listener = -1,
@@ -453,14 +463,23 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 		.log_fd = hello->log_fd,
 		.verbose_fd = hello->verbose_fd};
 
-	if (prepare(&session, &enforcement, options) < 0) {
+	int error = load_policy(&policy, options);
+	if (error == 0) {
+		error = start(&session, &handover_socket, options, hello);
+	}
+	if (error == 0) {
+		error = prepare(&session, &enforcement, policy, options->policy);
+	}
+	if (error < 0) {
 		finish_enforcement(&enforcement);
+		call_off(&session);
 		return EXIT_RUN;
 	}
-	int error = start(&session, &enforcement, options, hello);
+	(void)serve_handover(&session, handover_socket, &enforcement);
 	finish_enforcement(&enforcement);
-	if (error < 0 && session.program <= 0) {
-		return EXIT_RUN;
+	if (session.listener < 0) {
+		close_fd(&session.control); /* the broker still waits for START: there is none */
 	}
+	close_fd(&handover_socket);
 	return front_run(&session);
 }
