@@ -99,8 +99,8 @@ static int name_foreign(const struct broker *broker, struct request *request, st
 	size_t capacity = sizeof(place->path);
 	int error = name_of_fd(broker, place->directory, path, capacity);
 
-	if (error < 0) {
-		return error;
+	if (error < 0) { /* a start that has no path, such as a pipe: nothing is below it */
+		return place->error ? -place->error : error;
 	}
 	memcpy(entry, place->name, strlen(place->name) + 1);
 	name_trim(entry);
@@ -233,7 +233,7 @@ static void clear(struct place *place)
 {
 	place->kind = PLACE_NAME;
 	place->error = 0;
-	place->may_wait = place->is_tty_alias = place->nameless = false;
+	place->may_wait = place->is_tty_alias = place->nameless = place->unlooked = false;
 	place->on_virtual_device = place->unknown = place->is_bound = place->is_mount_point = false;
 }
 

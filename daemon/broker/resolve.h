@@ -40,9 +40,8 @@ int resolve_place(const struct broker *broker, struct request *request, const ch
 int resolve_descriptor(const struct broker *broker, struct request *request);
 
 /*
- * One look at a provisional name that is going to be opened: what may wait must not be opened by
- * the thread that leads. False: it is a link, or means something else to the target, and only the
- * long way can tell.
+ * One look at a provisional name that is going to be opened, or linked: of what kind is it? False:
+ * it is a link, or means something else to the target, and only the long way can tell.
  */
 bool resolve_look(struct place *place);
 

@@ -130,23 +130,40 @@ static bool is_only_asked(const struct path_request *path)
 	       path->call->path_second == NO_ARGUMENT;
 }
 
+/* The second name that link(2) makes is one of where the first leads: a link there must be seen. */
+static bool leads_on(const struct path_request *path, struct place *place)
+{
+	return path->call->act == PATH_LINK && path->follow && place->provisional &&
+	       !resolve_look(place);
+}
+
+static int resolve_first(const struct broker *broker, struct request *request, enum resolve_way way)
+{
+	struct path_request *path = &request->path;
+	struct walk_options options = {.place = &request->place,
+		.follow_last = path->follow,
+		.never_follow_last = path->call->follow == FOLLOW_NEVER};
+	int error = resolve_place(broker, request, path->path, &options, way);
+
+	return error == 0 && leads_on(path, &request->place)
+		       ? resolve_place(broker, request, path->path, &options, RESOLVE_LONG_WAY)
+		       : error;
+}
+
 /* The names of a call that does not open: one, two, or the descriptor itself. */
 static int resolve_path(const struct broker *broker, struct request *request, enum resolve_way way)
 {
 	const struct path_request *path = &request->path;
-	struct walk_options options = {.place = &request->place,
-		.follow_last = path->follow,
-		.never_follow_last = path->call->follow == FOLLOW_NEVER};
+	const struct walk_options options = {.place = &request->second, .never_follow_last = true};
 
 	if (path->is_descriptor && is_only_asked(path)) {
 		return 0; /* whoever holds it may: its name does not matter */
 	}
 	int error = path->is_descriptor ? resolve_descriptor(broker, request)
-					: resolve_place(broker, request, path->path, &options, way);
+					: resolve_first(broker, request, way);
 	if (error < 0 || path->call->path_second == NO_ARGUMENT) {
 		return error;
 	}
-	options = (struct walk_options){.place = &request->second, .never_follow_last = true};
 	return resolve_place(broker, request, path->second_path, &options, way);
 }
 
