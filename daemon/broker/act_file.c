@@ -20,6 +20,7 @@
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/resolve.h"
+#include "daemon/broker/seen.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/workers.h"
 
@@ -143,7 +144,7 @@ static int open_as_decided(const struct broker *broker, struct request *request)
 	/* Ours are never inherited, and no terminal may become the broker's. */
 	how.flags |= O_CLOEXEC | O_NOCTTY;
 	how.resolve = (how.resolve & KEPT_RESOLVE_FLAGS) | RESOLVE_NO_SYMLINKS |
-		      (place->is_bound ? RESOLVE_NO_XDEV : 0);
+		      (place->is_bound || place->unlooked ? RESOLVE_NO_XDEV : 0);
 	if (request->open.only_existing && is_exclusive(request)) {
 		return look_for(place);
 	}
@@ -191,13 +192,24 @@ static int open_place(const struct broker *broker, struct request *request)
 	return lost_flags && (request->open.how.flags & O_CREAT) ? refuse_directory(fd) : fd;
 }
 
+/* What was not looked at lies in another mount, or is the terminal's alias (or says so itself). */
+static bool is_refuted(const struct place *place, int result)
+{
+	return place->unlooked && (result == -EXDEV || result == -ENXIO);
+}
+
 /* What the attempt means: a link where none was expected, an interruption, an answer. */
-static enum act_outcome judge_attempt(struct worker *worker, struct request *request, int result)
+static enum act_outcome judge_attempt(
+	const struct broker *broker, struct worker *worker, struct request *request, int result)
 {
 	const struct place *place = &request->place;
 
 	if (result == -EINTR) {
 		return act_interrupted(worker);
+	}
+	if (is_refuted(place, result)) {
+		seen_refute(broker->seen, place);
+		return ACT_TAKE_LONG_WAY;
 	}
 	if (place->provisional && request->verdict.action != POLICY_INJECT) {
 		if (result == -ELOOP) {
@@ -269,6 +281,26 @@ static enum act_outcome act_look(struct request *request)
 	return error < 0 ? ACT_DONE : ACT_CONTINUE;
 }
 
+/*
+ * Before a provisional name is opened: what may wait must not be opened by the thread that leads.
+ * Names that were seen before need no look, but by a helper, which must not wait at all. False:
+ * only the long way can tell.
+ */
+static bool look(const struct broker *broker, struct request *request)
+{
+	struct place *place = &request->place;
+
+	if (request->open.how.resolve == 0 && !request->joined && seen_has(broker->seen, place)) {
+		place->unlooked = true;
+		return true;
+	}
+	bool is_simple = resolve_look(place);
+	if (is_simple) {
+		seen_note(broker->seen, place);
+	}
+	return is_simple;
+}
+
 enum act_outcome act_open(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -290,7 +322,7 @@ enum act_outcome act_open(
 		return act_look(request);
 	}
 	if (place->provisional && request->verdict.action == POLICY_ALLOW &&
-		!resolve_look(&request->place)) {
+		!look(broker, request)) {
 		return ACT_TAKE_LONG_WAY;
 	}
 	if ((request->open.operations & OPERATION_CREATE) || (flags & O_TRUNC)) {
@@ -316,5 +348,8 @@ enum act_outcome act_open(
 	do {
 		result = open_place(broker, request);
 	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
-	return judge_attempt(worker, request, result);
+	if (place->unlooked && workers_waits(worker)) {
+		seen_refute(broker->seen, place);
+	}
+	return judge_attempt(broker, worker, request, result);
 }

@@ -20,6 +20,7 @@ struct epoll_memory;
 struct members;
 struct mounts;
 struct outside;
+struct seen;
 struct workers;
 
 struct broker {
@@ -42,6 +43,7 @@ struct broker {
 	struct outside *outside;  /* NULL: the session lives in our network, or wants none of it */
 	struct mounts *mounts;    /* of the session's first mount namespace */
 	struct epoll_memory *epolls;
+	struct seen *seen;         /* names that need no look; NULL: all do */
 	int given[WIRE_GIVEN_MAX]; /* sockets that the policy names, in its order */
 	size_t given_count;
 	int proc_fds; /* /proc/self/fd, O_PATH: how a pinned object is opened again */

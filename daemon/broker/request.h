@@ -132,6 +132,7 @@ struct place {
 	bool directory_owned;
 	int object;       /* ours to close */
 	bool provisional; /* nobody has looked yet whether a link is in the name */
+	bool unlooked;    /* ... nor of what kind it is: seen.h */
 	bool may_wait;    /* opening it can take for ever */
 	bool nameless; /* the object has no path: a pipe, a memfd ... that a process of the session
 			  holds; or one that only the session has (mounts.h) */
@@ -154,7 +155,7 @@ struct request {
 	pid_t tgid; /* 0 until somebody asks target_tgid() */
 	enum call call;
 	bool resumed; /* its first broker died in the middle of the act */
-	struct timespec received;
+	struct timespec received; /* by CLOCK_BOOTTIME */
 	struct open_request open;
 	struct address_request address;
 	struct message_request message;

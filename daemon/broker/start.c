@@ -25,6 +25,7 @@
 #include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/procfs_number.h"
+#include "daemon/broker/seen.h"
 #include "daemon/broker/target.h"
 
 #define PROBE_TIMEOUT_MS 10000
@@ -168,6 +169,7 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 	if (error == 0) {
 		error = members_new(&broker->members);
 	}
+	broker->seen = seen_new();
 	if (error == 0) {
 		broker->first = target_tgid(tid);
 		broker->pid_levels = procfs_levels(tid);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -61,6 +62,12 @@ int workers_start(struct broker *broker, struct uv_loop_s *loop, bool resumes);
 /* The calling worker is about to wait: another leads from now on. 0, or -EAGAIN: no thread is left.
  */
 int workers_expect_to_wait(struct worker *worker);
+
+/* Does it wait, by its own word or because the watchdog has found that it does? */
+static inline bool workers_waits(const struct worker *worker)
+{
+	return atomic_load_explicit(&worker->state, memory_order_relaxed) == WORKER_WAITING;
+}
 
 /* Why a waiting call of ours ended with EINTR: INTERRUPTED_NOT means that it should be done again.
  */

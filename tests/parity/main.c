@@ -45,6 +45,7 @@ struct runner {
 
 static void (*const modules[])(struct runner *) = {
 	cases_open,
+	cases_again,
 	cases_path,
 	cases_mode,
 	cases_dirfd,

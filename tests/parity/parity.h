@@ -52,6 +52,7 @@ _Noreturn void scene_broken(struct scene *scene, const char *what);
 
 /* The modules: each runs its cases in a fixed order. */
 void cases_open(struct runner *runner);
+void cases_again(struct runner *runner);
 void cases_path(struct runner *runner);
 void cases_mode(struct runner *runner);
 void cases_dirfd(struct runner *runner);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/broker/seen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/broker/procfs.h"
+#include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
+
+#define PLACES  4096u
+#define REFUTED 1u /* of a print: the name is always looked at */
+
+/* One print of a name in each place; any two names may have the same. */
+struct seen {
+	_Atomic uint32_t prints[PLACES];
+};
+
+static bool has_terminal(void)
+{
+	char name[64];
+
+	return target_terminal(getpid(), name, sizeof(name)) != -ENXIO;
+}
+
+struct seen *seen_new(void)
+{
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_useful = root >= 0 && !procfs_is(root) && !has_terminal();
+
+	if (root >= 0) {
+		close(root);
+	}
+	return is_useful ? calloc(1, sizeof(struct seen)) : NULL;
+}
+
+/* Eight bytes at a time, since it is done for each open; the last step is splitmix64's. */
+static uint64_t hash_of(const char *name)
+{
+	size_t length = strlen(name);
+	uint64_t hash = length, part;
+
+	for (; length >= sizeof(part); length -= sizeof(part), name += sizeof(part)) {
+		memcpy(&part, name, sizeof(part));
+		hash = (hash ^ part) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+	}
+	part = 0;
+	memcpy(&part, name, length);
+	hash = (hash ^ part) * 0xbf58476d1ce4e5b9u;
+	hash ^= hash >> 31;
+	return hash * 0x94d049bb133111ebu;
+}
+
+static _Atomic uint32_t *place_of(struct seen *seen, const struct place *place, uint32_t *print)
+{
+	uint64_t hash = hash_of(place->name);
+
+	*print = (uint32_t)hash & ~REFUTED;
+	return &seen->prints[hash >> 32 & (PLACES - 1)];
+}
+
+/* Only names in our own root: of others no flag says in which mount they begin. */
+static bool is_spoken_of(const struct seen *seen, const struct place *place)
+{
+	return seen && place->directory == AT_FDCWD;
+}
+
+bool seen_has(struct seen *seen, const struct place *place)
+{
+	uint32_t print;
+
+	return is_spoken_of(seen, place) &&
+	       atomic_load_explicit(place_of(seen, place, &print), memory_order_relaxed) == print;
+}
+
+void seen_note(struct seen *seen, const struct place *place)
+{
+	uint32_t print;
+
+	if (!is_spoken_of(seen, place) || place->may_wait) {
+		return;
+	}
+	_Atomic uint32_t *known = place_of(seen, place, &print);
+	if (atomic_load_explicit(known, memory_order_relaxed) != (print | REFUTED)) {
+		atomic_store_explicit(known, print, memory_order_relaxed);
+	}
+}
+
+void seen_refute(struct seen *seen, const struct place *place)
+{
+	uint32_t print;
+
+	if (is_spoken_of(seen, place)) {
+		_Atomic uint32_t *known = place_of(seen, place, &print);
+		atomic_store_explicit(known, print | REFUTED, memory_order_relaxed);
+	}
+}
