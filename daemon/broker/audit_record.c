@@ -87,7 +87,7 @@ static unsigned int microseconds_since(const struct timespec *begin)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (unsigned int)((now.tv_sec - begin->tv_sec) * 1000000 +
 			      (now.tv_nsec - begin->tv_nsec) / 1000);
 }

@@ -46,15 +46,12 @@ void members_free(struct members *members)
 	}
 }
 
-void members_note(struct members *members, pid_t tid)
+void members_note(struct members *members, pid_t tid, const struct timespec *now)
 {
-	struct timespec now;
-
 	if (tid <= 0 || (unsigned int)tid >= NUMBERS) {
 		return;
 	}
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	uint64_t nanoseconds = (uint64_t)now->tv_sec * 1000000000u + (uint64_t)now->tv_nsec;
 	atomic_store_explicit(
 		&members->heard[tid], nanoseconds / members->tick + 1, memory_order_relaxed);
 }

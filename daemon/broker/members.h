@@ -14,13 +14,17 @@
 
 struct broker;
 struct members;
+struct timespec;
 
 /* 0 or a negative errno. */
 int members_new(struct members **membersp);
 void members_free(struct members *members);
 
-/* The thread has made a call that was notified, and still waits for the answer. */
-void members_note(struct members *members, pid_t tid);
+/*
+ * The thread has made a call that was notified, and still waits for the answer; it is `now` by
+ * CLOCK_BOOTTIME.
+ */
+void members_note(struct members *members, pid_t tid, const struct timespec *now);
 
 /* Is the process, or the thread, of the session? */
 bool members_has(const struct broker *broker, pid_t pid);

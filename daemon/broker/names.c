@@ -181,11 +181,30 @@ static bool is_dots(const char *component, size_t length, size_t dots)
 	return length == dots && memcmp(component, "..", dots) == 0;
 }
 
+/* Most names are clean as they are: those are copied at one go. */
+static bool copy_if_clean(char *clean, size_t capacity, const char *path)
+{
+	size_t i = 0;
+
+	for (; path[i] && i < capacity - 1; i++) {
+		bool begins = i == 0 || path[i - 1] == '/';
+		if (begins && (path[i] == '.' || (i > 0 && path[i] == '/'))) {
+			return false;
+		}
+		clean[i] = path[i];
+	}
+	clean[i] = '\0';
+	return i > 0 && !path[i];
+}
+
 bool name_clean(char *clean, size_t capacity, const char *path)
 {
 	size_t out = 0;
 	bool slash_behind = false;
 
+	if (copy_if_clean(clean, capacity, path)) {
+		return true;
+	}
 	if (*path == '/') {
 		clean[out++] = '/';
 	}

@@ -154,7 +154,7 @@ struct request {
 	pid_t tid;
 	pid_t tgid; /* 0 until somebody asks target_tgid() */
 	enum call call;
-	bool resumed; /* its first broker died in the middle of the act */
+	bool resumed;             /* its first broker died in the middle of the act */
 	struct timespec received; /* by CLOCK_BOOTTIME */
 	struct open_request open;
 	struct address_request address;

@@ -64,8 +64,8 @@ static void begin(struct worker *worker)
 	request->result = 0;
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
-	clock_gettime(CLOCK_MONOTONIC, &request->received);
-	members_note(worker->broker->members, request->tid);
+	clock_gettime(CLOCK_BOOTTIME, &request->received);
+	members_note(worker->broker->members, request->tid, &request->received);
 }
 
 /* A thread that cannot become itself again must not serve anybody: a successor will. */

@@ -38,7 +38,7 @@ static uint64_t nanoseconds_since(const struct timespec *begin)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (uint64_t)((now.tv_sec - begin->tv_sec) * NANO + (now.tv_nsec - begin->tv_nsec));
 }
 
