@@ -22,6 +22,7 @@
 #include "daemon/broker/resolve.h"
 #include "daemon/broker/seen.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 #include "daemon/broker/workers.h"
 
 /* Once a component is replaced by a link in a race; whoever goes on with that gets the kernel's
@@ -72,7 +73,7 @@ static int prepare_change(struct request *request)
 {
 	char status[TARGET_STATUS_ROOM];
 	struct rlimit limit;
-	int error = target_read_status(request->tid, status);
+	int error = target_read_caller_status(request->tid, status);
 
 	if (error < 0) {
 		return error;

@@ -13,6 +13,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 /* Of "Uid:\t real effective saved filesystem". */
 static int read_ids(
@@ -42,7 +43,7 @@ static int read_groups(struct identity *identity, const char *text)
 int identity_read(struct identity *identity, pid_t tid)
 {
 	char status[TARGET_STATUS_ROOM];
-	int error = target_read_status(tid, status);
+	int error = target_read_caller_status(tid, status);
 
 	if (error < 0) {
 		return error;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/target_fd.h"
 
 #define PAGE_BYTES       4096u /* the smallest there is: crossing it is what can fail */
 #define FIRST_READ       256u  /* most paths are shorter */
@@ -254,7 +255,7 @@ int target_umask_of(const char *status, mode_t *mask)
 int target_read_umask(pid_t tid, mode_t *mask)
 {
 	char status[TARGET_STATUS_ROOM];
-	int error = target_read_status(tid, status);
+	int error = target_read_caller_status(tid, status);
 
 	return error < 0 ? error : target_umask_of(status, mask);
 }

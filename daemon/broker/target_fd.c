@@ -31,6 +31,7 @@ struct keep {
 };
 
 static struct keep pidfds = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct keep statuses = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct keep fdinfos = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct kept *place_of(struct keep *keep, pid_t tid, int number)
@@ -45,7 +46,7 @@ static int take_out(struct keep *keep, pid_t tid, int number)
 	int fd = -1;
 
 	pthread_mutex_lock(&keep->lock);
-	if (place->tid == tid && place->number == number) {
+	if (tid > 0 && place->tid == tid && place->number == number) {
 		fd = place->fd;
 		place->tid = 0;
 	}
@@ -144,4 +145,42 @@ int target_fd_flags(pid_t tid, int fd)
 	}
 	info = open_fdinfo(tid, fd);
 	return info < 0 ? info : read_flags(info, tid, fd);
+}
+
+static int read_status(int fd, char status[TARGET_STATUS_ROOM])
+{
+	ssize_t size = pread(fd, status, TARGET_STATUS_ROOM - 1, 0);
+
+	if (size <= 0) {
+		return size < 0 ? -errno : -ESRCH;
+	}
+	status[size] = '\0';
+	return 0;
+}
+
+static int open_status(pid_t tid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int target_read_caller_status(pid_t tid, char status[TARGET_STATUS_ROOM])
+{
+	int fd = take_out(&statuses, tid, 0);
+	int error = fd < 0 ? -ESRCH : read_status(fd, status);
+
+	if (error < 0) {
+		close_fd(&fd);
+		fd = open_status(tid);
+		error = fd < 0 ? fd : read_status(fd, status);
+	}
+	if (error < 0) {
+		close_fd(&fd);
+		return error;
+	}
+	put_back(&statuses, tid, 0, fd);
+	return 0;
 }

@@ -145,7 +145,7 @@ class Confinement(unittest.TestCase):
                 links = links_of(pid)
                 self.assertNotIn(f'pipe:[{inode}]', links.values())
                 self.assertEqual((links['0'], links['1']), ('/dev/null', '/dev/null'))
-                known = re.compile(r'/|/dev/null|/proc|/proc/\d+/(fd|mountinfo)|(mnt|user|net|pid):\[\d+\]|socket:\[\d+\]|pipe:\[\d+\]|'
+                known = re.compile(r'/|/dev/null|/proc|/proc/\d+/(fd|mountinfo|status)|(mnt|user|net|pid):\[\d+\]|socket:\[\d+\]|pipe:\[\d+\]|'
                                    r'/memfd:usher-\S+( \(deleted\))?|'
                                    r'anon_inode:(seccomp notify|\[event(fd|poll)\]|'
                                    r'\[io_uring\])')

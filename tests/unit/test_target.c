@@ -17,7 +17,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -403,26 +405,31 @@ static bool has_own(pid_t tid, const char *name)
 /* What a number is used for again is not what it was: 0, or what went wrong. */
 static int use_a_number_twice(void)
 {
+	mode_t mask = umask(022);
 	pid_t first = start_as(0, "first");
 
 	while (first > 0 && atomic_load(&shared->ready) < 1) {
 		sched_yield();
 	}
-	if (first < 0 || !has_own(first, "first") || !has_own(first, "first")) {
+	if (first < 0 || !has_own(first, "first") || !has_own(first, "first") ||
+		target_read_umask(first, &mask) < 0 || mask != 022) {
 		return 1;
 	}
 	kill(first, SIGKILL);
 	waitpid(first, NULL, 0);
-	if (target_take_fd(first, OWN_FD) != -ESRCH) {
+	if (target_take_fd(first, OWN_FD) != -ESRCH || target_read_umask(first, &mask) == 0 ||
+		target_take_fd(0, OWN_FD) >= 0 || target_read_umask(0, &mask) == 0) {
 		return 2;
 	}
+	umask(077);
 	if (start_as(first, "second") != first) {
 		return 3;
 	}
 	while (atomic_load(&shared->ready) < 2) {
 		sched_yield();
 	}
-	return has_own(first, "second") ? 0 : 4;
+	bool is_another = has_own(first, "second") && target_read_umask(first, &mask) == 0;
+	return is_another && mask == 077 ? 0 : 4;
 }
 
 /* Numbers can be chosen by who owns the namespace of processes; all die with its first. */
@@ -434,12 +441,14 @@ static void a_number_that_comes_again_is_another_thread(void **state)
 	memset(shared, 0, sizeof(*shared));
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) < 0) {
 			_exit(SKIPPED);
 		}
 		pid_t init = fork();
 		if (init == 0) {
-			_exit(use_a_number_twice());
+			bool is_there = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+					mount("proc", "/proc", "proc", 0, NULL) == 0;
+			_exit(is_there ? use_a_number_twice() : 5);
 		}
 		waitpid(init, &status, 0);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 6);
