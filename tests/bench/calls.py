@@ -34,13 +34,13 @@ RUN_SECONDS = 120
 STARTS = 5
 
 # name -> (policy, what the floor notifies, arguments of the bench program, iterations)
-SINGLE = ('clock,open,open_relative,open_link,open_merged_usr,open_missing,open_denied,create,'
-          'connect_tcp,connect_udp,connect_unix,connect_denied,getppid,read,stat,chdir,setuid,'
+SINGLE = ('clock,open,open_relative,open_link,open_merged_usr,open_missing,open_denied,create,unlink,'
+          'connect_tcp,connect_udp,connect_unix,connect_denied,stat,getppid,read,chdir,setuid,'
           'open_after_setuid')
 LANDLOCK = 'open,open_relative,open_link,open_merged_usr,open_denied,create'
 TOGETHER = 'open,open_missing,connect_udp'
 WORKLOADS = {
-    'single': ('bench', 'openat,connect', ['--cases', SINGLE], 2000),
+    'single': ('bench', 'openat,connect,newfstatat,unlink', ['--cases', SINGLE], 2000),
     'landlock': ('bench-landlock', 'openat', ['--cases', LANDLOCK], 2000),
     'sockets': ('bench-sockets', 'socket', ['--cases', 'socket'], 2000),
     'threads2': ('bench', 'openat,connect', ['--cases', TOGETHER, '--workers', '2'], 1000),

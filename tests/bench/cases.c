@@ -95,6 +95,17 @@ static int finish_create(struct worker *worker)
 	return unlink(worker->created) < 0 ? -errno : 0;
 }
 
+static int prepare_unlink(struct worker *worker)
+{
+	prepare_create(worker);
+	return -call_create(worker);
+}
+
+static int call_unlink(struct worker *worker)
+{
+	return unlink(worker->created) < 0 ? errno : 0;
+}
+
 static int call_socket(struct worker *worker)
 {
 	(void)worker;
@@ -243,6 +254,7 @@ const struct bench_case bench_cases[] = {
 	{"open_missing", NULL, call_open_missing, NULL, expect_missing},
 	{"open_denied", NULL, call_open_denied, NULL, expect_open_denied},
 	{"create", prepare_create, call_create, finish_create, NULL},
+	{"unlink", prepare_unlink, call_unlink, NULL, NULL},
 	{"socket", NULL, call_socket, NULL, NULL},
 	{"connect_tcp", prepare_tcp, call_connect_tcp, finish_tcp, NULL},
 	{"connect_udp", prepare_udp, call_connect_udp, finish_socket, NULL},

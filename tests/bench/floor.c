@@ -5,7 +5,8 @@
  * descriptor in, answer. No policy, no check, no identity, no audit, no second process to take
  * over: it is the yardstick that usher is held against, never a way to confine anything.
  *
- *   floor [--notify openat,socket,connect] [--deny-path PATH] [--deny-port PORT] COMMAND [ARG...]
+ *   floor [--notify openat,socket,connect,newfstatat,unlink] [--deny-path PATH] [--deny-port PORT]
+ * COMMAND [ARG...]
  *
  * Relative names are opened from the floor's own working directory, which the command inherits and
  * must not leave. Ends with the command's exit status.
@@ -31,6 +32,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -47,11 +49,11 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
-#define FILTER_MAX 16
+#define FILTER_MAX 24
 #define PIDFDS     64
 #define READ_CHUNK 256u
 #define PAGE       4096u
-#define NOTIFY_ALL "openat,socket,connect"
+#define NOTIFY_ALL "openat,socket,connect,newfstatat,unlink"
 
 static struct {
 	const char *notify;
@@ -81,6 +83,24 @@ static size_t append(struct sock_filter *filter, size_t count, const char *name,
 	return count + 2;
 }
 
+/* Of names: what is asked of a descriptor is only numbers. The last, for it loads something else.
+ */
+static size_t append_stat(struct sock_filter *filter, size_t count)
+{
+	const struct sock_filter instructions[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_newfstatat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+	};
+
+	if (!strstr(options.notify, "newfstatat")) {
+		return count;
+	}
+	memcpy(filter + count, instructions, sizeof(instructions));
+	return count + array_length(instructions);
+}
+
 /* Returns the listener. */
 static int load_filter(void)
 {
@@ -92,6 +112,8 @@ static int load_filter(void)
 	count = append(filter, count, "openat", SYS_openat);
 	count = append(filter, count, "socket", SYS_socket);
 	count = append(filter, count, "connect", SYS_connect);
+	count = append(filter, count, "unlink", SYS_unlink);
+	count = append_stat(filter, count);
 	filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
 	struct sock_fprog program = {.len = (unsigned short)count, .filter = filter};
@@ -230,6 +252,36 @@ static int serve_connect(const struct seccomp_notif *request)
 	return result;
 }
 
+static int serve_stat(const struct seccomp_notif *request)
+{
+	const __u64 *arguments = request->data.args;
+	char path[PATH_MAX];
+	struct stat st;
+	struct iovec local = {&st, sizeof(st)};
+	struct iovec remote = {(void *)(uintptr_t)arguments[2], sizeof(st)};
+	int error = read_string((pid_t)request->pid, arguments[1], path, sizeof(path));
+
+	if (error < 0) {
+		return error;
+	}
+	if (fstatat(AT_FDCWD, path, &st, (int)arguments[3]) < 0) {
+		return -errno;
+	}
+	ssize_t put = process_vm_writev((pid_t)request->pid, &local, 1, &remote, 1, 0);
+	return put == sizeof(st) ? 0 : -EFAULT;
+}
+
+static int serve_unlink(const struct seccomp_notif *request)
+{
+	char path[PATH_MAX];
+	int error = read_string((pid_t)request->pid, request->data.args[0], path, sizeof(path));
+
+	if (error < 0) {
+		return error;
+	}
+	return unlink(path) < 0 ? -errno : 0;
+}
+
 static int serve(int listener, const struct seccomp_notif *request)
 {
 	switch (request->data.nr) {
@@ -239,6 +291,10 @@ static int serve(int listener, const struct seccomp_notif *request)
 		return serve_socket(listener, request);
 	case SYS_connect:
 		return serve_connect(request);
+	case SYS_newfstatat:
+		return serve_stat(request);
+	case SYS_unlink:
+		return serve_unlink(request);
 	default:
 		return -ENOSYS;
 	}
