@@ -123,6 +123,8 @@ def make_tree(chance, root):
                              ('t', str(root / chance.choice(('a', 'b/f', 'a/b', 'c/x'))))):
             if chance.random() < 0.5:
                 (directory / name).symlink_to(target)
+        if level < 3 and chance.random() < 0.2 and (root / 'f').exists():
+            os.link(root / 'f', directory / 'h')
         for name in 'abc':
             if level and chance.random() < 0.8:
                 (directory / name).mkdir()
@@ -160,7 +162,7 @@ def choose_path(chance, root, names, absolute=None):
     if chance.random() < 0.6:
         parts = chance.choice(names).split('/')
     else:
-        parts = [chance.choice('abcabcfgst') for _ in range(chance.randrange(0, 4))]
+        parts = [chance.choice('abcabcfghst') for _ in range(chance.randrange(0, 4))]
     if chance.random() < 0.1:
         parts.insert(chance.randrange(len(parts) + 1), '..' if chance.random() < 0.7 else '.')
     if chance.random() < 0.15:

@@ -7,6 +7,7 @@ usher, so that the denial is the policy's.
 """
 
 import errno
+import json
 import os
 import pwd
 import re
@@ -513,6 +514,59 @@ class Interpreter(PolicyCase):
             self.assertEqual(result.stdout.decode().splitlines(), wanted[how], result.stderr)
             self.assertEqual((place / 'made').exists(), how == 'native')
             self.assertEqual((place / 'folder').exists(), how == 'native')
+
+
+COMPUTE = """
+import collections, random
+counted = collections.Counter(random.Random(7).randrange(5) for _ in range(1000))
+with open('out/result', 'w') as file:
+    print(sum(counted.values()), file=file)
+"""
+
+
+@harness.both_modes
+class Job(PolicyCase):
+    def place(self):
+        place = harness.workdir('job')
+        (place / 'out').mkdir()
+        (place / 'compute').write_text(f'#!{PYTHON}\n{COMPUTE}')
+        (place / 'compute').chmod(0o755)
+        (place.parent / 'private').write_text('private\n')
+        return place
+
+    def test_compute(self, mode):
+        """job: a program of the directory computes and leaves its result in out"""
+        place = self.place()
+        self.assert_allowed(self.run_in(place, ['./compute'], mode, 'job'))
+        self.assertEqual((place / 'out/result').read_text(), '1000\n')
+
+    def test_confined(self, mode):
+        """job: nothing else is read or written, nothing connected; natively it would be"""
+        script = ('cat ../private; echo x >made; mkdir out/sub && rmdir out/sub && rmdir out; '
+                  'cat out/result /proc/self/comm; true')
+        for how in ('native', mode):
+            place = self.place()
+            (place / 'out/result').write_text('result\n')
+            result = self.run_in(place, ['sh', '-c', script], how, 'job')
+            self.assertEqual(b'private' in result.stdout, how == 'native', result.stderr)
+            self.assertIn(b'result', result.stdout)
+            self.assertEqual((place / 'made').exists(), how == 'native')
+            self.assertEqual((place / 'out').exists(), True)
+            self.assertEqual(result.stderr.count(b'Permission denied'), 0 if how == 'native' else 4)
+        result = self.run_in(place, [PYTHON, '-c', 'import socket; socket.socket()'], mode, 'job')
+        self.assert_denied(result, errno.EAFNOSUPPORT)
+
+    def test_mechanisms(self, mode):
+        """job: files are left to the kernel, where `out` is there; else the broker does the same"""
+        place = self.place()
+        for has_out in (True, False):
+            answer = harness.usher('check', '--mechanisms', '--json', 'job', cwd=place)
+            by = json.loads(answer.stdout)[0]['mechanisms']
+            self.assertEqual({by[name]['by'] for name in ('read', 'write', 'create', 'remove')},
+                             {'Landlock' if has_out else 'broker'}, answer.stdout)
+            self.assert_allowed(self.run_in(place, ['cat', 'compute'], mode, 'job'))
+            if has_out:
+                shutil.rmtree(place / 'out')
 
 
 if __name__ == '__main__':
