@@ -4,10 +4,13 @@
  * the snapshot of it gives a policy that answers all questions in the same way.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter.h"
+#include "daemon/policy/grants.h"
+#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 #include "tests/fuzz/memory_file.h"
 
@@ -74,6 +77,27 @@ static void compare_sockets(const struct policy *a, const struct policy *b)
 	}
 }
 
+/* The kernel knows two answers, and no log. */
+static void look_at_mechanisms(const struct policy *policy)
+{
+	struct mechanisms mechanisms;
+	struct grants grants;
+
+	mechanisms_choose(&mechanisms, policy);
+	must((mechanisms.landlock & ~OPERATIONS_LANDLOCK) == 0);
+	must(grants_make(&grants, policy, mechanisms.landlock) == 0);
+	grants_finish(&grants);
+	for (size_t i = 0; i < array_length(paths); i++) {
+		for (unsigned int rest = mechanisms.landlock; rest != 0; rest &= rest - 1) {
+			struct policy_verdict verdict =
+				policy_decide_file(policy, rest & -rest, paths[i]);
+
+			must(!verdict.log);
+			must(verdict.action == POLICY_ALLOW || verdict.error == EACCES);
+		}
+	}
+}
+
 static void look_at(const struct policy *policy)
 {
 	cleanup_policy struct policy *copy = NULL;
@@ -85,6 +109,7 @@ static void look_at(const struct policy *policy)
 	compare_files(policy, copy);
 	compare_endpoints(policy, copy);
 	compare_sockets(policy, copy);
+	look_at_mechanisms(policy);
 }
 
 static void make_filter(const struct policy *policy)
