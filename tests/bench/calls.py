@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a brokered call costs, beside the native call and the least that any supervisor could do.
 
-  tests/bench/calls.py BUILD_DIR [--quick] [--json FILE] [--rounds N] [--user NAME]
+  tests/bench/calls.py BUILD_DIR [--quick] [--json FILE] [--markdown] [--rounds N] [--user NAME]
                      [--only SETUP,...] [--workload NAME,...] [--placement NAME,...]
 
 Every round runs each setup once (native, floor, embedded, daemon), in another order each time, on
@@ -67,6 +67,7 @@ def parse_arguments():
     parser.add_argument('build', metavar='BUILD_DIR')
     parser.add_argument('--quick', action='store_true', help='fewer rounds and calls')
     parser.add_argument('--json', metavar='FILE', help='all figures, for programs')
+    parser.add_argument('--markdown', action='store_true', help='tables for a page, with p99')
     parser.add_argument('--rounds', type=int, help='7, or 2 with --quick')
     parser.add_argument('--user', metavar='NAME', help='measure as this user')
     parser.add_argument('--only', type=one_of(SETUPS), default=list(SETUPS), metavar='SETUP,...')
@@ -227,7 +228,8 @@ def main():
              'rounds': options.rounds, 'load_before': load, 'failed': bench.failed}
     print(f"Linux {about['kernel']}, {about['processors']} processors, load {load:.1f}, "
           f"{options.rounds} rounds, as {about['user']}")
-    report.print_table(rows, options.only, sys.stdout)
+    show = report.print_markdown if options.markdown else report.print_table
+    show(rows, options.only, sys.stdout)
     if options.json:
         with open(options.json, 'w', encoding='utf-8') as file:
             json.dump({'about': about, 'rows': rows, 'samples': samples}, file, indent=1)

@@ -113,3 +113,27 @@ def print_table(rows, setups, out):
             if row['placement'] == placement:
                 cells = (cell(setup, row['setups'].get(setup)) for setup in setups)
                 print(f"{row['name']:{width}}  " + ' | '.join(cells), file=out)
+
+
+def markdown_cell(setup, figures):
+    if figures is None:
+        return '-'
+    text = f"{figures['median_ns'] / 1000:.2f} ±{figures['spread_percent']:.0f}%"
+    ratios = [] if setup == 'native' else [figures['to_native']]
+    ratios += [] if setup in ('native', 'floor') else [figures['to_floor']]
+    known = [f'{ratio:.2f}' for ratio in ratios if ratio is not None]
+    text += f" ({' / '.join(known)})" if known else ''
+    return text + f"; {figures['p99_ns'] / 1000:.0f}, {figures['p999_ns'] / 1000:.0f}"
+
+
+def print_markdown(rows, setups, out):
+    """The same with the rarer calls, for a page: `median ±spread (/native / /floor); p99, p99.9`."""
+    for placement in dict.fromkeys(row['placement'] for row in rows):
+        print(f'\n{placement}, microseconds: median ±spread (ratio to native / to the floor); '
+              'p99, p99.9\n', file=out)
+        print('| | ' + ' | '.join(setups) + ' |', file=out)
+        print('| --- |' + ' ---: |' * len(setups), file=out)
+        for row in rows:
+            if row['placement'] == placement:
+                cells = (markdown_cell(setup, row['setups'].get(setup)) for setup in setups)
+                print(f"| {row['name']} | " + ' | '.join(cells) + ' |', file=out)
