@@ -171,7 +171,41 @@ void epoll_carry_find(struct epoll_carry *carry, struct epoll_memory *memory, pi
 struct move {
 	const struct epoll_carry *carry;
 	int from, to, number;
+	int (*install)(void *user);
+	void *user;
+	int result;
 };
+
+static void watch(const struct move *move)
+{
+	for (size_t i = 0; i < move->carry->count; i++) {
+		struct epoll_event event = move->carry->watches[i].event;
+
+		(void)epoll_ctl(move->carry->watches[i].epoll, EPOLL_CTL_ADD, move->number, &event);
+	}
+}
+
+static void watch_no_more(const struct move *move)
+{
+	for (size_t i = 0; i < move->carry->count; i++) {
+		(void)epoll_ctl(move->carry->watches[i].epoll, EPOLL_CTL_DEL, move->number, NULL);
+	}
+}
+
+/* Does it with `fd` under the number, where something of ours may lie: that comes back. */
+static void under_number(const struct move *move, int fd, void (*action)(const struct move *move))
+{
+	int ours = fcntl(move->number, F_DUPFD_CLOEXEC, move->number + 1);
+
+	if (dup2(fd, move->number) >= 0) {
+		action(move);
+		close(move->number);
+	}
+	if (ours >= 0) {
+		(void)dup2(ours, move->number);
+		close(ours);
+	}
+}
 
 /*
  * The table of descriptors is the thread's own from here on, and what it holds is let go of before
@@ -179,46 +213,53 @@ struct move {
  */
 static void *enter_anew(void *argument)
 {
-	const struct move *move = argument;
-	const struct epoll_carry *carry = move->carry;
+	struct move *move = argument;
 
 	if (unshare(CLONE_FILES) < 0) {
+		move->result = move->install(move->user);
 		return NULL;
 	}
-	if (dup2(move->from, move->number) >= 0) {
-		for (size_t i = 0; i < carry->count; i++) {
-			(void)epoll_ctl(carry->watches[i].epoll, EPOLL_CTL_DEL, move->number, NULL);
-		}
-	}
-	if (dup2(move->to, move->number) >= 0) {
-		for (size_t i = 0; i < carry->count; i++) {
-			struct epoll_event event = carry->watches[i].event;
-			(void)epoll_ctl(
-				carry->watches[i].epoll, EPOLL_CTL_ADD, move->number, &event);
-		}
+	under_number(move, move->to, watch);
+	move->result = move->install(move->user);
+	if (move->result >= 0) {
+		under_number(move, move->from, watch_no_more);
 	}
 	close_range(0, ~0u, 0);
 	return NULL;
 }
 
-void epoll_carry_move(const struct epoll_carry *carry, int from, int to, int number)
+/* -EAGAIN: it could not be begun. */
+static int move_by_thread(struct move *move)
 {
 	pthread_t thread;
+
+	if (move->from < 0 || move->to < 0 ||
+		pthread_create(&thread, NULL, enter_anew, move) != 0) {
+		return -EAGAIN;
+	}
+	pthread_join(thread, NULL);
+	return move->result;
+}
+
+int epoll_carry_move(const struct epoll_carry *carry, int from, int to, int number,
+	int (*install)(void *user), void *user)
+{
 	int above = number + 1;
-	struct move move = {.carry = carry, .number = number};
 
 	if (carry->count == 0) {
-		return;
+		return install(user);
 	}
 	/* None of them may be in the way of the number. */
-	move.from = fcntl(from, F_DUPFD_CLOEXEC, above);
-	move.to = fcntl(to, F_DUPFD_CLOEXEC, above);
-	if (move.from >= 0 && move.to >= 0 &&
-		pthread_create(&thread, NULL, enter_anew, &move) == 0) {
-		pthread_join(thread, NULL);
-	}
+	struct move move = {.carry = carry,
+		.from = fcntl(from, F_DUPFD_CLOEXEC, above),
+		.to = fcntl(to, F_DUPFD_CLOEXEC, above),
+		.number = number,
+		.install = install,
+		.user = user};
+	int result = move_by_thread(&move);
 	close_fd(&move.from);
 	close_fd(&move.to);
+	return result;
 }
 
 void epoll_carry_finish(struct epoll_carry *carry)

@@ -36,7 +36,12 @@ void epoll_memory_outdate(struct epoll_memory *memory);
 void epoll_carry_find(
 	struct epoll_carry *carry, struct epoll_memory *memory, pid_t tid, int number);
 
-/* Has them watch `to` as `number`, instead of `from`. */
-void epoll_carry_move(const struct epoll_carry *carry, int from, int to, int number);
+/*
+ * Has them watch `to` as `number`, then has `install` put it there, and then has them watch `from`
+ * no more: in this order, so that whoever dies in between, what lies under the number is watched,
+ * and what does not is closed. Returns what `install` did; if that failed `to` is to be closed.
+ */
+int epoll_carry_move(const struct epoll_carry *carry, int from, int to, int number,
+	int (*install)(void *user), void *user);
 
 void epoll_carry_finish(struct epoll_carry *carry);

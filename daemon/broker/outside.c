@@ -74,6 +74,22 @@ static int make_like(const struct broker *broker, const struct address_request *
 	return made;
 }
 
+/* A descriptor on its way into the caller. */
+struct installation {
+	const struct broker *broker;
+	const struct request *request;
+	int made, number;
+	bool cloexec;
+};
+
+static int install(void *user)
+{
+	const struct installation *installation = user;
+
+	return notify_install_fd(installation->broker->listener, installation->request->id,
+		installation->made, installation->cloexec, installation->number);
+}
+
 int outside_replace(const struct broker *broker, const struct request *request, int number,
 	int *socket, int made)
 {
@@ -90,10 +106,9 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	if (broker_knows(broker, SESSION_EPOLLS)) {
 		epoll_carry_find(&carry, broker->epolls, request->tid, number);
 	}
-	int error =
-		notify_install_fd(broker->listener, request->id, made, flags & O_CLOEXEC, number);
+	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
+	int error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
-		epoll_carry_move(&carry, *socket, made, number);
 		close(*socket);
 		*socket = steal_fd(&owned);
 	}
