@@ -156,7 +156,7 @@ static int sent(void)
 static int bound(void)
 {
 	cleanup_fd int fd = open_stream(0);
-	struct sockaddr_in name;
+	struct sockaddr_in name = {.sin_port = 0};
 	socklen_t size = sizeof(name);
 
 	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 1) < 0 ||

@@ -8,8 +8,9 @@
 The far side is a second network namespace behind a veth pair, so needs root. Each round measures
 everything under each setup, in another order each time; a ratio is taken within a round, and what
 is shown is the median of the rounds. `broker` is `net = broker`: the sockets are the broker's;
-`host` the same rules in the machine's own network; `slirp4netns` and `pasta` carry each packet
-through a process of theirs. What is not installed is left out, and said.
+`host` the same rules in the machine's own network; `floor` the least supervisor, which makes the
+sockets and the connections and does not look at what is sent; `slirp4netns` and `pasta` carry each
+packet through a process of theirs. What is not installed is left out, and said.
 """
 
 import argparse
@@ -32,6 +33,7 @@ import report  # noqa: E402
 import world  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, 'tests/bench/network')
+FLOOR = os.path.join(BUILD, 'tests/bench/floor')
 CALLS, IPERF, REDIS, WEB = 7000, 5201, 6379, 8000
 SECONDS = 60
 
@@ -70,6 +72,7 @@ SETUPS = {
     'native': (None, lambda place: []),
     'broker': (None, usher('broker')),
     'host': (None, usher('host')),
+    'floor': (None, lambda place: [FLOOR, '--notify', 'socket,connect']),
     'pasta': ('pasta', lambda place: ['pasta', '--runas', '0', '--config-net', '--no-map-gw', '-q', '--']),
     'slirp4netns': ('slirp4netns', slirp),
 }
