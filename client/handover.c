@@ -336,7 +336,8 @@ static int explain_layer_failure(struct handover_failure *failure, int error)
 	case -E2BIG:
 		return fail(failure, error,
 			"the kernel has no room for one more layer of Landlock on this process; "
-			"start it from one that is less confined");
+			"start it from one that is less confined, or let the policy say 'mechanism "
+			"= broker'");
 	default:
 		return fail(failure, error, "the rules could not be enforced by Landlock: %s",
 			strerror(-error));

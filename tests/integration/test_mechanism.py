@@ -406,6 +406,15 @@ class Choice(unittest.TestCase):
         self.assertEqual(self.witness(mode, policy), BY_BROKER)
         return policy
 
+    def test_no_landlock(self, mode):
+        """On a kernel without Landlock what it could do is the broker's, and that is told"""
+        without = harness.policy('[syscalls]\ndeny ENOSYS = landlock_create_ruleset\n')
+        result = harness.run([harness.USHER, 'check', '--mechanisms', '--json', self.policy()],
+                             mode, policy=without)
+        choice = json.loads(result.stdout)[0]['mechanisms']['write']
+        self.assertEqual((choice['by'], choice['obstacle']), ('broker', 'machine'))
+        self.assertIn('older than Linux 6.2', choice['text'])
+
     def test_missing(self, mode):
         """What is not there yet is allowed when it comes: so the broker is asked"""
         late = self.place / 'late'
