@@ -30,6 +30,7 @@ PROGRAMS = os.environ['USHER_INSTALLED_PROGRAMS']
 LOAD = '/run/build/tests/guest/load'
 EXPOSURE_MAX = 7.7  # what `systemd-analyze security` says of the unit
 LONGEST_CALL_US = 10_000_000
+KILLS_LEAST = 5
 POLICY = """\
 [files]
 deny EXDEV read = /load/*/closed
@@ -225,11 +226,14 @@ def check_start(suite, world):
 
 
 def storm(world, seconds):
-    """Kills daemon and brokers; (kills of the daemon, of brokers)."""
+    """Kills daemon and brokers, at least some; (kills of the daemon, of brokers)."""
     choice = random.Random(1)
     kills = {'usherd': 0, 'usher-broker': 0}
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    latest = ends + 60  # where the machine has much else to do
+    while time.monotonic() < ends or (
+            time.monotonic() < latest and
+            (kills['usherd'] < KILLS_LEAST or kills['usher-broker'] < 10 * KILLS_LEAST)):
         for name, rounds in (('usher-broker', 20), ('usherd', 1)):
             pids = world.find(name)
             for pid in choice.sample(pids, min(rounds, len(pids))):
@@ -259,7 +263,7 @@ def check_storm(suite, world, loads, sessions, seconds):
                loads.living(), guest.journal())
     suite.test(not newcomers.failed, 'every session that was begun meanwhile was served',
                *newcomers.failed)
-    suite.test(daemon_kills >= 5 and broker_kills >= 50, 'daemon and brokers were killed',
+    suite.test(daemon_kills >= KILLS_LEAST and broker_kills >= 10 * KILLS_LEAST, 'daemon and brokers were killed',
                daemon_kills, broker_kills)
     print(f'# storm of {seconds} s: {daemon_kills} kills of usherd, {broker_kills} of brokers; '
           f'{newcomers.count} sessions begun meanwhile')

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What many sessions leave behind: usherd has no more memory, descriptors or processes after them
+than before, and neither has one broker after many calls.
+
+    USHER_TEST_SESSIONS=10000 tests/run ... integration/leaks     by hand, for longer
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from test_keep import Kept, children  # noqa: E402
+
+SESSIONS = int(os.environ.get('USHER_TEST_SESSIONS', '120'))
+WARM_UP = 40
+# An allocator keeps some pages; what leaks leaks with each session, or with each call.
+SLACK_KIB = 256
+SANITIZED = harness.PATIENCE > 1  # their allocators keep what was freed
+
+
+def memory_of(pid):
+    """KiB of its own that a process has."""
+    text = Path(f'/proc/{pid}/smaps_rollup').read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines()
+               if line.startswith(('Private_Dirty', 'Swap:')))
+
+
+def holds(pid):
+    return len(os.listdir(f'/proc/{pid}/fd')), len(os.listdir(f'/proc/{pid}/task'))
+
+
+@unittest.skipIf(os.geteuid() != 0, 'looking into an undumpable process takes root')
+class Leaks(unittest.TestCase):
+    def setUp(self):
+        signal.alarm(int(harness.SECONDS) + SESSIONS // 10)
+
+    def run_sessions(self, daemon, count):
+        for first in range(0, count, 4):
+            processes = [daemon.usher('true') for _ in range(min(4, count - first))]
+            for process in processes:
+                self.assertEqual(process.communicate(timeout=harness.SECONDS), ('', ''))
+        daemon.wait_for_sessions(0)
+
+    def grows(self, before, after, what, count):
+        print(f'# {what}: {before} KiB before, {after} KiB after {count}', flush=True)
+        if not SANITIZED:
+            self.assertLess(after - before, SLACK_KIB)
+
+    def test_sessions(self):
+        """usherd has after many sessions what it had before"""
+        with Kept() as daemon:
+            self.run_sessions(daemon, WARM_UP)
+            serving = daemon.serving()
+            memory, others = memory_of(serving), holds(serving)
+            self.run_sessions(daemon, SESSIONS)
+            harness.wait_until(lambda: holds(serving) == others, 'all descriptors are closed')
+            self.grows(memory, memory_of(serving), 'usherd', f'{SESSIONS} sessions')
+            self.assertEqual(children(serving), [])
+
+    def test_calls(self):
+        """a broker has after many calls, allowed, denied and failed ones, what it had before"""
+        script = ('i=0; while read count; do while [ $i -lt $count ]; do i=$((i+1)); '
+                  ': </etc/hostname; : </etc/hosts; : </none; done 2>/dev/null; echo $i; done')
+        with Kept(audit='yes') as daemon:
+            daemon.write_policy('one', '[files]\ndeny EXDEV read = /etc/hosts\ndefault = allow\n')
+            process = subprocess.Popen(
+                [str(harness.USHER), 'run', '--daemon', '--policy', 'one', '--', 'bash', '-c',
+                 script], env=daemon.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True)
+
+            def call(until):
+                process.stdin.write(f'{until}\n')
+                process.stdin.flush()
+                self.assertEqual(process.stdout.readline(), f'{until}\n')
+            call(500)
+            broker = daemon.sessions()[0]['broker']
+            memory, others = memory_of(broker), holds(broker)
+            call(500 + 20 * SESSIONS)
+            self.grows(memory, memory_of(broker), 'a broker', f'{60 * SESSIONS} calls')
+            self.assertEqual(holds(broker), others)
+            process.communicate(timeout=harness.SECONDS)
+
+
+if __name__ == '__main__':
+    sys.exit('the tests are run by run.py')
