@@ -11,7 +11,8 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/request.h"
 
-static int pin_socket(const struct place *place)
+/* The socket's descriptor: that of the place, if it is pinned already, or one of `exact`. */
+static int pin_socket(struct exact_address *exact, const struct place *place)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 		.resolve = RESOLVE_NO_SYMLINKS | (place->is_bound ? RESOLVE_NO_XDEV : 0)};
@@ -19,10 +20,11 @@ static int pin_socket(const struct place *place)
 	if (place->error) {
 		return -place->error;
 	}
-	int pinned = place->kind == PLACE_OBJECT ? fcntl(place->object, F_DUPFD_CLOEXEC, 0)
-						 : (int)syscall(SYS_openat2, place->directory,
-							   place->name, &how, sizeof(how));
-	return pinned < 0 ? -errno : pinned;
+	if (place->kind == PLACE_OBJECT) {
+		return place->object;
+	}
+	exact->pinned = (int)syscall(SYS_openat2, place->directory, place->name, &how, sizeof(how));
+	return exact->pinned < 0 ? -errno : exact->pinned;
 }
 
 int exact_address_init(struct exact_address *exact, const struct request *request)
@@ -35,12 +37,12 @@ int exact_address_init(struct exact_address *exact, const struct request *reques
 		exact->length = address->length;
 		return 0;
 	}
-	exact->pinned = pin_socket(&request->place);
-	if (exact->pinned < 0) {
-		return exact->pinned;
+	int socket = pin_socket(exact, &request->place);
+	if (socket < 0) {
+		return socket;
 	}
-	(void)snprintf(exact->path.sun_path, sizeof(exact->path.sun_path), "/proc/self/fd/%d",
-		exact->pinned);
+	(void)snprintf(
+		exact->path.sun_path, sizeof(exact->path.sun_path), "/proc/self/fd/%d", socket);
 	exact->name = (const struct sockaddr *)&exact->path;
 	exact->length = sizeof(exact->path);
 	return 0;

@@ -13,7 +13,7 @@ struct request;
 struct exact_address {
 	const struct sockaddr *name; /* NULL: none was named */
 	socklen_t length;
-	int pinned;
+	int pinned; /* ours to close, or -1 */
 	struct sockaddr_un path;
 };
 
