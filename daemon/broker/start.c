@@ -18,6 +18,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
+#include "daemon/broker/core_file.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
@@ -339,7 +340,16 @@ static int prove(
 			"the listener is that of another process than the one that asks");
 	}
 	int error = check_memory(&slot->notification, failure);
-	return error == 0 ? check_injection(broker, slot, failure) : error;
+	if (error == 0) {
+		error = check_injection(broker, slot, failure);
+	}
+	if (error < 0) {
+		return error;
+	}
+	error = core_file_forbid(broker->policy, broker->first);
+	return error == 0 ? 0
+			  : fail(failure, error, "core files could not be forbidden: %s",
+				    strerror(-error));
 }
 
 /* What is noted as READY before the answer is sent is never proved a second time. */

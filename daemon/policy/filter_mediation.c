@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fanotify.h>
+#include <linux/fs.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
@@ -25,6 +28,13 @@
 /* Of linux/in6.h, which does not go with netinet/in.h. */
 #define IPV6_FLOWLABEL_MGR_    32
 #define FLOWLABEL_REQUEST_SIZE 32 /* behind it in the same option follow extension headers */
+
+/* Of linux/btrfs.h and, what no header of the system has, of XFS. */
+#define BTRFS_TYPE              0x94
+#define XFS_OPEN_BY_HANDLE      _IO('X', 107)
+#define XFS_READLINK_BY_HANDLE  _IO('X', 108)
+#define XFS_ATTRLIST_BY_HANDLE  _IO('X', 122)
+#define XFS_ATTRMULTI_BY_HANDLE _IO('X', 123)
 
 #ifndef __O_TMPFILE
 #error "__O_TMPFILE is expected from fcntl.h"
@@ -124,6 +134,17 @@ struct row {
 			__VA_ARGS__                     \
 		}                                       \
 	}
+
+/* A core file is made wherever a program dies: root could ask for it again (core_file.h). */
+#define CORE_ROWS(need)                                                                      \
+	REFUSE(setrlimit, NEED_ROOT | (need), 0, MASKED(0, UINT32_MAX, RLIMIT_CORE)),        \
+		LET(prlimit64, NEED_ROOT | (need), IS(2, 0)),                                \
+		REFUSE(prlimit64, NEED_ROOT | (need), 0, MASKED(1, UINT32_MAX, RLIMIT_CORE), \
+			IS(3, 0)),                                                           \
+		REFUSE(prlimit64, NEED_ROOT | (need), EPERM, MASKED(1, UINT32_MAX, RLIMIT_CORE))
+
+/* Of the type or number that is the command's low half, whatever size it has. */
+#define COMMAND(command) MASKED(1, 0xffff, _IOC_TYPE(command) << 8 | _IOC_NR(command))
 
 /* As on a machine that has no SCTP, which is all that such a type means. */
 #define NO_SCTP(family, error, ...) REFUSE(socket, NEED_ADDRESS, error, IS(0, family), __VA_ARGS__)
@@ -308,6 +329,24 @@ static const struct row rows[] = {
 	REFUSE(quotactl, NEED_FILES, EPERM),
 	REFUSE(uselib, NEED_FILES, ENOSYS),
 	REFUSE(bpf, NEED_BROKER, EPERM),
+	CORE_ROWS(NEED_CREATE),
+	CORE_ROWS(NEED_REMOVE),
+
+	/*
+	 * What some file systems do by commands of their own. Of btrfs all but what copies ranges:
+	 * snapshots give files other names, and entries are made and removed. Of XFS what opens by
+	 * handles. Flags and projects are set as chattr(1) does it.
+	 */
+	LET(ioctl, NEED_FILES, COMMAND(FICLONE)),
+	LET(ioctl, NEED_FILES, COMMAND(FICLONERANGE)),
+	LET(ioctl, NEED_FILES, COMMAND(FIDEDUPERANGE)),
+	REFUSE(ioctl, NEED_FILES, ENOTTY, MASKED(1, 0xff00, BTRFS_TYPE << 8)),
+	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_OPEN_BY_HANDLE)),
+	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_READLINK_BY_HANDLE)),
+	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_ATTRLIST_BY_HANDLE)),
+	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_ATTRMULTI_BY_HANDLE)),
+	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_SETFLAGS)),
+	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_FSSETXATTR)),
 
 	/* A hold on a process that may not be of the session: the broker looks whose it is. */
 	REFUSE(pidfd_getfd, NEED_BROKER, EPERM),

@@ -46,6 +46,7 @@ REFUSALS = (
     ('namespace-', {'EACCES', 'EPERM'}),
     ('mount-socket', {'EHOSTUNREACH'}),
     ('mount-', {'EACCES', 'EPERM'}),
+    ('sibling-flags', {'ENOTTY'}),
     ('setns-file', {'EACCES'}),
     ('setns-', {'EPERM'}),
     ('race-setns', {'EPERM'}),
@@ -64,18 +65,19 @@ LOOKS = tuple('change-' + call for call in (
     'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
 NO_TWIN = ('foreign-', 'process-pidfd_getfd',
-           'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns')
+           'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns',
+           'sibling-core', 'sibling-flags')
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}
 # Tried once more where Landlock decides instead of the broker: roads, other calls, holds by /proc, and
 # races, none of which makes a name where that policy denies it.
 BY_LANDLOCK = ('road-absolute', 'road-*dots', 'road-proc-*', 'road-reopen-[dost]*', 'road-reopen-child',
-               'road-dirfd*', 'road-*chdir', 'road-thread-*', 'road-in-root*', 'sibling-[acdoruw]*',
+               'road-dirfd*', 'road-*chdir', 'road-thread-*', 'road-in-root*', 'sibling-[adoruw]*', 'sibling-creat*',
                'process-proc-[cf]*', 'held-proc-truncate', 'held-hard-link', 'race-rewritten',
                'race-final-link')
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
 MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
-                    'send-routed', 'send-routed-socket'}
+                    'send-routed', 'send-routed-socket', 'sibling-core', 'sibling-flags'}
 
 
 class World:

@@ -4,8 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "tests/attacks/attack.h"
 
@@ -120,6 +125,51 @@ static long directory(const struct world *world)
 	return raw_open(world_directory(world), O_RDONLY | O_DIRECTORY, 0);
 }
 
+/* The kernel makes it where the program dies. */
+static void die_in(const char *directory)
+{
+	struct rlimit limit;
+
+	if (!chdir(directory) && !getrlimit(RLIMIT_CORE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_CORE, &limit);
+		abort();
+	}
+	_exit(1);
+}
+
+static long core_file(const struct world *world)
+{
+	char pattern[2] = "";
+	int status, fd = raw_open("/proc/sys/kernel/core_pattern", O_RDONLY, 0);
+
+	prepare(fd >= 0 && read(fd, pattern, 1) == 1);
+	if (pattern[0] != 'c') {
+		attack_impossible("core files go elsewhere");
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		die_in(world_directory(world));
+	}
+	prepare(pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+	return WCOREDUMP(status) ? 0 : -EACCES;
+}
+
+/* As chattr(1) does it, which is a change of metadata. */
+static long flags(const struct world *world)
+{
+	long flags = 0;
+	int fd = raw_open(readable(world), O_RDONLY, 0);
+
+	prepare(fd >= 0);
+	long result = raw(SYS_ioctl, fd, FS_IOC_GETFLAGS, &flags);
+	if (result < 0) {
+		attack_impossible("a file system without such flags");
+	}
+	flags ^= FS_NODUMP_FL;
+	return raw(SYS_ioctl, fd, FS_IOC_SETFLAGS, &flags);
+}
+
 const struct attack attacks_sibling[] = {
 	{"sibling-open", by_open},
 	{"sibling-openat", by_openat},
@@ -139,5 +189,7 @@ const struct attack attacks_sibling[] = {
 	{"sibling-reopen-for-writing", reopen_for_writing},
 	{"sibling-upper-half", upper_half},
 	{"sibling-directory", directory},
+	{"sibling-core", core_file},
+	{"sibling-flags", flags},
 	{NULL, NULL},
 };

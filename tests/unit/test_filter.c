@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -23,7 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
@@ -308,6 +312,15 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_VFORK), ALLOWED);
 	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_FILES | CLONE_THREAD), ALLOWED);
 	assert_int_equal(ASK(&user, clone, CLONE_VM | CLONE_FILES), NOTIFIED);
+	assert_int_equal(ASK(&user, ioctl, 3, FICLONE), ALLOWED);
+	assert_int_equal(ASK(&user, ioctl, 3, RUBBISH | TIOCGWINSZ), ALLOWED);
+	assert_int_equal(ASK(&user, ioctl, 3, RUBBISH | BTRFS_IOC_SNAP_CREATE_V2), ENOTTY);
+	assert_int_equal(ASK(&user, ioctl, 3, FS_IOC_GETFLAGS), ALLOWED);
+	assert_int_equal(ASK(&root, setrlimit, RLIMIT_CORE), 0);
+	assert_int_equal(ASK(&root, setrlimit, RLIMIT_NOFILE), ALLOWED);
+	assert_int_equal(ASK(&root, prlimit64, 0, RLIMIT_CORE, 0, 8), ALLOWED);
+	assert_int_equal(ASK(&root, prlimit64, 0, RUBBISH | RLIMIT_CORE, 8, 0), 0);
+	assert_int_equal(ASK(&root, prlimit64, 0, RLIMIT_CORE, 8, 8), EPERM);
 	assert_int_equal(ASK(&user, setuid, 0), ALLOWED);
 	assert_int_equal(ASK(&root, setuid, 0), NOTIFIED);
 	assert_int_equal(ASK(&root, capset, 0), NOTIFIED);

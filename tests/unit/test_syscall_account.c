@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -43,10 +44,10 @@ enum { SAW_ALLOW = 1, SAW_NOTIFY = 2, SAW_ERRNO = 4, SAW_KILL = 8 };
 
 static unsigned int answers(const struct filter *filter, int nr)
 {
-	static const unsigned long long values[] = {0, 1, 2, 3, IP_OPTIONS, 0x40, 0x200, 0x200000,
-		0x410000, PTRACE_ATTACH, PTRACE_SEIZE, PR_CAPBSET_DROP, PR_SET_SECUREBITS,
-		PR_CAP_AMBIENT, PR_SET_DUMPABLE, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET,
-		MSG_FASTOPEN, 0xffffffff, WIRE_PROBE_OPERATION, 0x100000000, ~0ull};
+	static const unsigned long long values[] = {0, 1, 2, 3, IP_OPTIONS, _IO(0x94, 1), 0x40,
+		0x200, 0x200000, 0x410000, PTRACE_ATTACH, PTRACE_SEIZE, PR_CAPBSET_DROP,
+		PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_SET_DUMPABLE, CLONE_NEWNS, CLONE_NEWUSER,
+		CLONE_NEWNET, MSG_FASTOPEN, 0xffffffff, WIRE_PROBE_OPERATION, 0x100000000, ~0ull};
 	static const unsigned int bits[] = {[FILTER_ALLOW] = SAW_ALLOW,
 		[FILTER_NOTIFY] = SAW_NOTIFY,
 		[FILTER_ERRNO] = SAW_ERRNO,
