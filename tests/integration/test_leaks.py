@@ -18,7 +18,7 @@ import harness  # noqa: E402
 from test_keep import Kept, children  # noqa: E402
 
 SESSIONS = int(os.environ.get('USHER_TEST_SESSIONS', '120'))
-WARM_UP = 40
+WARM_UP = max(40, SESSIONS // 10)
 # An allocator keeps some pages, more with each thread that it serves apart; what leaks leaks with each
 # session, or with each call.
 SLACK_KIB = 768
