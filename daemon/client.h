@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection, from accept to READY or REFUSED. It goes through its phases in this order, and
- * each has one thing that may come next:
- *
- *   HELLO      the client's HELLO. It is authorised here
- *   PREPARING  nothing: policy and filter are made; FILTER is sent at the end
- *   LISTENER   the client's LISTENER (or REFUSED: it could not load the filter)
- *   STARTING   nothing: the broker proves that it can serve; READY is sent at the end
- *
- * One timer runs over all of it. Whatever else comes, and whatever goes wrong, ends the connection
- * with REFUSED, and with it everything that was made for it.
+ * One connection, from accept to READY or REFUSED: it goes through the phases of the hand-over
+ * (handover.h). One timer runs over all of it. Whatever comes out of turn, and whatever goes wrong,
+ * ends the connection with REFUSED, and with it everything that was made for it.
  */
 #pragma once
 
