@@ -34,6 +34,9 @@ enum act_outcome act_send(
 enum act_outcome act_socket(
 	const struct broker *broker, struct worker *worker, struct request *request);
 
+/* Arguments that are only numbers: the kernel itself does it, we remember that it was done. */
+enum act_outcome act_forget(const struct broker *broker, struct request *request);
+
 /*
  * Was a verdict that does not open the name itself (a denial, an injection) given on a name that
  * nobody has looked at, and has it a link in it?

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls after which less is known of the session than before (usher/session.h has the facts). */
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "daemon/broker/act.h"
+#include "daemon/broker/admit.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/epoll_carry.h"
+#include "daemon/broker/request.h"
+
+/* What is known no longer when somebody makes such a namespace, or goes to one. */
+static uint32_t facts_of_namespaces(uint64_t flags)
+{
+	uint32_t facts =
+		flags & (CLONE_NEWNS | CLONE_NEWUSER) ? SESSION_ROOTS_VARY | SESSION_IDS_VARY : 0;
+
+	return facts | (flags & CLONE_NEWNS ? SESSION_MOUNTS_VARY : 0);
+}
+
+enum act_outcome act_forget(const struct broker *broker, struct request *request)
+{
+	const struct seccomp_data *data = &request->slot->notification.data;
+	uint32_t facts = SESSION_IDS_VARY;
+
+	switch (data->nr) {
+	case SYS_chroot:
+		facts = SESSION_ROOTS_VARY;
+		break;
+	case SYS_epoll_create:
+	case SYS_epoll_create1:
+		facts = SESSION_EPOLLS;
+		epoll_memory_outdate(broker->epolls);
+		break;
+	case SYS_setsockopt:
+		facts = SESSION_OPTIONS;
+		break;
+	case SYS_setns:
+		facts = facts_of_namespaces(CLONE_NEWUSER);
+		facts |= admit_is_asked((unsigned int)data->args[1]) ? SESSION_MOUNTS_VARY : 0;
+		break;
+	case SYS_unshare:
+		facts = facts_of_namespaces(data->args[0]);
+		break;
+	case SYS_clone:
+		facts = facts_of_namespaces(data->args[0]);
+		facts |= data->args[0] & CLONE_FILES ? SESSION_TABLES_SHARED : 0;
+		break;
+	default:
+		break;
+	}
+	atomic_fetch_or(&broker->memory->facts, facts);
+	return ACT_CONTINUE;
+}
