@@ -13,6 +13,7 @@ import pwd
 import re
 import shutil
 import socket
+import subprocess
 import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -567,6 +568,65 @@ class Job(PolicyCase):
             self.assert_allowed(self.run_in(place, ['cat', 'compute'], mode, 'job'))
             if has_out:
                 shutil.rmtree(place / 'out')
+
+
+# Serves one request on the published port with what the database says and what it reaches besides.
+APP = """
+import errno, socket, sys
+published, database, other = map(int, sys.argv[1:])
+server = socket.create_server(('0.0.0.0', published))
+inside = socket.create_server(('127.0.0.1', 0))
+print('serves', flush=True)
+client = server.accept()[0]
+said = [socket.create_connection(('127.0.0.1', database)).recv(100).decode()]
+for port in (other, inside.getsockname()[1]):
+    with socket.socket() as trial:
+        said.append(errno.errorcode.get(trial.connect_ex(('127.0.0.1', port)), 'connected'))
+client.sendall(' '.join(said).encode())
+"""
+
+
+def listener():
+    server = socket.create_server(('127.0.0.1', 0))
+    server.settimeout(harness.SECONDS)
+    return server, server.getsockname()[1]
+
+
+@harness.both_modes
+class App(PolicyCase):
+    def ask(self, place, mode, published, *others):
+        """What the application answers on its published port."""
+        command = [PYTHON, '-c', APP, str(published), *map(str, others)]
+        with subprocess.Popen(harness.usher_command(command, mode, 'app-here'), cwd=place,
+                              env=environment(), stdout=subprocess.PIPE, text=True) as process:
+            try:
+                self.assertEqual(process.stdout.readline(), 'serves\n')
+                with socket.create_connection(('127.0.0.1', published), harness.SECONDS) as client:
+                    return client.makefile().read()
+            finally:
+                process.kill()
+
+    def test_network(self, mode):
+        """app: reached by its port, reaches its database and itself, and nobody else"""
+        place = harness.workdir('app')
+        published = harness.free_port()
+        (database, database_port), (other, other_port) = listener(), listener()
+
+        def answer():
+            for _ in range(2):
+                with database.accept()[0] as client:
+                    client.sendall(b'rows')
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        text = (harness.SOURCE / 'conf/policies/app.ini').read_text()
+        policy = harness.policy_directory() / 'app-here.ini'
+        policy.write_text(text.replace('8080', str(published)).replace('5432', str(database_port)))
+        ports = published, database_port, other_port
+        self.assertEqual(self.ask(place, 'native', *ports), 'rows connected connected')
+        self.assertEqual(self.ask(place, mode, *ports), 'rows ECONNREFUSED connected')
+        thread.join()
+        database.close()
+        other.close()
 
 
 if __name__ == '__main__':
