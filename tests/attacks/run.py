@@ -353,7 +353,7 @@ def matches(name, patterns):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seconds', type=float, default=1)
+    parser.add_argument('--seconds', type=float, default=0.5)
     parser.add_argument('--controls', action='store_true', help='natively only')
     parser.add_argument('patterns', nargs='*')
     options = parser.parse_args()

@@ -52,7 +52,6 @@ static void (*const modules[])(struct runner *) = {
 	cases_how,
 	cases_proc,
 	cases_limit,
-	cases_thread,
 	cases_signal,
 	cases_hang,
 	cases_socket,
@@ -62,6 +61,7 @@ static void (*const modules[])(struct runner *) = {
 	cases_send,
 	cases_message,
 	cases_control,
+	cases_thread, /* shares tables of descriptors, after which senders show the broker's pid */
 	cases_calls,
 };
 
