@@ -58,7 +58,7 @@ static int owner_of(const char *path, struct stat *owner)
 
 bool namespaces_is_of_other_owner(pid_t tid)
 {
-	struct stat first, theirs;
+	struct stat first = {0}, theirs = {0};
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", tid);
