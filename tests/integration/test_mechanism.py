@@ -195,7 +195,8 @@ def choose_call(chance, root, names):
     if kind == 'open':
         return [kind, path(), choose_flags(chance), 0o644]
     if kind == 'held':
-        return [kind, path(), choose_flags(chance), chance.choice((os.O_RDONLY, os.O_PATH))]
+        return [kind, path(), choose_flags(chance),
+                chance.choice((os.O_RDONLY | os.O_NONBLOCK, os.O_PATH))]
     if kind == 'relative':
         return [kind, path(), path(False), choose_flags(chance), 0o644]
     if kind == 'inside':
