@@ -102,11 +102,11 @@ static void check_filter(struct check *check, bool targets_are_root)
 /* They travel in one packet, so there is an end of them. */
 static void check_execute(struct check *check)
 {
-	struct execute_rules rules;
+	struct string_pack rules;
 	int error = execute_rules_make(&rules, check->file.policy);
 
 	if (!error) {
-		execute_rules_finish(&rules);
+		string_pack_finish(&rules);
 		return;
 	}
 	check->error = error;

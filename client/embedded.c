@@ -218,18 +218,19 @@ static int start_processes(struct embedded *session, int handover_socket, int co
 /* What the kernel is to enforce: what the client gets to lay on. */
 struct enforcement {
 	struct filter filter;
-	struct execute_rules execute;
+	struct string_pack execute;
 	unsigned int landlock; /* operations on files */
-	struct grants grants;
+	struct string_pack grants;
 	enum wire_network network;
-	struct policy_descriptor_names given;
+	struct string_pack given;
 };
 
 static void finish_enforcement(struct enforcement *enforcement)
 {
 	filter_finish(&enforcement->filter);
-	execute_rules_finish(&enforcement->execute);
-	grants_finish(&enforcement->grants);
+	string_pack_finish(&enforcement->execute);
+	string_pack_finish(&enforcement->grants);
+	string_pack_finish(&enforcement->given);
 }
 
 static int send_filter(int socket, const struct enforcement *enforcement)
@@ -239,17 +240,11 @@ static int send_filter(int socket, const struct enforcement *enforcement)
 		.instructions = enforcement->filter.instructions,
 		.count = enforcement->filter.count,
 		.seccomp_flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-		.execute = enforcement->execute.text,
-		.execute_size = enforcement->execute.size,
-		.execute_count = enforcement->execute.count,
+		.execute = enforcement->execute,
 		.network = enforcement->network,
 		.landlock = enforcement->landlock,
-		.grants = enforcement->grants.text,
-		.grant_size = enforcement->grants.size,
-		.grant_count = enforcement->grants.count,
-		.given = enforcement->given.text,
-		.given_size = enforcement->given.size,
-		.given_count = enforcement->given.count,
+		.grants = enforcement->grants,
+		.given = enforcement->given,
 	};
 
 	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)

@@ -123,10 +123,10 @@ void explain_decide(struct explain_answer *answer, struct explain_question *ques
 /* Where nothing is restricted there is no layer either. */
 static const char *mechanism_of_execute(const struct policy *policy)
 {
-	struct execute_rules rules;
+	struct string_pack rules;
 	bool is_there = execute_rules_make(&rules, policy) < 0 || rules.count > 0;
 
-	execute_rules_finish(&rules);
+	string_pack_finish(&rules);
 	return is_there ? "Landlock" : "not restricted";
 }
 

@@ -32,18 +32,20 @@ static int place_of(const char *name, const char *names)
 	return -ENOENT;
 }
 
-int given_find(int passed, const char *names, size_t count, int *fds, const char **missing)
+int given_find(int passed, struct string_pack names, int *fds, const char **missing)
 {
-	for (size_t i = 0; i < count; i++, names += strlen(names) + 1) {
-		int place = place_of(names, getenv("LISTEN_FDNAMES"));
+	const char *name = names.text;
+
+	for (size_t i = 0; i < names.count; i++, name += strlen(name) + 1) {
+		int place = place_of(name, getenv("LISTEN_FDNAMES"));
 
 		if (place < 0 || place >= passed) {
-			*missing = names;
+			*missing = name;
 			return -ENOENT;
 		}
 		fds[i] = FIRST_FD + place;
 		if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0) {
-			*missing = names;
+			*missing = name;
 			return -errno;
 		}
 	}

@@ -6,13 +6,13 @@
  */
 #pragma once
 
-#include <stddef.h>
+#include "daemon/base/string_pack.h"
 
 /* How many have been passed to this very process; a child of ours has them as well. */
 int given_passed(void);
 
 /*
- * Fills in the descriptors of `count` names, strings one after the other. 0, or a negative errno:
+ * Fills in the descriptors of the names. 0, or a negative errno:
  * -ENOENT with the name that is missing in `*missing`.
  */
-int given_find(int passed, const char *names, size_t count, int *fds, const char **missing);
+int given_find(int passed, struct string_pack names, int *fds, const char **missing);

@@ -350,10 +350,8 @@ static int make_layer(
 {
 	const struct landlock_rules rules = {
 		.execute = wire_filter_execute(filter),
-		.execute_count = filter->execute_count,
-		.execute_size = filter->execute_size,
 		.operations = filter->landlock,
-		.grants = {wire_filter_grants(filter), filter->grant_count, filter->grant_size},
+		.grants = wire_filter_grants(filter),
 	};
 	char reason[LANDLOCK_REASON_MAX];
 	int result = landlock_make(&rules, ruleset, reason);
@@ -407,8 +405,7 @@ static int find_given(struct handover *h, struct handover_failure *failure)
 		return fail(
 			failure, -E2BIG, "the policy names more than %u sockets", WIRE_GIVEN_MAX);
 	}
-	int error = given_find(h->hello->passed, wire_filter_given(filter), filter->given_count,
-		h->given, &missing);
+	int error = given_find(h->hello->passed, wire_filter_given(filter), h->given, &missing);
 	return error == 0 ? 0
 			  : fail(failure, error,
 				    "the policy gives the socket '%s', and there is none of that "

@@ -109,9 +109,8 @@ static int fill(struct layer *layer, const struct landlock_rules *rules, int abi
 {
 	int result = abi >= REFER_ABI ? allow_moving(layer->ruleset) : 0;
 
-	if (result == 0 && rules->execute_count > 0) {
-		result = landlock_walk(rules->execute, rules->execute_count, rules->execute_size,
-			allow_executing, layer);
+	if (result == 0 && rules->execute.count > 0) {
+		result = landlock_walk(&rules->execute, allow_executing, layer);
 	}
 	return result == 0 && rules->operations != 0
 		       ? landlock_grants_visit(&rules->grants, allow_operations, layer, reason)
@@ -121,10 +120,10 @@ static int fill(struct layer *layer, const struct landlock_rules *rules, int abi
 int landlock_make(
 	const struct landlock_rules *rules, int *rulesetp, char reason[LANDLOCK_REASON_MAX])
 {
-	bool is_needed = rules->execute_count > 0 || rules->operations != 0;
+	bool is_needed = rules->execute.count > 0 || rules->operations != 0;
 	int abi = is_needed ? landlock_abi() : 0;
 	struct landlock_ruleset_attr attributes = {
-		.handled_access_fs = (rules->execute_count > 0 ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+		.handled_access_fs = (rules->execute.count > 0 ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
 				     rights_of(rules->operations) |
 				     (abi >= REFER_ABI ? LANDLOCK_ACCESS_FS_REFER : 0),
 	};

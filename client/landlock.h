@@ -7,16 +7,14 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "client/landlock_grants.h"
 
 /* Of a FILTER packet. */
 struct landlock_rules {
-	const char *execute;
-	size_t execute_count, execute_size;
+	struct string_pack execute;
 	unsigned int operations; /* on files, that are its; their grants: */
-	struct landlock_grants grants;
+	struct string_pack grants;
 };
 
 /* Has the kernel what reading, writing, creating and removing take (Linux 6.2)? */

@@ -171,7 +171,7 @@ static int visit_grant(struct visit *visit, const struct grant *grant)
 }
 
 /* The strings' NULs are counted by wire_check. */
-static int visit_all(struct visit *visit, const struct landlock_grants *grants)
+static int visit_all(struct visit *visit, const struct string_pack *grants)
 {
 	const char *text = grants->text;
 	int result = LANDLOCK_SUITS;
@@ -188,7 +188,7 @@ static int visit_all(struct visit *visit, const struct landlock_grants *grants)
 	return result;
 }
 
-int landlock_grants_visit(const struct landlock_grants *grants, landlock_allow *allow, void *user,
+int landlock_grants_visit(const struct string_pack *grants, landlock_allow *allow, void *user,
 	char reason[LANDLOCK_REASON_MAX])
 {
 	struct visit visit = {.allow = allow, .user = user, .reason = reason};

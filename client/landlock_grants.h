@@ -15,7 +15,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "daemon/base/string_pack.h"
 
 #define LANDLOCK_REASON_MAX 300u
 enum landlock_suits { LANDLOCK_SUITS = 0, LANDLOCK_UNSUITED = 1 };
@@ -24,14 +25,9 @@ enum landlock_suits { LANDLOCK_SUITS = 0, LANDLOCK_UNSUITED = 1 };
  * FILTER's `landlock`. An enum landlock_suits or a negative errno. */
 typedef int landlock_allow(int fd, bool is_directory, unsigned int operations, void *user);
 
-struct landlock_grants {
-	const char *text; /* of a FILTER: `count` strings in `size` bytes */
-	size_t count, size;
-};
-
 /*
  * Calls `allow` for each; NULL only looks. An enum landlock_suits, with the reason in `reason`; or
  * a negative errno: that of `allow`, -EPROTO for strings that are not right.
  */
-int landlock_grants_visit(const struct landlock_grants *grants, landlock_allow *allow, void *user,
+int landlock_grants_visit(const struct string_pack *grants, landlock_allow *allow, void *user,
 	char reason[LANDLOCK_REASON_MAX]);

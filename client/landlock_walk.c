@@ -49,9 +49,9 @@ static int read_rule(struct rule *rule, const char *text)
 }
 
 /* The strings' NULs are counted by wire_check. The last rule is about everything. */
-static int read_rules(struct walk *walk, const char *text, size_t size)
+static int read_rules(struct walk *walk, const struct string_pack *rules)
 {
-	const char *end = text + size;
+	const char *text = rules->text, *end = rules->text + rules->size;
 
 	for (size_t i = 0; i < walk->count; i++) {
 		if (text >= end || read_rule(&walk->rules[i], text) < 0) {
@@ -226,22 +226,22 @@ static int walk_name(struct walk *walk, int directory, size_t length)
 					 : walk_named_entries(walk, fd, cover, length);
 }
 
-int landlock_walk(const char *rules, size_t count, size_t size, landlock_grant *grant, void *user)
+int landlock_walk(const struct string_pack *rules, landlock_grant *grant, void *user)
 {
 	cleanup_free struct walk *walk = calloc(1, sizeof(*walk));
-	cleanup_free struct rule *list = calloc(count + 1, sizeof(*list));
+	cleanup_free struct rule *list = calloc(rules->count + 1, sizeof(*list));
 	int error;
 
 	if (!walk || !list) {
 		return -ENOMEM;
 	}
-	if (count == 0) {
+	if (rules->count == 0) {
 		return -EPROTO;
 	}
 	walk->rules = list;
-	walk->count = count;
+	walk->count = rules->count;
 	walk->grant = grant;
 	walk->user = user;
-	error = read_rules(walk, rules, size);
+	error = read_rules(walk, rules);
 	return error < 0 ? error : walk_name(walk, AT_FDCWD, 0);
 }

@@ -10,14 +10,13 @@
  */
 #pragma once
 
-#include <stddef.h>
+#include "daemon/base/string_pack.h"
 
 /* `fd` is O_PATH, of a file or of a directory with all below it. 0 or a negative errno. */
 typedef int landlock_grant(int fd, void *user);
 
 /*
- * `rules` holds `count` strings in `size` bytes, as of FILTER in include/usher/wire.h. 0 or a
- * negative errno: that of `grant`, -EPROTO for rules that are not right. What cannot be opened is
- * passed over.
+ * `rules` are those of a FILTER (include/usher/wire.h). 0 or a negative errno: that of `grant`,
+ * -EPROTO for rules that are not right. What cannot be opened is passed over.
  */
-int landlock_walk(const char *rules, size_t count, size_t size, landlock_grant *grant, void *user);
+int landlock_walk(const struct string_pack *rules, landlock_grant *grant, void *user);

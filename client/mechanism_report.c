@@ -36,7 +36,7 @@ static const char nobody[] = "nobody", broker[] = "broker", landlock[] = "Landlo
 
 void mechanism_report_make(struct mechanism_report *report, const struct policy *policy)
 {
-	struct grants grants;
+	struct string_pack grants;
 
 	*report = (struct mechanism_report){.landlock = 0};
 	mechanisms_choose(&report->mechanisms, policy);
@@ -44,14 +44,13 @@ void mechanism_report_make(struct mechanism_report *report, const struct policy 
 		grants_make(&grants, policy, report->mechanisms.landlock) < 0) {
 		return;
 	}
-	const struct landlock_grants there = {grants.text, grants.count, grants.size};
 	if (!landlock_knows_files()) {
 		(void)snprintf(report->unsuited, sizeof(report->unsuited),
 			"this kernel's Landlock is off, or older than Linux 6.2");
-	} else if (landlock_grants_visit(&there, NULL, NULL, report->unsuited) == LANDLOCK_SUITS) {
+	} else if (landlock_grants_visit(&grants, NULL, NULL, report->unsuited) == LANDLOCK_SUITS) {
 		report->landlock = report->mechanisms.landlock;
 	}
-	grants_finish(&grants);
+	string_pack_finish(&grants);
 }
 
 static const char *enforcer(const struct mechanism_report *report, const struct policy *policy,

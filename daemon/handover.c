@@ -31,17 +31,11 @@ static void send_filter(struct client *client, const struct preparation *prepara
 		.instructions = preparation->filter.instructions,
 		.count = preparation->filter.count,
 		.seccomp_flags = client->context->seccomp_flags,
-		.execute = preparation->execute.text,
-		.execute_size = preparation->execute.size,
-		.execute_count = preparation->execute.count,
+		.execute = preparation->execute,
 		.network = preparation->network,
 		.landlock = preparation->landlock,
-		.grants = preparation->grants.text,
-		.grant_size = preparation->grants.size,
-		.grant_count = preparation->grants.count,
-		.given = preparation->given.text,
-		.given_size = preparation->given.size,
-		.given_count = preparation->given.count,
+		.grants = preparation->grants,
+		.given = preparation->given,
 	};
 
 	assert(parts.count <= WIRE_FILTER_MAX);

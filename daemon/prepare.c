@@ -302,8 +302,9 @@ void preparation_free(struct preparation *preparation)
 		free(preparation->sets[i]);
 	}
 	filter_finish(&preparation->filter);
-	execute_rules_finish(&preparation->execute);
-	grants_finish(&preparation->grants);
+	string_pack_finish(&preparation->execute);
+	string_pack_finish(&preparation->grants);
+	string_pack_finish(&preparation->given);
 	close_fd(&preparation->snapshot);
 	config_unref(preparation->config);
 	free(preparation->sets);

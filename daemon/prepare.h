@@ -25,13 +25,13 @@ struct preparation {
 	char *text;   /* why, for people; NULL without memory */
 	char *report; /* the policy's mistakes, line by line, for the log; or NULL */
 	struct filter filter;
-	struct execute_rules execute;
+	struct string_pack execute;
 	unsigned int landlock; /* operations on files that are its, with what is allowed of them */
-	struct grants grants;
+	struct string_pack grants;
 	enum wire_network network;
-	struct policy_descriptor_names given; /* what the client shall bring */
-	int snapshot;                         /* a descriptor */
-	char *user;                           /* the client's name; NULL if it has none */
+	struct string_pack given; /* what the client shall bring */
+	int snapshot;             /* a descriptor */
+	char *user;               /* the client's name; NULL if it has none */
 
 	/* The question. */
 	struct config *config;

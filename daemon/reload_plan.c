@@ -69,42 +69,30 @@ static int load(struct policy **policyp, struct reload_plan *plan, const struct 
 	return result;
 }
 
-static bool is_same_execute(const struct execute_rules *a, const struct execute_rules *b)
-{
-	return a->count == b->count && a->size == b->size &&
-	       (a->size == 0 || memcmp(a->text, b->text, a->size) == 0);
-}
-
 /* What the kernel enforces by Landlock was laid on for good. */
 static int compare_execute(
 	struct reload_plan *plan, const struct policy *running, const struct policy *wanted)
 {
-	struct execute_rules has = {0}, wants = {0};
+	struct string_pack has = {0}, wants = {0};
 	int result = execute_rules_make(&has, running);
 
 	if (result == 0) {
 		result = execute_rules_make(&wants, wanted);
 	}
-	if (result == 0 && !is_same_execute(&has, &wants)) {
+	if (result == 0 && !string_pack_is_same(&has, &wants)) {
 		refuse(plan, "its rules about execute are the kernel's by Landlock, and cannot be "
 			     "changed");
 	}
-	execute_rules_finish(&has);
-	execute_rules_finish(&wants);
+	string_pack_finish(&has);
+	string_pack_finish(&wants);
 	return result;
-}
-
-static bool is_same_grants(const struct grants *a, const struct grants *b)
-{
-	return a->count == b->count && a->size == b->size &&
-	       (a->size == 0 || memcmp(a->text, b->text, a->size) == 0);
 }
 
 /* The same for operations on files that the filter does not notify. */
 static int compare_grants(
 	struct reload_plan *plan, const struct policy *running, const struct policy *wanted)
 {
-	struct grants has = {0}, wants = {0};
+	struct string_pack has = {0}, wants = {0};
 	struct mechanisms mechanisms;
 
 	if (plan->landlock == 0) {
@@ -116,23 +104,26 @@ static int compare_grants(
 	if (result == 0 && suits) {
 		result = grants_make(&wants, wanted, plan->landlock);
 	}
-	if (result == 0 && !(suits && is_same_grants(&has, &wants))) {
+	if (result == 0 && !(suits && string_pack_is_same(&has, &wants))) {
 		refuse(plan, "its rules about files are the kernel's by Landlock, and cannot be "
 			     "changed; 'mechanism = broker' is for policies that are");
 	}
-	grants_finish(&has);
-	grants_finish(&wants);
+	string_pack_finish(&has);
+	string_pack_finish(&wants);
 	return result;
 }
 
 /* They were brought when the session began, in the order of that policy. */
 static bool gives_same(const struct policy *running, const struct policy *wanted)
 {
-	struct policy_descriptor_names has, wants;
+	struct string_pack has = {0}, wants = {0};
+	bool same = policy_descriptor_names(running, &has) == 0 &&
+		    policy_descriptor_names(wanted, &wants) == 0 &&
+		    string_pack_is_same(&has, &wants);
 
-	return policy_descriptor_names(running, &has) == 0 &&
-	       policy_descriptor_names(wanted, &wants) == 0 && has.size == wants.size &&
-	       memcmp(has.text, wants.text, has.size) == 0;
+	string_pack_finish(&has);
+	string_pack_finish(&wants);
+	return same;
 }
 
 /* Against what the targets have loaded. */

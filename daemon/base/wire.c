@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <string.h>
 
+#include "daemon/base/cleanup.h"
+
 #define PHASE(phase) (1u << (WIRE_PHASE_##phase))
 
 enum tail_kind {
@@ -88,22 +90,20 @@ static int64_t stated_tail(const struct wire_rule *rule, const void *packet)
 }
 
 /* The strings are as many as the packet says, and fill their part of it. */
-static bool has_strings(const char *text, uint32_t size, uint32_t expected)
+static bool has_strings(struct string_pack pack)
 {
-	uint32_t count = 0;
+	size_t count = 0;
 
-	for (uint32_t i = 0; i < size; i++) {
-		count += text[i] == '\0';
+	for (size_t i = 0; i < pack.size; i++) {
+		count += pack.text[i] == '\0';
 	}
-	return count == expected && (size == 0 || text[size - 1] == '\0');
+	return count == pack.count && (pack.size == 0 || pack.text[pack.size - 1] == '\0');
 }
 
 static bool has_its_strings(const struct wire_filter *filter)
 {
-	return has_strings(
-		       wire_filter_execute(filter), filter->execute_size, filter->execute_count) &&
-	       has_strings(wire_filter_grants(filter), filter->grant_size, filter->grant_count) &&
-	       has_strings(wire_filter_given(filter), filter->given_size, filter->given_count) &&
+	return has_strings(wire_filter_execute(filter)) &&
+	       has_strings(wire_filter_grants(filter)) && has_strings(wire_filter_given(filter)) &&
 	       (filter->landlock >> (sizeof(WIRE_GRANT_LETTERS) - 1)) == 0;
 }
 
@@ -163,33 +163,29 @@ struct wire_header wire_header_make(enum wire_type type, size_t size)
 
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts)
 {
+	const struct string_pack *packs[] = {&parts->execute, &parts->grants, &parts->given};
 	size_t instructions = parts->count * sizeof(struct sock_filter);
-	size_t size = sizeof(struct wire_filter) + instructions + parts->execute_size +
-		      parts->grant_size + parts->given_size;
+	size_t size = sizeof(struct wire_filter) + instructions + parts->execute.size +
+		      parts->grants.size + parts->given.size;
 	struct wire_filter filter = {.header = wire_header_make(WIRE_FILTER, size),
 		.count = (uint32_t)parts->count,
 		.seccomp_flags = parts->seccomp_flags,
-		.execute_count = (uint32_t)parts->execute_count,
-		.execute_size = (uint32_t)parts->execute_size,
+		.execute_count = (uint32_t)parts->execute.count,
+		.execute_size = (uint32_t)parts->execute.size,
 		.network = parts->network,
 		.landlock = parts->landlock,
-		.grant_count = (uint32_t)parts->grant_count,
-		.grant_size = (uint32_t)parts->grant_size,
-		.given_count = (uint16_t)parts->given_count,
-		.given_size = (uint16_t)parts->given_size};
+		.grant_count = (uint32_t)parts->grants.count,
+		.grant_size = (uint32_t)parts->grants.size,
+		.given_count = (uint16_t)parts->given.count,
+		.given_size = (uint16_t)parts->given.size};
 	char *tail = (char *)packet + sizeof(filter);
 
 	memcpy(packet, &filter, sizeof(filter));
-	memcpy(tail, parts->instructions, instructions);
-	if (parts->execute_size > 0) {
-		memcpy(tail + instructions, parts->execute, parts->execute_size);
-	}
-	if (parts->grant_size > 0) {
-		memcpy(tail + instructions + parts->execute_size, parts->grants, parts->grant_size);
-	}
-	if (parts->given_size > 0) {
-		memcpy(tail + instructions + parts->execute_size + parts->grant_size, parts->given,
-			parts->given_size);
+	tail = mempcpy(tail, parts->instructions, instructions);
+	for (size_t i = 0; i < array_length(packs); i++) {
+		if (packs[i]->size > 0) {
+			tail = mempcpy(tail, packs[i]->text, packs[i]->size);
+		}
 	}
 	return size;
 }
@@ -210,19 +206,29 @@ size_t wire_decision_make(void *packet, const char *record)
 	return size;
 }
 
-const char *wire_filter_given(const struct wire_filter *filter)
+/* At the end: what may be executed, the grants, the names of what is given. */
+struct string_pack wire_filter_given(const struct wire_filter *filter)
 {
-	return (const char *)filter + filter->header.size - filter->given_size;
+	const char *end = (const char *)filter + filter->header.size;
+
+	return (struct string_pack){
+		end - filter->given_size, filter->given_size, filter->given_count};
 }
 
-const char *wire_filter_execute(const struct wire_filter *filter)
+struct string_pack wire_filter_grants(const struct wire_filter *filter)
 {
-	return wire_filter_grants(filter) - filter->execute_size;
+	const char *end = wire_filter_given(filter).text;
+
+	return (struct string_pack){
+		end - filter->grant_size, filter->grant_size, filter->grant_count};
 }
 
-const char *wire_filter_grants(const struct wire_filter *filter)
+struct string_pack wire_filter_execute(const struct wire_filter *filter)
 {
-	return wire_filter_given(filter) - filter->grant_size;
+	const char *end = wire_filter_grants(filter).text;
+
+	return (struct string_pack){
+		end - filter->execute_size, filter->execute_size, filter->execute_count};
 }
 
 size_t wire_refused_make(void *packet, int error, const char *text)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/base/string_pack.h"
 #include "usher/wire.h"
 
 struct sock_filter;
@@ -37,22 +38,16 @@ enum wire_type wire_type_of(const void *packet);
 /* Fills a header. `size` is of the whole packet. */
 struct wire_header wire_header_make(enum wire_type type, size_t size);
 
-/* What a FILTER packet is made of; `execute` and `grants` hold the strings, NULs included. */
+/* What a FILTER packet is made of. */
 struct wire_filter_parts {
 	const struct sock_filter *instructions;
 	size_t count; /* at most WIRE_FILTER_MAX */
 	uint32_t seccomp_flags;
-	const char *execute;
-	size_t execute_size; /* at most WIRE_EXECUTE_MAX */
-	size_t execute_count;
 	uint32_t network; /* enum wire_network */
 	uint32_t landlock;
-	const char *grants;
-	size_t grant_size; /* at most WIRE_GRANTS_MAX */
-	size_t grant_count;
-	const char *given;
-	size_t given_size; /* at most WIRE_GIVEN_SIZE_MAX */
-	size_t given_count;
+	struct string_pack execute; /* at most WIRE_EXECUTE_MAX bytes */
+	struct string_pack grants;  /* at most WIRE_GRANTS_MAX */
+	struct string_pack given;   /* at most WIRE_GIVEN_SIZE_MAX */
 };
 /* `packet` has room for WIRE_PACKET_MAX, in which all that is allowed fits. Returns its size. */
 size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
@@ -63,9 +58,9 @@ size_t wire_filter_make(void *packet, const struct wire_filter_parts *parts);
  */
 size_t wire_decision_make(void *packet, const char *record);
 /* The strings of a checked FILTER, in place. */
-const char *wire_filter_execute(const struct wire_filter *filter);
-const char *wire_filter_grants(const struct wire_filter *filter);
-const char *wire_filter_given(const struct wire_filter *filter);
+struct string_pack wire_filter_execute(const struct wire_filter *filter);
+struct string_pack wire_filter_grants(const struct wire_filter *filter);
+struct string_pack wire_filter_given(const struct wire_filter *filter);
 
 /*
  * Makes a REFUSED packet in `packet` (WIRE_PACKET_MAX bytes suffice); `text` is cut at

@@ -20,34 +20,24 @@ bool execute_pattern_is_enforceable(const struct pattern *pattern)
 }
 
 /* Appends SIGN PATH [/], with its NUL. */
-static int append(
-	struct execute_rules *rules, char sign, const char *path, size_t length, bool tree)
+static int append(struct string_pack *rules, char sign, const char *path, size_t length, bool tree)
 {
-	size_t size = 1 + length + tree + 1;
 	char *text;
+	int error = string_pack_add(rules, WIRE_EXECUTE_MAX, 1 + length + tree + 1, &text);
 
-	if (rules->size + size > WIRE_EXECUTE_MAX) {
-		return -E2BIG;
+	if (error < 0) {
+		return error;
 	}
-	text = realloc(rules->text, rules->size + size);
-	if (!text) {
-		return -ENOMEM;
-	}
-	rules->text = text;
-	text += rules->size;
 	*text++ = sign;
-	memcpy(text, path, length);
-	text += length;
+	text = mempcpy(text, path, length);
 	if (tree) {
 		*text++ = '/';
 	}
 	*text = '\0';
-	rules->size += size;
-	rules->count++;
 	return 0;
 }
 
-static int append_path(struct execute_rules *rules, const struct policy_choice *path)
+static int append_path(struct string_pack *rules, const struct policy_choice *path)
 {
 	const struct pattern *pattern = path->subject->path.pattern;
 	bool tree = !pattern_literal(pattern);
@@ -61,13 +51,13 @@ static int append_path(struct execute_rules *rules, const struct policy_choice *
 	return append(rules, path->rule->action == POLICY_ALLOW ? '+' : '-', prefix, length, tree);
 }
 
-int execute_rules_make(struct execute_rules *rules, const struct policy *policy)
+int execute_rules_make(struct string_pack *rules, const struct policy *policy)
 {
 	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
 	const struct policy_rule *fallback;
 	int error = 0;
 
-	*rules = (struct execute_rules){NULL, 0, 0};
+	*rules = (struct string_pack){NULL, 0, 0};
 	if ((files->named & OPERATION_EXECUTE) == 0) {
 		return 0;
 	}
@@ -79,13 +69,7 @@ int execute_rules_make(struct execute_rules *rules, const struct policy *policy)
 		error = append(rules, fallback->action == POLICY_ALLOW ? '+' : '-', "", 0, true);
 	}
 	if (error < 0) {
-		execute_rules_finish(rules);
+		string_pack_finish(rules);
 	}
 	return error;
-}
-
-void execute_rules_finish(struct execute_rules *rules)
-{
-	free(rules->text);
-	*rules = (struct execute_rules){NULL, 0, 0};
 }

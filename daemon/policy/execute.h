@@ -8,22 +8,17 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "daemon/base/string_pack.h"
 
 struct pattern;
 struct policy;
 
-struct execute_rules {
-	char *text; /* the strings, NULs included */
-	size_t size, count;
-};
-
 /*
- * Without any string where no rule of the policy says `execute`. 0 or a negative errno: -E2BIG if
- * they would not fit into a packet.
+ * Without any string where no rule of the policy says `execute`. 0 or a negative errno, with
+ * nothing made: -E2BIG if they would not fit into a packet.
  */
-int execute_rules_make(struct execute_rules *rules, const struct policy *policy);
-void execute_rules_finish(struct execute_rules *rules);
+int execute_rules_make(struct string_pack *rules, const struct policy *policy);
 
 /* Whether a rule about execute can be enforced: a file, or a directory and all below it. */
 bool execute_pattern_is_enforceable(const struct pattern *pattern);

@@ -2,8 +2,6 @@
 #include "daemon/policy/grants.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
@@ -15,21 +13,19 @@
 static_assert(sizeof(WIRE_GRANT_LETTERS) - 1 == MECHANISM_OPERATIONS, "a letter for each");
 
 /* Appends LETTERS PATH [/], with its NUL. */
-static int append(struct grants *grants, unsigned int operations, const struct pattern *pattern)
+static int append(
+	struct string_pack *grants, unsigned int operations, const struct pattern *pattern)
 {
 	bool is_tree = pattern_is_tree(pattern);
 	size_t length;
 	const char *path = pattern_prefix(pattern, &length);
 	size_t size = (size_t)__builtin_popcount(operations) + length + is_tree + 1;
-	char *text = grants->size + size <= WIRE_GRANTS_MAX
-			     ? realloc(grants->text, grants->size + size)
-			     : NULL;
+	char *text;
+	int error = string_pack_add(grants, WIRE_GRANTS_MAX, size, &text);
 
-	if (!text) {
-		return grants->size + size <= WIRE_GRANTS_MAX ? -ENOMEM : -E2BIG;
+	if (error < 0) {
+		return error;
 	}
-	grants->text = text;
-	text += grants->size;
 	for (unsigned int i = 0; i < MECHANISM_OPERATIONS; i++) {
 		if ((operations & 1u << i) != 0) {
 			*text++ = WIRE_GRANT_LETTERS[i];
@@ -40,17 +36,15 @@ static int append(struct grants *grants, unsigned int operations, const struct p
 		*text++ = '/';
 	}
 	*text = '\0';
-	grants->size += size;
-	grants->count++;
 	return 0;
 }
 
-int grants_make(struct grants *grants, const struct policy *policy, unsigned int operations)
+int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations)
 {
 	unsigned int live[MECHANISM_SUBJECTS_MAX];
 	int error = 0;
 
-	*grants = (struct grants){NULL, 0, 0};
+	*grants = (struct string_pack){NULL, 0, 0};
 	if (operations == 0) {
 		return 0;
 	}
@@ -64,13 +58,7 @@ int grants_make(struct grants *grants, const struct policy *policy, unsigned int
 		}
 	}
 	if (error < 0) {
-		grants_finish(grants);
+		string_pack_finish(grants);
 	}
 	return error;
-}
-
-void grants_finish(struct grants *grants)
-{
-	free(grants->text);
-	*grants = (struct grants){NULL, 0, 0};
 }

@@ -6,18 +6,12 @@
  */
 #pragma once
 
-#include <stddef.h>
+#include "daemon/base/string_pack.h"
 
 struct policy;
 
-struct grants {
-	char *text; /* the strings, NULs included */
-	size_t size, count;
-};
-
 /*
- * Of `operations`, all of which are Landlock's. 0 or a negative errno: -E2BIG if they would not fit
- * into a packet.
+ * Of `operations`, all of which are Landlock's. 0 or a negative errno, with nothing made: -E2BIG if
+ * they would not fit into a packet.
  */
-int grants_make(struct grants *grants, const struct policy *policy, unsigned int operations);
-void grants_finish(struct grants *grants);
+int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations);

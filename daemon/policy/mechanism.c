@@ -426,10 +426,10 @@ static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 /* The client can be told what is Landlock's only if all of it can be told. */
 static void fit(struct mechanisms *mechanisms, const struct policy *policy)
 {
-	struct grants grants;
+	struct string_pack grants;
 	int error = grants_make(&grants, policy, landlocks(mechanisms));
 
-	grants_finish(&grants);
+	string_pack_finish(&grants);
 	for (size_t i = 0; error < 0 && i < MECHANISM_OPERATIONS; i++) {
 		if (mechanisms->choices[i].mechanism == MECHANISM_LANDLOCK) {
 			mechanisms->choices[i] = founder(OBSTACLE_SIZE, NULL, NULL);

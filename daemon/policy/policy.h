@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/base/string_pack.h"
 #include "usher/wire.h"
 
 enum policy_section {
@@ -267,14 +268,11 @@ const char *policy_inject_descriptor(const struct policy_verdict *verdict);
 /* The name of the `index`th descriptor that rules name, each once; NULL behind the last. */
 const char *policy_descriptor_name(const struct policy *policy, size_t index);
 
-/* All of them, as strings one after the other. */
-struct policy_descriptor_names {
-	char text[WIRE_GIVEN_SIZE_MAX];
-	size_t size, count;
-};
-
-/* 0, or -E2BIG: they are more, or longer, than can be handed over. */
-int policy_descriptor_names(const struct policy *policy, struct policy_descriptor_names *names);
+/*
+ * All of them. 0 or a negative errno, with nothing made: -E2BIG if they are more, or longer, than
+ * can be handed over.
+ */
+int policy_descriptor_names(const struct policy *policy, struct string_pack *names);
 
 /* INJECT: what is given instead, as it is written. NULL if the verdict injects nothing. */
 const char *policy_inject_text(const struct policy_verdict *verdict);

@@ -107,19 +107,25 @@ const char *policy_descriptor_name(const struct policy *policy, size_t index)
 	return NULL;
 }
 
-int policy_descriptor_names(const struct policy *policy, struct policy_descriptor_names *names)
+int policy_descriptor_names(const struct policy *policy, struct string_pack *names)
 {
 	const char *name;
+	int error = 0;
 
-	*names = (struct policy_descriptor_names){.size = 0};
-	while ((name = policy_descriptor_name(policy, names->count))) {
+	*names = (struct string_pack){NULL, 0, 0};
+	while (error == 0 && (name = policy_descriptor_name(policy, names->count))) {
 		size_t size = strlen(name) + 1;
-		if (names->count == WIRE_GIVEN_MAX || size > sizeof(names->text) - names->size) {
-			return -E2BIG;
+		char *to;
+
+		error = names->count == WIRE_GIVEN_MAX
+				? -E2BIG
+				: string_pack_add(names, WIRE_GIVEN_SIZE_MAX, size, &to);
+		if (error == 0) {
+			memcpy(to, name, size);
 		}
-		memcpy(names->text + names->size, name, size);
-		names->size += size;
-		names->count++;
 	}
-	return 0;
+	if (error < 0) {
+		string_pack_finish(names);
+	}
+	return error;
 }

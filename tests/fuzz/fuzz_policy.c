@@ -81,12 +81,12 @@ static void compare_sockets(const struct policy *a, const struct policy *b)
 static void look_at_mechanisms(const struct policy *policy)
 {
 	struct mechanisms mechanisms;
-	struct grants grants;
+	struct string_pack grants;
 
 	mechanisms_choose(&mechanisms, policy);
 	must((mechanisms.landlock & ~OPERATIONS_LANDLOCK) == 0);
 	must(grants_make(&grants, policy, mechanisms.landlock) == 0);
-	grants_finish(&grants);
+	string_pack_finish(&grants);
 	for (size_t i = 0; i < array_length(paths); i++) {
 		for (unsigned int rest = mechanisms.landlock; rest != 0; rest &= rest - 1) {
 			struct policy_verdict verdict =

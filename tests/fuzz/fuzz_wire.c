@@ -40,8 +40,8 @@ static void read_packet(const void *packet)
 		read_hello(packet);
 		break;
 	case WIRE_FILTER:
-		read_strings(
-			wire_filter_execute(filter), filter->execute_size, filter->execute_count);
+		read_strings(wire_filter_execute(filter).text, filter->execute_size,
+			filter->execute_count);
 		break;
 	case WIRE_REFUSED:
 		must(strlen((const char *)(refused + 1)) == refused->text_size - 1u ||

@@ -43,17 +43,19 @@ static void sends_what_can_be_enforced(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_length(cases); i++) {
 		cleanup_policy struct policy *policy = policy_text(cases[i].text);
-		struct execute_rules rules;
+		struct string_pack rules;
 
 		assert_int_equal(execute_rules_make(&rules, policy), 0);
+		cleanup_free char *words = calloc(1, rules.size + 1);
+		assert_non_null(words);
 		for (size_t k = 0; k < rules.size; k++) {
-			rules.text[k] = rules.text[k] ? rules.text[k] : ' ';
+			words[k] = rules.text[k] ? rules.text[k] : ' ';
 		}
 		assert_int_equal(rules.size, rules.count == 0 ? 0 : strlen(cases[i].rules) + 1);
 		if (rules.count > 0) {
-			assert_memory_equal(rules.text, cases[i].rules, rules.size - 1);
+			assert_memory_equal(words, cases[i].rules, rules.size - 1);
 		}
-		execute_rules_finish(&rules);
+		string_pack_finish(&rules);
 	}
 }
 
@@ -61,7 +63,7 @@ static void refuses_too_many(void **state)
 {
 	cleanup_free char *text = malloc(100000);
 	cleanup_policy struct policy *policy = NULL;
-	struct execute_rules rules;
+	struct string_pack rules;
 	char *end;
 
 	(void)state;
@@ -160,14 +162,14 @@ static void append_random(char *text, const char *root)
 
 static size_t walk_policy(const struct policy *policy, struct granted *granted)
 {
-	struct execute_rules rules;
+	struct string_pack rules;
 	size_t count;
 
 	assert_int_equal(execute_rules_make(&rules, policy), 0);
 	assert_true(rules.count > 0);
-	assert_int_equal(landlock_walk(rules.text, rules.count, rules.size, note, granted), 0);
+	assert_int_equal(landlock_walk(&rules, note, granted), 0);
 	count = rules.count;
-	execute_rules_finish(&rules);
+	string_pack_finish(&rules);
 	return count;
 }
 
@@ -245,10 +247,7 @@ static void a_name_is_not_a_tree(void **state)
 
 static void refuses_rules_that_are_not_right(void **state)
 {
-	static const struct {
-		const char *rules;
-		size_t size, count;
-	} wrong[] = {
+	static const struct string_pack wrong[] = {
 		{"", 0, 0},
 		{"+/a", 4, 1},
 		{"+/a\0-/b/", 9, 2},
@@ -262,12 +261,10 @@ static void refuses_rules_that_are_not_right(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < array_length(wrong); i++) {
-		assert_int_equal(landlock_walk(wrong[i].rules, wrong[i].count, wrong[i].size, note,
-					 &granted),
-			-EPROTO);
+		assert_int_equal(landlock_walk(&wrong[i], note, &granted), -EPROTO);
 	}
 	assert_int_equal(granted.count, 0);
-	assert_int_equal(landlock_walk("-/", 1, 3, note, &granted), 0);
+	assert_int_equal(landlock_walk(&(struct string_pack){"-/", 3, 1}, note, &granted), 0);
 	assert_int_equal(granted.count, 0);
 }
 

@@ -211,7 +211,7 @@ static void append_rule(char *text)
 }
 
 /* As the kernel does it: the rights of a place are those of all that it lies in. */
-static bool is_granted(const struct grants *grants, unsigned int operation, const char *path)
+static bool is_granted(const struct string_pack *grants, unsigned int operation, const char *path)
 {
 	const char *text = grants->text;
 
@@ -243,7 +243,7 @@ static void judged_place(char *place, unsigned int operation, const char *path)
 	}
 }
 
-static void compare(const struct policy *policy, const struct grants *grants,
+static void compare(const struct policy *policy, const struct string_pack *grants,
 	unsigned int operation, const char *path, const char *text)
 {
 	struct policy_verdict verdict = policy_decide_file(policy, operation, path);
@@ -272,7 +272,7 @@ static void grants_are_what_the_policy_says(void **state)
 	for (unsigned int i = 0; i < POLICIES; i++) {
 		char text[4000] = QUIET;
 		struct mechanisms mechanisms;
-		struct grants grants;
+		struct string_pack grants;
 
 		for (unsigned int rules = 1 + draw(6); rules > 0; rules--) {
 			append_rule(text);
@@ -290,7 +290,7 @@ static void grants_are_what_the_policy_says(void **state)
 				compared++;
 			}
 		}
-		grants_finish(&grants);
+		string_pack_finish(&grants);
 	}
 	assert_int_equal(seen, OPERATIONS_LANDLOCK);
 	assert_true(compared > POLICIES);

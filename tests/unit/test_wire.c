@@ -290,8 +290,10 @@ static void filter_is_what_it_was_made_of(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct wire_filter_parts parts = {
-			instructions, 2, 16, cases[i].execute, cases[i].size, cases[i].count};
+		const struct wire_filter_parts parts = {.instructions = instructions,
+			.count = 2,
+			.seccomp_flags = 16,
+			.execute = {cases[i].execute, cases[i].size, cases[i].count}};
 		size_t size = wire_filter_make(&packet, &parts);
 
 		assert_int_equal(
@@ -301,8 +303,8 @@ static void filter_is_what_it_was_made_of(void **state)
 		assert_memory_equal(
 			packet.bytes + sizeof(packet.filter), instructions, sizeof(instructions));
 		if (cases[i].size > 0) {
-			assert_memory_equal(wire_filter_execute(&packet.filter), cases[i].execute,
-				cases[i].size);
+			assert_memory_equal(wire_filter_execute(&packet.filter).text,
+				cases[i].execute, cases[i].size);
 		}
 	}
 }
@@ -331,19 +333,15 @@ static void filter_has_its_grants(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct wire_filter_parts parts = {.instructions = instructions,
 			.count = 2,
-			.execute = execute,
-			.execute_size = sizeof(execute),
-			.execute_count = 1,
+			.execute = {execute, sizeof(execute), 1},
 			.landlock = cases[i].landlock,
-			.grants = grants,
-			.grant_size = cases[i].size,
-			.grant_count = cases[i].count};
+			.grants = {grants, cases[i].size, cases[i].count}};
 		size_t size = wire_filter_make(&packet, &parts);
 
 		assert_int_equal(
 			wire_check(WIRE_PHASE_FILTER, &packet, size, 0), cases[i].expected);
-		assert_string_equal(wire_filter_execute(&packet.filter), execute);
-		assert_memory_equal(wire_filter_grants(&packet.filter), grants, cases[i].size);
+		assert_string_equal(wire_filter_execute(&packet.filter).text, execute);
+		assert_memory_equal(wire_filter_grants(&packet.filter).text, grants, cases[i].size);
 		assert_int_equal(packet.filter.landlock, cases[i].landlock);
 	}
 }
@@ -353,15 +351,16 @@ static void bounds_what_may_be_executed(void **state)
 	const struct sock_filter instruction = {.k = 1};
 	cleanup_free char *packet = calloc(1, WIRE_PACKET_MAX);
 	cleanup_free char *text = calloc(1, WIRE_EXECUTE_MAX + 1);
-	struct wire_filter_parts parts = {
-		&instruction, 1, 0, text, WIRE_EXECUTE_MAX, WIRE_EXECUTE_MAX};
+	struct wire_filter_parts parts = {.instructions = &instruction,
+		.count = 1,
+		.execute = {text, WIRE_EXECUTE_MAX, WIRE_EXECUTE_MAX}};
 
 	(void)state;
 	assert_non_null(packet);
 	assert_non_null(text);
 	size_t size = wire_filter_make(packet, &parts);
 	assert_int_equal(wire_check(WIRE_PHASE_FILTER, packet, size, 0), 0);
-	parts.execute_size = parts.execute_count = WIRE_EXECUTE_MAX + 1;
+	parts.execute.size = parts.execute.count = WIRE_EXECUTE_MAX + 1;
 	size = wire_filter_make(packet, &parts);
 	assert_int_equal(wire_check(WIRE_PHASE_FILTER, packet, size, 0), -EPROTO);
 }
