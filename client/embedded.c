@@ -2,9 +2,9 @@
 /*
  * usher run without a daemon. Three processes, each the parent of the next:
  *
- *   usher run      (front.c) the job that the shell knows; keeps listener, session memory and
- * policy usher-broker   so that Yama lets it look into its descendants the program    hands its
- * listener over to us, as it would to usherd
+ *   usher run     (front.c) the job that the shell knows; keeps listener, session memory, policy
+ *   usher-broker  so that Yama lets it look into its descendants
+ *   the program   hands its listener over to us, as it would to usherd
  *
  * We are subreaper: if the broker dies the program becomes our child, and a successor serves it.
  */
@@ -32,11 +32,8 @@
 #include "daemon/base/install.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
-#include "daemon/policy/execute.h"
-#include "daemon/policy/filter.h"
+#include "daemon/policy/enforcement.h"
 #include "daemon/policy/filter_launch.h"
-#include "daemon/policy/grants.h"
-#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 
 #define BROKER_CONTROL_FD 3
@@ -215,37 +212,11 @@ static int start_processes(struct embedded *session, int handover_socket, int co
 	return told && session->program > 0 ? 0 : -EAGAIN;
 }
 
-/* What the kernel is to enforce: what the client gets to lay on. */
-struct enforcement {
-	struct filter filter;
-	struct string_pack execute;
-	unsigned int landlock; /* operations on files */
-	struct string_pack grants;
-	enum wire_network network;
-	struct string_pack given;
-};
-
-static void finish_enforcement(struct enforcement *enforcement)
-{
-	filter_finish(&enforcement->filter);
-	string_pack_finish(&enforcement->execute);
-	string_pack_finish(&enforcement->grants);
-	string_pack_finish(&enforcement->given);
-}
-
 static int send_filter(int socket, const struct enforcement *enforcement)
 {
 	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
-	const struct wire_filter_parts parts = {
-		.instructions = enforcement->filter.instructions,
-		.count = enforcement->filter.count,
-		.seccomp_flags = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-		.execute = enforcement->execute,
-		.network = enforcement->network,
-		.landlock = enforcement->landlock,
-		.grants = enforcement->grants,
-		.given = enforcement->given,
-	};
+	const struct wire_filter_parts parts =
+		enforcement_parts(enforcement, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 
 	return packet ? fdpass_send(socket, packet, wire_filter_make(packet, &parts), NULL, 0)
 		      : -ENOMEM;
@@ -287,37 +258,25 @@ static int relay_answer(struct embedded *session, int socket, void *packet)
 }
 
 /* `landlock`: are operations on files to be Landlock's that can be? */
-static int make_enforcement(
-	struct enforcement *enforcement, const struct policy *policy, bool landlock)
+static int make_enforcement(struct enforcement *enforcement, const struct policy *policy,
+	bool landlock, enum enforcement_part *failed)
 {
-	struct filter_options options = {.targets_are_root = geteuid() == 0};
-	struct mechanisms mechanisms = {.landlock = 0};
+	const struct enforcement_options options = {
+		.targets_are_root = geteuid() == 0, .offers_landlock = landlock};
 
-	if (landlock) {
-		mechanisms_choose(&mechanisms, policy);
-	}
-	options.landlock = enforcement->landlock = mechanisms.landlock;
-	int error = filter_compile(&enforcement->filter, policy, &options);
-	if (error == 0) {
-		error = policy_descriptor_names(policy, &enforcement->given);
-	}
-	if (error == 0) {
-		error = execute_rules_make(&enforcement->execute, policy);
-	}
-	enforcement->network = policy_network(policy);
-	return error < 0 ? error : grants_make(&enforcement->grants, policy, enforcement->landlock);
+	return enforcement_make(enforcement, policy, &options, failed);
 }
 
 /* What the client has been offered does not suit this machine. */
 static int make_again(struct embedded *session, struct enforcement *enforcement)
 {
 	cleanup_policy struct policy *policy = NULL;
+	enum enforcement_part failed;
 	int error = policy_from_snapshot(&policy, session->snapshot);
 
 	if (error == 0) {
-		finish_enforcement(enforcement);
-		*enforcement = (struct enforcement){0};
-		error = make_enforcement(enforcement, policy, false);
+		enforcement_finish(enforcement);
+		error = make_enforcement(enforcement, policy, false, &failed);
 	}
 	return error;
 }
@@ -373,22 +332,22 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	const struct policy *policy, const char *name)
 {
 	struct session_memory *memory = NULL;
-	int error = make_enforcement(enforcement, policy, true);
+	enum enforcement_part failed;
+	int error = make_enforcement(enforcement, policy, true, &failed);
 
+	if (error < 0 && failed == ENFORCEMENT_LAUNCH) {
+		(void)fprintf(stderr,
+			"usher: no program can be started under the policy '%s': [syscalls] "
+			"refuses %s; allow it\n",
+			name, filter_launch_obstacle(&enforcement->filter));
+		return error;
+	}
 	if (error < 0) {
 		(void)fprintf(stderr,
 			"usher: the policy '%s' cannot be made into a filter: %s; 'usher check' "
 			"tells more\n",
 			name, strerror(-error));
 		return error;
-	}
-	const char *refused = filter_launch_obstacle(&enforcement->filter);
-	if (refused) {
-		(void)fprintf(stderr,
-			"usher: no program can be started under the policy '%s': [syscalls] "
-			"refuses %s; allow it\n",
-			name, refused);
-		return -EPERM;
 	}
 	session->snapshot = policy_to_snapshot(policy);
 	session->memory = session_memory_create(session->session, &memory);
@@ -466,12 +425,12 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 		error = prepare(&session, &enforcement, policy, options->policy);
 	}
 	if (error < 0) {
-		finish_enforcement(&enforcement);
+		enforcement_finish(&enforcement);
 		call_off(&session);
 		return EXIT_RUN;
 	}
 	(void)serve_handover(&session, handover_socket, &enforcement);
-	finish_enforcement(&enforcement);
+	enforcement_finish(&enforcement);
 	if (session.listener < 0) {
 		close_fd(&session.control); /* the broker still waits for START: there is none */
 	}

@@ -27,16 +27,8 @@
 static void send_filter(struct client *client, const struct preparation *preparation)
 {
 	static char packet[WIRE_PACKET_MAX];
-	const struct wire_filter_parts parts = {
-		.instructions = preparation->filter.instructions,
-		.count = preparation->filter.count,
-		.seccomp_flags = client->context->seccomp_flags,
-		.execute = preparation->execute,
-		.network = preparation->network,
-		.landlock = preparation->landlock,
-		.grants = preparation->grants,
-		.given = preparation->given,
-	};
+	const struct wire_filter_parts parts =
+		enforcement_parts(&preparation->enforcement, client->context->seccomp_flags);
 
 	assert(parts.count <= WIRE_FILTER_MAX);
 	int result = fdpass_send(client->socket, packet, wire_filter_make(packet, &parts), NULL, 0);
@@ -61,7 +53,8 @@ static void log_lines(char *text)
  */
 static bool may_have_network(const struct client *client, const struct preparation *preparation)
 {
-	return preparation->network != WIRE_NETWORK_BROKER || peer_is_in_our_network(&client->peer);
+	return preparation->enforcement.network != WIRE_NETWORK_BROKER ||
+	       peer_is_in_our_network(&client->peer);
 }
 
 static void on_prepared(struct preparation *preparation, void *owner)
@@ -82,8 +75,8 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	} else {
 		client->snapshot = steal_fd(&preparation->snapshot);
 		client->user = steal_pointer(&preparation->user);
-		client->landlock = preparation->landlock;
-		client->given_count = preparation->given.count;
+		client->landlock = preparation->enforcement.landlock;
+		client->given_count = preparation->enforcement.given.count;
 		send_filter(client, preparation);
 	}
 	preparation_free(preparation);

@@ -13,7 +13,6 @@
 #include "daemon/config.h"
 #include "daemon/peer.h"
 #include "daemon/policy/filter_launch.h"
-#include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 #include "daemon/policy/texts.h"
 
@@ -161,52 +160,54 @@ static int load_policy(
 	return result;
 }
 
+static int explain_enforcement(
+	struct preparation *preparation, enum enforcement_part failed, int error)
+{
+	switch (failed) {
+	case ENFORCEMENT_GIVEN:
+		return error != -E2BIG ? error
+				       : fail(preparation, error,
+						 "policy '%s' names more sockets than can be "
+						 "handed over (%u)",
+						 preparation->policy, WIRE_GIVEN_MAX);
+	case ENFORCEMENT_FILTER:
+		return fail(preparation, error, "policy '%s' cannot be made a filter: %s",
+			preparation->policy,
+			error == -E2BIG ? "it has too many rules about system calls"
+					: strerror(-error));
+	case ENFORCEMENT_LAUNCH:
+		return fail(preparation, error,
+			"no program can be started under the policy '%s': [syscalls] refuses %s; "
+			"allow it",
+			preparation->policy,
+			filter_launch_obstacle(&preparation->enforcement.filter));
+	case ENFORCEMENT_EXECUTE:
+		return fail(preparation, error,
+			"the rules about execute of policy '%s' cannot be sent: %s",
+			preparation->policy,
+			error == -E2BIG ? "they are too many" : strerror(-error));
+	case ENFORCEMENT_GRANTS:
+		break;
+	}
+	return error;
+}
+
 static int make(struct preparation *preparation, const struct values *values)
 {
-	struct filter_options options = {.targets_are_root = preparation->targets_are_root};
-	struct mechanisms mechanisms = {.landlock = 0};
+	const struct enforcement_options options = {
+		.targets_are_root = preparation->targets_are_root,
+		.offers_landlock = preparation->offers_landlock};
 	cleanup_policy struct policy *policy = NULL;
+	enum enforcement_part failed;
 
 	int result = load_policy(preparation, values, &policy);
 	if (result < 0) {
 		return result;
 	}
-	result = policy_descriptor_names(policy, &preparation->given);
+	result = enforcement_make(&preparation->enforcement, policy, &options, &failed);
 	if (result < 0) {
-		return fail(preparation, result,
-			"policy '%s' names more sockets than can be handed over (%u)",
-			preparation->policy, WIRE_GIVEN_MAX);
+		return explain_enforcement(preparation, failed, result);
 	}
-	if (preparation->offers_landlock) {
-		mechanisms_choose(&mechanisms, policy);
-	}
-	options.landlock = preparation->landlock = mechanisms.landlock;
-	result = filter_compile(&preparation->filter, policy, &options);
-	if (result < 0) {
-		return fail(preparation, result, "policy '%s' cannot be made a filter: %s",
-			preparation->policy,
-			result == -E2BIG ? "it has too many rules about system calls"
-					 : strerror(-result));
-	}
-	const char *refused = filter_launch_obstacle(&preparation->filter);
-	if (refused) {
-		return fail(preparation, -EPERM,
-			"no program can be started under the policy '%s': [syscalls] refuses %s; "
-			"allow it",
-			preparation->policy, refused);
-	}
-	result = execute_rules_make(&preparation->execute, policy);
-	if (result < 0) {
-		return fail(preparation, result,
-			"the rules about execute of policy '%s' cannot be sent: %s",
-			preparation->policy,
-			result == -E2BIG ? "they are too many" : strerror(-result));
-	}
-	result = grants_make(&preparation->grants, policy, preparation->landlock);
-	if (result < 0) {
-		return result;
-	}
-	preparation->network = policy_network(policy);
 	preparation->snapshot = policy_to_snapshot(policy);
 	return preparation->snapshot < 0 ? preparation->snapshot : 0;
 }
@@ -301,10 +302,7 @@ void preparation_free(struct preparation *preparation)
 	for (size_t i = 0; i < preparation->set_count; i++) {
 		free(preparation->sets[i]);
 	}
-	filter_finish(&preparation->filter);
-	string_pack_finish(&preparation->execute);
-	string_pack_finish(&preparation->grants);
-	string_pack_finish(&preparation->given);
+	enforcement_finish(&preparation->enforcement);
 	close_fd(&preparation->snapshot);
 	config_unref(preparation->config);
 	free(preparation->sets);

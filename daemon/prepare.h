@@ -9,9 +9,7 @@
 
 #include <uv.h>
 
-#include "daemon/policy/execute.h"
-#include "daemon/policy/filter.h"
-#include "daemon/policy/grants.h"
+#include "daemon/policy/enforcement.h"
 #include "daemon/policy/policy.h"
 #include "usher/wire.h"
 
@@ -24,14 +22,9 @@ struct preparation {
 	int error;    /* 0 or a negative errno */
 	char *text;   /* why, for people; NULL without memory */
 	char *report; /* the policy's mistakes, line by line, for the log; or NULL */
-	struct filter filter;
-	struct string_pack execute;
-	unsigned int landlock; /* operations on files that are its, with what is allowed of them */
-	struct string_pack grants;
-	enum wire_network network;
-	struct string_pack given; /* what the client shall bring */
-	int snapshot;             /* a descriptor */
-	char *user;               /* the client's name; NULL if it has none */
+	struct enforcement enforcement;
+	int snapshot; /* a descriptor */
+	char *user;   /* the client's name; NULL if it has none */
 
 	/* The question. */
 	struct config *config;
