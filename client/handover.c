@@ -359,23 +359,24 @@ static int make_layer(
 	return result < 0 ? explain_layer_failure(failure, result) : result;
 }
 
-/* FILTER and layer; if the one does not suit this machine, then those that leave more to the
- * broker. */
+/* FILTER and layer. */
+static int try_filter(
+	struct handover *h, union packet *packet, int *ruleset, struct handover_failure *failure)
+{
+	int error = ask_for_filter(h, packet, failure);
+
+	return error < 0 ? error : make_layer(&packet->filter, ruleset, failure);
+}
+
+/* If they do not suit this machine, then those that leave more to the broker. */
 static int obtain_filter(
 	struct handover *h, union packet *packet, int *ruleset, struct handover_failure *failure)
 {
-	int result = ask_for_filter(h, packet, failure);
+	int result = try_filter(h, packet, ruleset, failure);
 
-	if (result == 0) {
-		result = make_layer(&packet->filter, ruleset, failure);
-	}
-	if (result != LANDLOCK_UNSUITED) {
-		return result;
-	}
-	h->offers_landlock = false;
-	result = ask_for_filter(h, packet, failure);
-	if (result == 0) {
-		result = make_layer(&packet->filter, ruleset, failure);
+	if (result == LANDLOCK_UNSUITED) {
+		h->offers_landlock = false;
+		result = try_filter(h, packet, ruleset, failure);
 	}
 	return result == LANDLOCK_UNSUITED
 		       ? fail(failure, -EPROTO,
