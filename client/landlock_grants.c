@@ -16,6 +16,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/mount_table.h"
+#include "daemon/base/path_text.h"
 #include "usher/wire.h"
 
 /* One string, taken apart. */
@@ -65,26 +66,6 @@ static int read_grant(struct grant *grant, const char *text)
 	return 0;
 }
 
-/* What of a path is left below a directory: "" or "/REST"; NULL if it is not below it. */
-static const char *rest_below(const char *path, const char *directory)
-{
-	size_t length = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
-
-	if (strncmp(path, directory, length) != 0 ||
-		(path[length] != '/' && path[length] != '\0')) {
-		return NULL;
-	}
-	return strcmp(path + length, "/") == 0 ? "" : path + length;
-}
-
-static int join(char *name, size_t capacity, const char *root, const char *rest)
-{
-	int length =
-		snprintf(name, capacity, "%s%s", strcmp(root, "/") == 0 && *rest ? "" : root, rest);
-
-	return length < 0 || (size_t)length >= capacity ? -ENAMETOOLONG : 0;
-}
-
 /* Is the object, called `path` here, also to be found by way of another mount? */
 static int look_for_other_mounts(struct visit *visit, int fd, const char *path)
 {
@@ -94,16 +75,15 @@ static int look_for_other_mounts(struct visit *visit, int fd, const char *path)
 	const struct mount *own = statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0
 					  ? mount_table_find(table, st.stx_mnt_id)
 					  : NULL;
-	const char *rest = own ? rest_below(path, own->point) : NULL;
+	const char *rest = own ? name_rest(path, own->point) : NULL;
 
-	if (!rest || join(inner, sizeof(inner), own->root, rest) < 0) {
+	if (!rest || name_join(inner, sizeof(inner), own->root, rest) < 0) {
 		return unsuited(visit, "%s lies in a mount that is not known", path);
 	}
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount *other = &table->mounts[i];
 
-		if (other != own && other->device == own->device &&
-			rest_below(inner, other->root)) {
+		if (other != own && other->device == own->device && name_rest(inner, other->root)) {
 			return unsuited(visit, "%s is also to be found by the mount at %s", path,
 				other->point);
 		}
@@ -126,7 +106,7 @@ static int look_for_procfs(struct visit *visit, const struct grant *grant)
 	for (size_t i = 0; grant->is_tree && i < visit->mounts.count; i++) {
 		const char *point = visit->mounts.mounts[i].point;
 
-		if (rest_below(point, grant->path) && is_procfs(point)) {
+		if (name_rest(point, grant->path) && is_procfs(point)) {
 			return unsuited(visit, "%s has a procfs in it, %s", grant->path, point);
 		}
 	}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of pinned objects, and the text of paths. */
+/* Names of pinned objects, and the text of names that nobody has looked at yet. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "daemon/base/path_text.h"
 
 struct broker;
 
@@ -29,11 +31,3 @@ void name_trim(char *name);
 
 /* Resolves "." and ".." as text: for the rest of a name that leads nowhere anyway. */
 void name_normalise(char *name);
-
-/* What of `name` is left below `path`, both absolute: "" or "/REST"; NULL if it is not below it. */
-const char *name_rest(const char *name, const char *path);
-
-/* The opposite: "/a" and "/b" make "/a/b", "/" and "/b" make "/b". 0 or -ENAMETOOLONG. */
-int name_join(char *name, size_t capacity, const char *path, const char *rest);
-
-bool name_is_below(const char *name, const char *directory);
