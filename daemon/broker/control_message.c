@@ -203,15 +203,6 @@ static bool is_route(const struct control *control)
 	       (level == IPPROTO_IPV6 && (type == IPV6_RTHDR || type == IPV6_2292RTHDR));
 }
 
-static int domain_of(const struct request *request)
-{
-	int domain = AF_UNSPEC;
-	socklen_t size = sizeof(domain);
-
-	(void)getsockopt(request->address.socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-	return domain;
-}
-
 /* Their messages tell who has sent them. */
 static bool tells_sender(int domain)
 {
@@ -244,7 +235,7 @@ int control_translate(struct request *request)
 {
 	const struct message_request *message = &request->message;
 	bool has_credentials = false;
-	int domain = domain_of(request);
+	int domain = request->address.domain;
 	struct control control;
 	size_t offset = 0;
 	int more = next_control(message, &offset, &control);

@@ -14,6 +14,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_place.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/socket_facts.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/target_fd.h"
 
@@ -22,18 +23,10 @@
 #endif
 #define SMC_OF_INTERNET 256 /* IPPROTO_SMC, Linux 6.11: a protocol of AF_INET and AF_INET6 */
 
-static int socket_option(int socket, int option)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(socket, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
-}
-
 /* SMC and MPTCP are reached as TCP is, and fall back to it. */
 static enum endpoint_kind transport_of(struct address_request *request)
 {
-	request->protocol = socket_option(request->socket, SO_PROTOCOL);
+	request->protocol = socket_protocol(request->socket);
 	if (request->domain == AF_SMC) {
 		return ENDPOINT_TCP;
 	}
@@ -231,13 +224,13 @@ int decode_socket_number(struct request *request, int number)
 	if (address->socket < 0) {
 		return address->socket;
 	}
-	address->domain = socket_option(address->socket, SO_DOMAIN);
+	address->domain = socket_domain(address->socket);
 	return address->domain < 0 ? address->domain : 0; /* -EBADF: an O_PATH descriptor */
 }
 
 int address_type(const struct address_request *address)
 {
-	return socket_option(address->socket, SO_TYPE);
+	return socket_type(address->socket);
 }
 
 bool address_may_wait(const struct address_request *address)

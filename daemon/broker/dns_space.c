@@ -16,10 +16,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/helper.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
+#include "daemon/broker/socket_facts.h"
 
 #define LOOPBACK_INDEX 1 /* of the first device, which every namespace has */
 #define BACKLOG        64
@@ -165,13 +162,6 @@ static int make_space(struct errand *errand)
 	return error < 0 ? error : open_sockets(errand);
 }
 
-static int cookie_of(int socket, uint64_t *cookie)
-{
-	socklen_t size = sizeof(*cookie);
-
-	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size) < 0 ? -errno : 0;
-}
-
 int dns_space_open(struct dns_space *space, struct dns_space_sockets *sockets)
 {
 	struct errand errand = {.run = make_space, .space = space, .sockets = sockets};
@@ -179,7 +169,7 @@ int dns_space_open(struct dns_space *space, struct dns_space_sockets *sockets)
 	*space = (struct dns_space){.user = -1, .network = -1};
 	*sockets = (struct dns_space_sockets){-1, -1, -1, -1};
 	int error = do_errand(&errand);
-	return error < 0 ? error : cookie_of(sockets->datagram, &space->cookie);
+	return error < 0 ? error : socket_network(sockets->datagram, &space->cookie);
 }
 
 static int make_socket(struct errand *errand)
@@ -192,13 +182,6 @@ static int make_socket(struct errand *errand)
 	}
 	int fd = socket(errand->family, errand->type | SOCK_CLOEXEC, errand->protocol);
 	return fd < 0 ? -errno : fd;
-}
-
-static int number_option(int socket, int option, int *value)
-{
-	socklen_t size = sizeof(*value);
-
-	return getsockopt(socket, SOL_SOCKET, option, value, &size) < 0 ? -errno : 0;
 }
 
 /* A name that is taken is given up: who asks does not care by which port. */
@@ -217,11 +200,13 @@ static void bind_like(int socket, int like)
 
 int dns_space_socket_like(const struct dns_space *space, int like)
 {
-	struct errand errand = {.run = make_socket, .space = (struct dns_space *)space};
+	struct errand errand = {.run = make_socket,
+		.space = (struct dns_space *)space,
+		.family = socket_domain(like),
+		.type = socket_type(like),
+		.protocol = socket_protocol(like)};
 
-	if (number_option(like, SO_DOMAIN, &errand.family) < 0 ||
-		number_option(like, SO_TYPE, &errand.type) < 0 ||
-		number_option(like, SO_PROTOCOL, &errand.protocol) < 0) {
+	if (errand.family < 0 || errand.type < 0 || errand.protocol < 0) {
 		return -EBADF;
 	}
 	int fd = do_errand(&errand);
@@ -235,5 +220,5 @@ bool dns_space_owns(const struct dns_space *space, int socket)
 {
 	uint64_t cookie = 0;
 
-	return cookie_of(socket, &cookie) == 0 && cookie == space->cookie;
+	return socket_network(socket, &cookie) == 0 && cookie == space->cookie;
 }

@@ -16,24 +16,14 @@
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/socket_facts.h"
 #include "daemon/broker/socket_options.h"
 #include "daemon/broker/target_fd.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
 
 struct outside {
 	uint64_t network; /* the cookie of ours */
 	struct socket_defaults *defaults;
 };
-
-static int cookie_of(int socket, uint64_t *cookie)
-{
-	socklen_t size = sizeof(*cookie);
-
-	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size) < 0 ? -errno : 0;
-}
 
 int outside_new(struct outside **outsidep)
 {
@@ -43,7 +33,7 @@ int outside_new(struct outside **outsidep)
 	if (!outside || any < 0) {
 		return any < 0 ? -errno : -ENOMEM;
 	}
-	int error = cookie_of(any, &outside->network);
+	int error = socket_network(any, &outside->network);
 	if (error == 0) {
 		error = socket_defaults_new(&outside->defaults);
 	}
@@ -51,13 +41,6 @@ int outside_new(struct outside **outsidep)
 		*outsidep = steal_pointer(&outside);
 	}
 	return error;
-}
-
-static int number_option(int socket, int option, int *value)
-{
-	socklen_t size = sizeof(*value);
-
-	return getsockopt(socket, SOL_SOCKET, option, value, &size) < 0 ? -errno : 0;
 }
 
 /* A socket of ours of the same kind, with the same options. */
@@ -140,9 +123,8 @@ static bool is_connected_stream(int socket)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
-	int type = 0;
 
-	return number_option(socket, SO_TYPE, &type) == 0 && type == SOCK_STREAM &&
+	return socket_type(socket) == SOCK_STREAM &&
 	       getpeername(socket, (struct sockaddr *)&peer, &size) == 0;
 }
 
@@ -150,15 +132,15 @@ static bool is_connected_stream(int socket)
 static int enter_resolver(
 	const struct broker *broker, const struct request *request, int number, int *socket)
 {
-	int domain = 0, type = 0;
+	const struct address_request *address = &request->address;
 
 	if (dns_owns(broker->dns, *socket) || is_connected_stream(*socket)) {
 		return 0;
 	}
 	int made = make_resolver(broker, request, *socket);
-	if (made >= 0 && number_option(made, SO_DOMAIN, &domain) == 0 &&
-		number_option(made, SO_TYPE, &type) == 0) {
-		socket_options_copy(broker->outside->defaults, true, domain, type, *socket, made);
+	if (made >= 0) {
+		socket_options_copy(broker->outside->defaults, true, address->domain,
+			address_type(address), *socket, made);
 	}
 	return outside_replace(broker, request, number, socket, made);
 }
@@ -209,7 +191,7 @@ int outside_lead(const struct broker *broker, struct request *request)
 	if (!outside || !request->address.operation || !is_internet(&request->address.endpoint)) {
 		return 0;
 	}
-	int error = cookie_of(*socket, &cookie);
+	int error = socket_network(*socket, &cookie);
 	bool is_outside = cookie == outside->network;
 	bool is_resolver = broker->dns && dns_owns(broker->dns, *socket);
 	enum wire_network network = policy_network(broker->policy);

@@ -16,19 +16,12 @@
 #include "daemon/broker/notify.h"
 #include "daemon/broker/outside.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/socket_facts.h"
 #include "daemon/broker/target_fd.h"
 
-static int socket_number(const struct request *request)
+static int number_of_socket(const struct request *request)
 {
 	return (int)request->slot->notification.data.args[0];
-}
-
-static int option_of(int socket, int level, int name)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(socket, level, name, &value, &size) < 0 ? -errno : value;
 }
 
 static bool is_unix(const struct policy_endpoint *endpoint)
@@ -40,13 +33,13 @@ static bool is_unix(const struct policy_endpoint *endpoint)
 static bool is_mapped(int domain, int socket, const struct policy_endpoint *endpoint)
 {
 	return domain == AF_INET6 && endpoint->family == AF_INET &&
-	       option_of(socket, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
+	       socket_number(socket, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
 }
 
 /* Abstract names are of a network: those that a policy gives are of the broker's. */
 static bool fits(const struct broker *broker, int socket, const struct policy_endpoint *endpoint)
 {
-	int domain = option_of(socket, SOL_SOCKET, SO_DOMAIN);
+	int domain = socket_domain(socket);
 
 	if (endpoint->kind == ENDPOINT_UNIX_ABSTRACT) {
 		return domain == AF_UNIX && policy_network(broker->policy) == WIRE_NETWORK_HOST;
@@ -86,7 +79,7 @@ static socklen_t write_ipv6(struct sockaddr_in6 *name, const struct policy_endpo
 
 static int write_name(struct address_request *address, const struct policy_endpoint *endpoint)
 {
-	int domain = option_of(address->socket, SOL_SOCKET, SO_DOMAIN);
+	int domain = socket_domain(address->socket);
 	struct sockaddr_in *in = (void *)&address->name;
 
 	if (endpoint->path_length >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -112,7 +105,7 @@ static int make_other(struct request *request, int type, const struct policy_end
 {
 	struct address_request *address = &request->address;
 	int family = is_unix(endpoint) ? AF_UNIX : endpoint->family;
-	int flags = target_fd_flags(request->tid, socket_number(request));
+	int flags = target_fd_flags(request->tid, number_of_socket(request));
 	cleanup_fd int made = flags < 0 ? -1 : socket(family, type | SOCK_CLOEXEC, 0);
 
 	if (flags < 0 || made < 0) {
@@ -151,12 +144,11 @@ static int give_descriptor(const struct broker *broker, struct request *request,
 	if (given < 0) {
 		return given;
 	}
-	if (option_of(given, SOL_SOCKET, SO_TYPE) !=
-		option_of(address->socket, SOL_SOCKET, SO_TYPE)) {
+	if (socket_type(given) != socket_type(address->socket)) {
 		return -EPROTOTYPE;
 	}
 	int error = outside_replace(
-		broker, request, socket_number(request), &address->socket, steal_fd(&given));
+		broker, request, number_of_socket(request), &address->socket, steal_fd(&given));
 	if (error < 0) {
 		return error;
 	}
@@ -182,7 +174,7 @@ int redirect_begin(const struct broker *broker, struct request *request)
 {
 	struct address_request *address = &request->address;
 	struct policy_endpoint endpoint;
-	int type = option_of(address->socket, SOL_SOCKET, SO_TYPE);
+	int type = socket_type(address->socket);
 
 	if (!policy_inject_endpoint(&request->verdict, &endpoint)) {
 		return -EACCES;
@@ -211,8 +203,8 @@ void redirect_end(const struct broker *broker, struct request *request)
 		return;
 	}
 	int made = steal_fd(&address->socket);
-	int error =
-		outside_replace(broker, request, socket_number(request), &address->replaced, made);
+	int error = outside_replace(
+		broker, request, number_of_socket(request), &address->replaced, made);
 	if (error < 0) {
 		request->result = error;
 		return;
