@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #ifdef USHER_WITH_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/fdpass.h"
 
 #define HOLDER_PATIENCE_MS 1000
@@ -145,11 +145,8 @@ void service_status(unsigned int sessions)
 
 void service_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	say("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the configuration",
-		(uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u);
+		clock_ns(CLOCK_MONOTONIC) / 1000u);
 }
 
 void service_stopping(void)

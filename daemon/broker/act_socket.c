@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/broker/act_address.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_address.h"
@@ -51,23 +51,15 @@ static bool is_expected_to_wait(const struct address_request *address)
 	       (may_take_time(address) && !near_is(&address->endpoint));
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Connects, and notes how long that took where it tells something. */
 static int connect_and_note(const struct address_request *address, const struct exact_address *to)
 {
 	if (!may_take_time(address)) {
 		return connect_errno(address->socket, to);
 	}
-	uint64_t began = now_ns();
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
 	int result = connect_errno(address->socket, to);
-	near_note(&address->endpoint, now_ns() - began);
+	near_note(&address->endpoint, clock_ns(CLOCK_MONOTONIC) - began);
 	return result;
 }
 

@@ -314,7 +314,7 @@ static void record(struct audit *audit, const struct request *request, enum act_
 		return;
 	}
 	statistics_count(&audit->memory->statistics, request->slot->notification.data.nr,
-		(enum session_verdict)request->verdict.action, &request->received);
+		(enum session_verdict)request->verdict.action, request->received_ns);
 	if (!is_decision(request)) {
 		return;
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/dns_message.h"
 #include "daemon/broker/path_call.h"
@@ -81,15 +82,6 @@ static char *asked_text(const struct request *request)
 	default:
 		return strdup("");
 	}
-}
-
-static unsigned int microseconds_since(const struct timespec *begin)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (unsigned int)((now.tv_sec - begin->tv_sec) * 1000000 +
-			      (now.tv_nsec - begin->tv_nsec) / 1000);
 }
 
 static void copy_rule(struct audit_record *record, const struct policy_rule *rule)
@@ -166,7 +158,8 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 	record->verdict = policy_action_name(record->action);
 	record->error = request->result < 0 ? -request->result : 0;
 	record->value = request->result < 0 ? -1 : request->result;
-	record->microseconds = microseconds_since(&request->received);
+	record->microseconds =
+		(unsigned int)((clock_ns(CLOCK_BOOTTIME) - request->received_ns) / 1000);
 	copy_rule(record, request->verdict.rule);
 	record->reason = request->slot->crashes >= SESSION_CRASHES_MAX
 				 ? "two brokers died over this call"

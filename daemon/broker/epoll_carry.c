@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/broker/target_fd.h"
 
 /* Programs make their epoll instances early, before there are many descriptors. */
@@ -54,18 +54,10 @@ struct epoll_memory *epoll_memory_new(void)
 	return memory;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void epoll_memory_outdate(struct epoll_memory *memory)
 {
 	pthread_mutex_lock(&memory->lock);
-	memory->outdated_ns = now_ns();
+	memory->outdated_ns = clock_ns(CLOCK_MONOTONIC);
 	pthread_mutex_unlock(&memory->lock);
 }
 
@@ -96,7 +88,7 @@ static struct numbers look_for(pid_t tid, int number)
 static struct numbers numbers_of(struct epoll_memory *memory, pid_t tid, int number)
 {
 	size_t place = (size_t)tid % PLACES;
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct numbers numbers;
 
 	pthread_mutex_lock(&memory->lock);

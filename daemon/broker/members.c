@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -46,14 +45,13 @@ void members_free(struct members *members)
 	}
 }
 
-void members_note(struct members *members, pid_t tid, const struct timespec *now)
+void members_note(struct members *members, pid_t tid, uint64_t now_ns)
 {
 	if (tid <= 0 || (unsigned int)tid >= NUMBERS) {
 		return;
 	}
-	uint64_t nanoseconds = (uint64_t)now->tv_sec * 1000000000u + (uint64_t)now->tv_nsec;
 	atomic_store_explicit(
-		&members->heard[tid], nanoseconds / members->tick + 1, memory_order_relaxed);
+		&members->heard[tid], now_ns / members->tick + 1, memory_order_relaxed);
 }
 
 /* Within one tick a number cannot come round: there are thousands of them. */

@@ -10,21 +10,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct broker;
 struct members;
-struct timespec;
 
 /* 0 or a negative errno. */
 int members_new(struct members **membersp);
 void members_free(struct members *members);
 
 /*
- * The thread has made a call that was notified, and still waits for the answer; it is `now` by
+ * The thread has made a call that was notified, and still waits for the answer; it is `now_ns` by
  * CLOCK_BOOTTIME.
  */
-void members_note(struct members *members, pid_t tid, const struct timespec *now);
+void members_note(struct members *members, pid_t tid, uint64_t now_ns);
 
 /* Is the process, or the thread, of the session? */
 bool members_has(const struct broker *broker, pid_t pid);

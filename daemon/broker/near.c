@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "daemon/policy/order_table.h"
 #include "daemon/policy/policy.h"
 
 #define PLACES  256
@@ -12,14 +13,13 @@
 
 static _Atomic uint64_t places[PLACES]; /* hashes of what is near */
 
-/* FNV-1a. */
 static uint64_t hash_of(const struct policy_endpoint *endpoint)
 {
 	size_t length = endpoint->family == AF_INET ? 4 : 16;
-	uint64_t hash = 0xcbf29ce484222325u ^ endpoint->port;
+	uint64_t hash = ORDER_HASH_BEGIN ^ endpoint->port;
 
 	for (size_t i = 0; i < length; i++) {
-		hash = (hash ^ endpoint->address[i]) * 0x100000001b3u;
+		hash = order_hash(hash, endpoint->address[i]);
 	}
 	return hash;
 }

@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include "daemon/broker/identity.h"
 #include "daemon/policy/policy.h"
@@ -154,8 +153,8 @@ struct request {
 	pid_t tid;
 	pid_t tgid; /* 0 until somebody asks target_tgid() */
 	enum call call;
-	bool resumed;             /* its first broker died in the middle of the act */
-	struct timespec received; /* by CLOCK_BOOTTIME */
+	bool resumed;         /* its first broker died in the middle of the act */
+	uint64_t received_ns; /* by CLOCK_BOOTTIME */
 	struct open_request open;
 	struct address_request address;
 	struct message_request message;

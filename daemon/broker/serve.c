@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/broker/act.h"
 #include "daemon/broker/admit.h"
 #include "daemon/broker/answer.h"
@@ -62,8 +63,8 @@ static void begin(struct worker *worker)
 	request->result = 0;
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
-	clock_gettime(CLOCK_BOOTTIME, &request->received);
-	members_note(worker->broker->members, request->tid, &request->received);
+	request->received_ns = clock_ns(CLOCK_BOOTTIME);
+	members_note(worker->broker->members, request->tid, request->received_ns);
 }
 
 /* A thread that cannot become itself again must not serve anybody: a successor will. */

@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-#define NANO 1000000000ll
+#include "daemon/base/clock.h"
 
 static_assert((SESSION_CALLS & (SESSION_CALLS - 1)) == 0, "a number is made an index by a mask");
 
@@ -34,18 +34,10 @@ unsigned int statistics_bucket(uint64_t nanoseconds)
 	return bits < SESSION_DELAYS ? bits : SESSION_DELAYS - 1;
 }
 
-static uint64_t nanoseconds_since(const struct timespec *begin)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)((now.tv_sec - begin->tv_sec) * NANO + (now.tv_nsec - begin->tv_nsec));
-}
-
 void statistics_count(struct session_statistics *statistics, int call, enum session_verdict verdict,
-	const struct timespec *received)
+	uint64_t received_ns)
 {
-	uint64_t delay = nanoseconds_since(received);
+	uint64_t delay = clock_ns(CLOCK_BOOTTIME) - received_ns;
 
 	atomic_fetch_add_explicit(
 		&entry_of(statistics, call)->counts[verdict], 1, memory_order_relaxed);

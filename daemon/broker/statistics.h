@@ -7,13 +7,12 @@
 #pragma once
 
 #include <stdint.h>
-#include <time.h>
 
 #include "usher/session.h"
 
-/* Counts a call that was received at `received` (CLOCK_MONOTONIC) and has its answer now. */
+/* Counts a call that was received at `received_ns` (CLOCK_BOOTTIME) and has its answer now. */
 void statistics_count(struct session_statistics *statistics, int call, enum session_verdict verdict,
-	const struct timespec *received);
+	uint64_t received_ns);
 
 /* The bucket for a delay. */
 unsigned int statistics_bucket(uint64_t nanoseconds);

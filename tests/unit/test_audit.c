@@ -21,6 +21,7 @@
 
 #include "broker_target.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
@@ -50,7 +51,7 @@ static struct request *an_open(struct stage *stage, const char *asked, const cha
 	struct request *request = stage->request;
 
 	stage_call(stage, SYS_openat, 0, 0, 0, 0);
-	clock_gettime(CLOCK_BOOTTIME, &request->received);
+	request->received_ns = clock_ns(CLOCK_BOOTTIME);
 	request->call = CALL_OPEN;
 	request->open.operations = OPERATION_READ | OPERATION_WRITE;
 	strcpy(request->open.path, asked);
@@ -359,14 +360,13 @@ static void only_decisions_are_logged_and_counted(void **state)
 static void calls_are_counted_apart_as_long_as_there_is_room(void **state)
 {
 	struct session_statistics statistics = {.nanoseconds = 0};
-	struct timespec now;
+	uint64_t now = clock_ns(CLOCK_BOOTTIME);
 	uint64_t delays = 0;
 
 	(void)state;
-	clock_gettime(CLOCK_BOOTTIME, &now);
 	for (int call = 0; call < (int)SESSION_CALLS + 5; call++) {
-		statistics_count(&statistics, 3 * call, SESSION_DENIED, &now);
-		statistics_count(&statistics, 3 * call, SESSION_ALLOWED, &now);
+		statistics_count(&statistics, 3 * call, SESSION_DENIED, now);
+		statistics_count(&statistics, 3 * call, SESSION_ALLOWED, now);
 	}
 	for (size_t i = 0; i < SESSION_CALLS; i++) {
 		assert_int_equal((statistics.calls[i].number - 1) % 3, 0);
