@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker/target_fd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,7 +18,7 @@
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
-#define PLACES 64
+#define PLACES 64u
 #define FLAGS  "flags:" /* of /proc/PID/fdinfo/N, in octal */
 
 /* Who uses one takes it out of its place, so that two never use, or close, the same. */
@@ -30,6 +31,7 @@ struct keep {
 	} places[PLACES];
 };
 
+static_assert(TARGET_FDS_KEPT == 3 * PLACES, "pidfds, statuses and fdinfos");
 static struct keep pidfds = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct keep statuses = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct keep fdinfos = {.lock = PTHREAD_MUTEX_INITIALIZER};

@@ -12,6 +12,9 @@
 
 #include "daemon/broker/target.h"
 
+/* The most descriptors that are kept. */
+#define TARGET_FDS_KEPT 192u
+
 /* A copy of the thread's descriptor `fd` itself. Ours to close; or a negative errno (-EBADF). */
 int target_take_fd(pid_t tid, int fd);
 

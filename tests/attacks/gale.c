@@ -11,7 +11,6 @@
  * datagrams that failed with EINTR: nobody can say whether they have left.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,6 +26,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/common/descriptors.h"
 
 #define THREADS_MAX   64
 #define GREETERS      16
@@ -223,20 +223,6 @@ static void *make_chaos(void *unused)
 	return NULL;
 }
 
-static unsigned int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	while (directory && readdir(directory)) {
-		count++;
-	}
-	if (directory) {
-		closedir(directory);
-	}
-	return count;
-}
-
 static void nothing(int signal)
 {
 	(void)signal;
@@ -244,7 +230,7 @@ static void nothing(int signal)
 
 static int storm(unsigned int threads)
 {
-	unsigned int before = open_descriptors();
+	unsigned int before = descriptors_open();
 	pthread_t ids[THREADS_MAX], chaos;
 
 	printf("started\n");
@@ -264,7 +250,7 @@ static int storm(unsigned int threads)
 		pthread_join(chaos, NULL);
 	}
 	printf("calls %u wrong %u interrupted %u leaked %d\n", calls_per_thread * threads, wrong,
-		interrupted, is_chaos ? 0 : (int)(open_descriptors() - before));
+		interrupted, is_chaos ? 0 : (int)(descriptors_open() - before));
 	return wrong != 0;
 }
 

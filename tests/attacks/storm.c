@@ -5,7 +5,6 @@
  * exclusive creations that failed with EINTR; leaked are descriptors that are open at the end and
  * that nobody was told of. kill.py kills brokers meanwhile.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/common/descriptors.h"
 #include "tests/common/observe.h"
 #include "tests/common/raw.h"
 
@@ -163,25 +163,11 @@ static void *storm(void *pointer)
 }
 
 /* How many descriptors are open, that of the directory itself not counted. */
-static unsigned int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	while (directory && readdir(directory)) {
-		count++;
-	}
-	if (directory) {
-		closedir(directory);
-	}
-	return count;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int opens = argc > 1 ? (unsigned int)atoi(argv[1]) : 100000;
 	unsigned int threads = argc > 2 ? (unsigned int)atoi(argv[2]) : 4;
-	unsigned int before = open_descriptors();
+	unsigned int before = descriptors_open();
 	pthread_t ids[THREADS_MAX];
 
 	if (!threads || threads > THREADS_MAX) {
@@ -201,6 +187,6 @@ int main(int argc, char **argv)
 		pthread_join(ids[i], NULL);
 	}
 	printf("opens %u wrong %u interrupted %u leaked %d\n", opens_per_thread * threads, wrong,
-		interrupted, (int)(open_descriptors() - before));
+		interrupted, (int)(descriptors_open() - before));
 	return wrong != 0;
 }
