@@ -212,35 +212,23 @@ static int follow_aliases(
 	return error == -ENOENT ? 0 : error;
 }
 
-static int read_addresses(struct dns_answer *answer, ns_msg *message, const char *name, int type)
+/* An address that has no room is left out: the rest can do without. */
+static int add_address(struct dns_answer *answer, ns_rr *record, int type)
 {
-	int family = type == ns_t_a ? AF_INET : AF_INET6;
 	unsigned int size = type == ns_t_a ? NS_INADDRSZ : NS_IN6ADDRSZ;
-	ns_rr record;
 
-	for (int i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
-		if (ns_parserr(message, ns_s_an, i, &record) < 0) {
-			return -EBADMSG;
-		}
-		if (!is_about(&record, name, type)) {
-			continue;
-		}
-		if (ns_rr_rdlen(record) != size) {
-			return -EBADMSG;
-		}
-		lower_ttl(answer, ns_rr_ttl(record));
-		if (!dns_add_address(answer, family, ns_rr_rdata(record))) {
-			break; /* the rest can do without */
-		}
+	if (ns_rr_rdlen(*record) != size) {
+		return -EBADMSG;
 	}
+	(void)dns_add_address(answer, type == ns_t_a ? AF_INET : AF_INET6, ns_rr_rdata(*record));
 	return 0;
 }
 
+/* All of `type` about `name`. */
 static int read_records(struct dns_answer *answer, ns_msg *message, const char *name, int type)
 {
 	ns_rr record;
 
-	answer->type = type;
 	for (int i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
 		if (ns_parserr(message, ns_s_an, i, &record) < 0) {
 			return -EBADMSG;
@@ -249,7 +237,9 @@ static int read_records(struct dns_answer *answer, ns_msg *message, const char *
 			continue;
 		}
 		lower_ttl(answer, ns_rr_ttl(record));
-		if (dns_records_add(&answer->records, message, &record) < 0) {
+		int error = answer->type ? dns_records_add(&answer->records, message, &record)
+					 : add_address(answer, &record, type);
+		if (error < 0) {
 			return -EBADMSG;
 		}
 	}
@@ -289,9 +279,8 @@ int dns_answer_read(
 	memcpy(end_of_chain, name, strlen(name) + 1);
 	int error = follow_aliases(answer, &message, end_of_chain);
 	if (error == 0) {
-		error = dns_records_are_of(type)
-				? read_records(answer, &message, end_of_chain, type)
-				: read_addresses(answer, &message, end_of_chain, type);
+		answer->type = dns_records_are_of(type) ? type : 0;
+		error = read_records(answer, &message, end_of_chain, type);
 	}
 	if (error == 0 && answer->address_count == 0 && answer->records.count == 0) {
 		read_negative_ttl(answer, &message);
