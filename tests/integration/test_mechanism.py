@@ -488,7 +488,7 @@ class Choice(unittest.TestCase):
             session.stdin.write(b'x')
             session.stdin.flush()
             session.stdout.read(1)
-            self.assertEqual(self.reload(policy, denied, f'deny write = {self.place}/work/f')[0],
+            self.assertEqual(self.reload(policy, denied, f'deny write = {self.place}/free/f')[0],
                              'followed')
             for rules in ([denied, f'allow read = {self.place}/**'], [denied, 'allow remove = /x/**'],
                           ['allow read = /**']):
