@@ -14,6 +14,7 @@
 #include "daemon/broker/helper.h"
 #include "daemon/broker/idmap.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/target.h"
 
 struct visit {
 	const struct broker *broker;
@@ -71,15 +72,6 @@ static void go_inside(void *argument)
 	}
 }
 
-static int open_namespace(pid_t tid)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 /* The numbers that the caller's uids have inside. 0 or a negative errno. */
 static int translate(struct identity_inside *inside, const struct request *request)
 {
@@ -117,7 +109,7 @@ enum act_outcome join(const struct broker *broker, struct worker *worker, struct
 	int result = request->result;
 
 	assume_broker(broker, request);
-	cleanup_fd int namespace = open_namespace(request->tid);
+	cleanup_fd int namespace = target_open_entry(request->tid, "ns/user", O_RDONLY);
 	int error = namespace < 0 ? namespace : translate(&visit.inside, request);
 	assume_target(broker, request);
 	if (error < 0) {

@@ -45,9 +45,7 @@ static int read_status(int root, pid_t pid, char status[TARGET_STATUS_ROOM])
 
 	(void)snprintf(path, sizeof(path), "%d/status", pid);
 	cleanup_fd int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? -1 : read(fd, status, TARGET_STATUS_ROOM - 1);
-	status[size < 0 ? 0 : size] = '\0';
-	return size < 0 ? -errno : 0;
+	return fd < 0 ? -errno : target_status_from(fd, status);
 }
 
 static bool is_in_same_namespace(int root, pid_t there, pid_t here)

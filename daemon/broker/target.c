@@ -26,7 +26,7 @@
 #define TTY_MAJOR        4u
 #define TTY_SERIAL_MINOR 64u
 
-static int open_proc(pid_t tid, const char *entry, int flags)
+int target_open_entry(pid_t tid, const char *entry, int flags)
 {
 	char path[64];
 
@@ -60,7 +60,7 @@ static bool is_write_only(pid_t tid, uint64_t address, size_t size)
 
 static int read_write_only(pid_t tid, uint64_t address, void *buffer, size_t size)
 {
-	cleanup_fd int memory = open_proc(tid, "mem", O_RDONLY);
+	cleanup_fd int memory = target_open_entry(tid, "mem", O_RDONLY);
 
 	if (memory < 0 || !is_write_only(tid, address, size)) {
 		return -EFAULT;
@@ -167,12 +167,12 @@ int target_read_string(pid_t tid, uint64_t address, char *buffer, size_t capacit
 
 int target_open_cwd(pid_t tid)
 {
-	return open_proc(tid, "cwd", O_PATH | O_DIRECTORY);
+	return target_open_entry(tid, "cwd", O_PATH | O_DIRECTORY);
 }
 
 int target_open_root(pid_t tid)
 {
-	return open_proc(tid, "root", O_PATH | O_DIRECTORY);
+	return target_open_entry(tid, "root", O_PATH | O_DIRECTORY);
 }
 
 int target_open_fd(pid_t tid, int fd)
@@ -183,23 +183,26 @@ int target_open_fd(pid_t tid, int fd)
 		return -EBADF;
 	}
 	(void)snprintf(entry, sizeof(entry), "fd/%d", fd);
-	int opened = open_proc(tid, entry, O_PATH);
+	int opened = target_open_entry(tid, entry, O_PATH);
 	return opened == -ENOENT ? -EBADF : opened;
+}
+
+int target_status_from(int fd, char status[TARGET_STATUS_ROOM])
+{
+	ssize_t size = pread(fd, status, TARGET_STATUS_ROOM - 1, 0);
+
+	if (size <= 0) {
+		return size < 0 ? -errno : -ESRCH;
+	}
+	status[size] = '\0';
+	return 0;
 }
 
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM])
 {
-	cleanup_fd int fd = open_proc(tid, "status", O_RDONLY);
+	cleanup_fd int fd = target_open_entry(tid, "status", O_RDONLY);
 
-	if (fd < 0) {
-		return fd;
-	}
-	ssize_t size = read(fd, status, TARGET_STATUS_ROOM - 1);
-	if (size < 0) {
-		return -errno;
-	}
-	status[size] = '\0';
-	return 0;
+	return fd < 0 ? fd : target_status_from(fd, status);
 }
 
 const char *target_status_field(const char *status, const char *name)
@@ -372,7 +375,7 @@ bool target_descends_from(pid_t pid, pid_t first)
  * ')'. NULL if there is no such thread. */
 static const char *read_stat(pid_t tid, char *stat, size_t room)
 {
-	cleanup_fd int fd = open_proc(tid, "stat", O_RDONLY);
+	cleanup_fd int fd = target_open_entry(tid, "stat", O_RDONLY);
 	ssize_t size = fd < 0 ? -1 : read(fd, stat, room - 1);
 
 	stat[size < 0 ? 0 : size] = '\0';

@@ -33,6 +33,9 @@ int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size);
  */
 int target_read_string(pid_t tid, uint64_t address, char *buffer, size_t capacity);
 
+/* A descriptor of /proc/TID/ENTRY, or a negative errno. */
+int target_open_entry(pid_t tid, const char *entry, int flags);
+
 /* O_PATH descriptors of the thread's own working directory, root, or descriptor `fd` (-EBADF). */
 int target_open_cwd(pid_t tid);
 int target_open_root(pid_t tid);
@@ -46,6 +49,8 @@ pid_t target_parent(pid_t tid);
 
 /* /proc/TID/status, NUL-terminated. 0 or a negative errno. */
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM]);
+/* The same by a descriptor of that file: -ESRCH when the thread has ended. */
+int target_status_from(int fd, char status[TARGET_STATUS_ROOM]);
 /* What stands behind "NAME:\t" there, or NULL. */
 const char *target_status_field(const char *status, const char *name);
 

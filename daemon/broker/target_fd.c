@@ -111,14 +111,11 @@ int target_take_fd(pid_t tid, int fd)
 
 static int open_fdinfo(pid_t tid, int fd)
 {
-	char path[64];
+	char entry[32];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
-	int info = open(path, O_RDONLY | O_CLOEXEC);
-	if (info < 0) {
-		return errno == ENOENT ? -EBADF : -errno;
-	}
-	return info;
+	(void)snprintf(entry, sizeof(entry), "fdinfo/%d", fd);
+	int info = target_open_entry(tid, entry, O_RDONLY);
+	return info == -ENOENT ? -EBADF : info;
 }
 
 /* Consumes `info`, which is kept if the number is in use. */
@@ -149,35 +146,15 @@ int target_fd_flags(pid_t tid, int fd)
 	return info < 0 ? info : read_flags(info, tid, fd);
 }
 
-static int read_status(int fd, char status[TARGET_STATUS_ROOM])
-{
-	ssize_t size = pread(fd, status, TARGET_STATUS_ROOM - 1, 0);
-
-	if (size <= 0) {
-		return size < 0 ? -errno : -ESRCH;
-	}
-	status[size] = '\0';
-	return 0;
-}
-
-static int open_status(pid_t tid)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int target_read_caller_status(pid_t tid, char status[TARGET_STATUS_ROOM])
 {
 	int fd = take_out(&statuses, tid, 0);
-	int error = fd < 0 ? -ESRCH : read_status(fd, status);
+	int error = fd < 0 ? -ESRCH : target_status_from(fd, status);
 
 	if (error < 0) {
 		close_fd(&fd);
-		fd = open_status(tid);
-		error = fd < 0 ? fd : read_status(fd, status);
+		fd = target_open_entry(tid, "status", O_RDONLY);
+		error = fd < 0 ? fd : target_status_from(fd, status);
 	}
 	if (error < 0) {
 		close_fd(&fd);
