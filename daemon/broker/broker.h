@@ -15,6 +15,7 @@
 #include "usher/session.h"
 
 struct audit;
+struct detached;
 struct dns;
 struct epoll_memory;
 struct members;
@@ -31,17 +32,18 @@ struct broker {
 	struct policy *policy;
 	struct audit *audit;
 	struct workers *workers;
-	struct dns *dns;          /* NULL: the policy names no hosts */
-	struct identity identity; /* our own */
-	pid_t first;              /* the session's first process, whose descendants belong to it */
-	struct members *members;  /* and those that were heard of */
-	unsigned int pid_levels;  /* pid namespaces that it has a number in, from ours on */
-	int root;                 /* the session's root, O_PATH; names are told from here */
-	char *root_name;          /* "" where it is our own root */
-	bool is_elsewhere;        /* the session began with another root, or in other mounts */
-	bool protects_symlinks;   /* fs.protected_symlinks */
-	struct outside *outside;  /* NULL: the session lives in our network, or wants none of it */
-	struct mounts *mounts;    /* of the session's first mount namespace */
+	struct dns *dns;           /* NULL: the policy names no hosts */
+	struct identity identity;  /* our own */
+	pid_t first;               /* the session's first process, whose descendants belong to it */
+	struct members *members;   /* and those that were heard of */
+	unsigned int pid_levels;   /* pid namespaces that it has a number in, from ours on */
+	int root;                  /* the session's root, O_PATH; names are told from here */
+	char *root_name;           /* "" where it is our own root */
+	bool is_elsewhere;         /* the session began with another root, or in other mounts */
+	bool protects_symlinks;    /* fs.protected_symlinks */
+	struct outside *outside;   /* NULL: the session lives in our network, or wants none of it */
+	struct mounts *mounts;     /* of the session's first mount namespace */
+	struct detached *detached; /* and what was taken off in others; NULL: is not remembered */
 	struct epoll_memory *epolls;
 	struct seen *seen;         /* names that need no look; NULL: all do */
 	int given[WIRE_GIVEN_MAX]; /* sockets that the policy names, in its order */

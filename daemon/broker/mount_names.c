@@ -16,6 +16,8 @@
 #include "daemon/base/mount_table.h"
 #include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/detached.h"
+#include "daemon/broker/device_name.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
@@ -26,8 +28,9 @@
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h of 5.19 */
 #endif
-#define ANCESTORS_MAX 16u
-#define LEVELS_MAX    64
+#define MQUEUE_SUPER_MAGIC 0x19800202 /* ipc/mqueue.c */
+#define ANCESTORS_MAX      16u
+#define LEVELS_MAX         64
 
 static bool is_same_object(int a, int b)
 {
@@ -51,7 +54,8 @@ static int open_in_first(const struct broker *broker, const char *name)
 /* The path of an object within its file system. */
 struct inner {
 	dev_t device;
-	int levels; /* of the path below what is mounted */
+	int levels;       /* of the path below what is mounted */
+	bool is_recalled; /* no table has the mount: only what is found again is believed */
 	char path[NAME_ROOM];
 };
 
@@ -152,6 +156,30 @@ static int tell_inner(const struct view *view, const char *name, struct inner *i
 	return name_join(inner->path, sizeof(inner->path), mount->root, rest);
 }
 
+/*
+ * Nobody sees the mount any more: the kernel tells names from its root on. 0 or a negative errno,
+ * -ENOENT if nothing is remembered of it.
+ */
+static int recall_inner(const struct broker *broker, int fd, const char *name, struct inner *inner)
+{
+	char root[NAME_ROOM];
+	struct statx mount;
+	struct stat object;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &mount) < 0 || fstat(fd, &object) < 0) {
+		return -ENOENT;
+	}
+	int found = detached_find(
+		broker->detached, mount.stx_mnt_id, object.st_dev, root, sizeof(root));
+	if (found <= 0) {
+		return found < 0 ? found : -ENOENT;
+	}
+	inner->device = object.st_dev;
+	inner->is_recalled = true;
+	return name_join(
+		inner->path, sizeof(inner->path), root, strcmp(name, "/") == 0 ? "" : name);
+}
+
 static int find_inner(const struct broker *broker, const struct request *request, int fd,
 	const char *name, struct inner *inner)
 {
@@ -159,9 +187,12 @@ static int find_inner(const struct broker *broker, const struct request *request
 	cleanup_free void *owned = view;
 	int error = view ? find_view(broker, request, fd, view) : -ENOMEM;
 
+	inner->is_recalled = false;
 	if (error == 0) {
 		error = tell_inner(view, name, inner);
 		mount_table_finish(&view->table);
+	} else if (error == -ENOENT) {
+		error = recall_inner(broker, fd, name, inner);
 	}
 	return error;
 }
@@ -170,6 +201,7 @@ static int find_inner(const struct broker *broker, const struct request *request
 struct sought {
 	int fd;
 	const char *entry; /* or NULL */
+	bool is_whole;     /* the name that was found is the entry's and not the directory's */
 };
 
 static int open_entry(const struct sought *sought)
@@ -263,20 +295,40 @@ static bool is_cut_right(int fd, const struct inner *inner)
 	return depth_in_mount(fd) == inner->levels;
 }
 
-static bool is_device(const struct sought *sought)
+static bool is_device(const struct sought *sought, struct stat *st)
 {
+	return fstatat(sought->fd, sought->entry ? sought->entry : "", st,
+		       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode));
+}
+
+/* A device node leads out of the memory that it lies in: it is called as the same one in /dev is.
+ */
+static int name_device(const struct broker *broker, struct sought *sought,
+	const struct stat *device, char *name, size_t capacity)
+{
+	char usual[NAME_ROOM];
 	struct stat st;
 
-	return fstatat(sought->fd, sought->entry ? sought->entry : "", &st,
-		       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+	if (device_name(device, usual, sizeof(usual)) < 0 || strlen(usual) >= capacity) {
+		return MOUNTS_UNKNOWN;
+	}
+	cleanup_fd int fd = open_in_first(broker, usual);
+	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != (device->st_mode & S_IFMT) ||
+		st.st_rdev != device->st_rdev) {
+		return MOUNTS_UNKNOWN;
+	}
+	memcpy(name, usual, strlen(usual) + 1);
+	sought->is_whole = true;
+	return MOUNTS_FOUND;
 }
 
 /* Of a file system that the first namespace does not know. */
-static int name_elsewhere(
-	const struct sought *sought, const struct inner *inner, char *name, size_t capacity)
+static int name_elsewhere(const struct broker *broker, struct sought *sought,
+	const struct inner *inner, char *name, size_t capacity)
 {
 	struct statfs filesystem;
+	struct stat device;
 
 	if (fstatfs(sought->fd, &filesystem) < 0) {
 		return -errno;
@@ -285,8 +337,10 @@ static int name_elsewhere(
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case FUSE_SUPER_MAGIC:
-		/* A device node leads out of the memory that it lies in. */
-		return is_device(sought) ? MOUNTS_UNKNOWN : MOUNTS_PRIVATE;
+	case MQUEUE_SUPER_MAGIC: /* mq_open(3) reaches it without any name */
+		return is_device(sought, &device)
+			       ? name_device(broker, sought, &device, name, capacity)
+			       : MOUNTS_PRIVATE;
 	case DEVPTS_SUPER_MAGIC:
 		return MOUNTS_PRIVATE; /* each has terminals of its own */
 	case SYSFS_MAGIC:
@@ -302,8 +356,8 @@ static int name_elsewhere(
 	return error < 0 ? error : MOUNTS_FOUND;
 }
 
-static int find(const struct broker *broker, const struct request *request,
-	const struct sought *sought, char *name, size_t capacity)
+static int find(const struct broker *broker, const struct request *request, struct sought *sought,
+	char *name, size_t capacity)
 {
 	struct inner *inner = malloc(sizeof(*inner));
 	cleanup_free void *owned = inner;
@@ -319,7 +373,11 @@ static int find(const struct broker *broker, const struct request *request,
 			     : find_inner(broker, request, sought->fd, name, inner);
 	if (answer == 0) {
 		answer = search(broker, sought, inner, name, capacity);
-		answer = answer == -ENODEV ? name_elsewhere(sought, inner, name, capacity) : answer;
+		if (answer == -ENODEV) {
+			answer = inner->is_recalled
+					 ? MOUNTS_UNKNOWN
+					 : name_elsewhere(broker, sought, inner, name, capacity);
+		}
 	}
 	assume_target(broker, request);
 	return answer == -ENOENT ? MOUNTS_UNKNOWN : answer;
@@ -328,7 +386,7 @@ static int find(const struct broker *broker, const struct request *request,
 int mounts_name(const struct broker *broker, const struct request *request, int fd, char *name,
 	size_t capacity)
 {
-	const struct sought sought = {.fd = fd};
+	struct sought sought = {.fd = fd};
 
 	return find(broker, request, &sought, name, capacity);
 }
@@ -336,10 +394,10 @@ int mounts_name(const struct broker *broker, const struct request *request, int 
 int mounts_name_entry(const struct broker *broker, const struct request *request, int directory,
 	const char *entry, char *name, size_t capacity)
 {
-	const struct sought sought = {.fd = directory, .entry = entry};
+	struct sought sought = {.fd = directory, .entry = entry};
 	int answer = find(broker, request, &sought, name, capacity);
 
-	if (answer != MOUNTS_FOUND) {
+	if (answer != MOUNTS_FOUND || sought.is_whole) {
 		return answer;
 	}
 	int error = name_append(name, capacity, entry);

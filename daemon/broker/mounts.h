@@ -12,10 +12,11 @@
  *
  * It is `private` if it lies in a file system of memory, terminals or FUSE that was never mounted
  * in the first namespace: one of the session's own making, with nothing in it that the session has
- * not put there.
+ * not put there. Only a device node leads out of it, and is `found` as the same device in /dev.
  *
  * All else is `unknown`, and denied: what an overlay shows, a device that is mounted only there,
- * what other mounts hide in the first namespace, mounts that no process of the session sees.
+ * what other mounts hide in the first namespace, mounts that no process of the session sees (but
+ * for those that were seen before they were taken off, detached.h, of which what is found counts).
  *
  * A procfs is told by procfs.h, wherever it is mounted. Nothing is asked, and this costs nothing,
  * as long as no thread of the session has got a mount namespace of its own (SESSION_MOUNTS_VARY).

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "daemon/broker/decide.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
+#include "daemon/broker/detached.h"
 #include "daemon/broker/join.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/notify.h"
@@ -212,8 +214,11 @@ static enum act_outcome act_mount(const struct broker *broker, struct request *r
 	if (request->verdict.action != POLICY_ALLOW) {
 		return refuse(request, -request->verdict.error);
 	}
-	return request->slot->notification.data.nr == SYS_setns ? act_forget(broker, request)
-								: ACT_CONTINUE;
+	const struct seccomp_data *data = &request->slot->notification.data;
+	if (data->nr == SYS_umount2 && (data->args[1] & MNT_DETACH)) {
+		detached_note(broker->detached, request->tid);
+	}
+	return data->nr == SYS_setns ? act_forget(broker, request) : ACT_CONTINUE;
 }
 
 /* A negative number would be a process group's, and that of a dead thread may be another's. */

@@ -19,6 +19,7 @@
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/core_file.h"
+#include "daemon/broker/detached.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
@@ -171,6 +172,7 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 		error = members_new(&broker->members);
 	}
 	broker->seen = seen_new();
+	broker->detached = detached_new();
 	if (error == 0) {
 		broker->first = target_tgid(tid);
 		broker->pid_levels = procfs_levels(tid);

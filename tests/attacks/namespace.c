@@ -132,6 +132,44 @@ static long overlay(const struct world *world)
 	return result ? result : read_only(world, "dirM/file");
 }
 
+/* The mount is gone, and only the descriptor knows where. */
+static long detached_directory(const struct world *world)
+{
+	long result = enter(CLONE_NEWNS);
+	int directory;
+
+	if (!result) {
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		result = raw(SYS_mount, world_directory(world), "dirM", NULL, MS_BIND, NULL);
+	}
+	directory = result ? (int)result : (int)raw_open("dirM", O_PATH | O_CLOEXEC, 0);
+	if (directory < 0) {
+		return directory;
+	}
+	result = raw(SYS_umount2, "dirM", MNT_DETACH);
+	return result ? result : world_check(world, raw_openat(directory, "file", O_RDONLY, 0));
+}
+
+/* A file is mounted over another one, held, taken off, and opened again by its descriptor. */
+static long detached_file(const struct world *world)
+{
+	long result = enter(CLONE_NEWNS);
+	char path[64];
+	int file;
+
+	if (!result) {
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		result = raw(SYS_mount, world_file(world), "dirM/target", NULL, MS_BIND, NULL);
+	}
+	file = result ? (int)result : (int)raw_open("dirM/target", O_PATH | O_CLOEXEC, 0);
+	if (file < 0) {
+		return file;
+	}
+	result = raw(SYS_umount2, "dirM/target", MNT_DETACH);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return result ? result : read_only(world, path);
+}
+
 const struct attack attacks_namespace[] = {
 	{"namespace-chroot", change_root},
 	{"namespace-outside-root", outside_root},
@@ -141,5 +179,7 @@ const struct attack attacks_namespace[] = {
 	{"namespace-open-tree", tree_directory},
 	{"namespace-move-mount", tree_moved},
 	{"namespace-overlay", overlay},
+	{"namespace-detached-directory", detached_directory},
+	{"namespace-detached-file", detached_file},
 	{NULL, NULL},
 };

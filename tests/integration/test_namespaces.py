@@ -48,6 +48,12 @@ PROGRAMS = (
         mount --bind /etc /mnt && cat /mnt/hostname && rmdir /mnt; rm /mnt/nothing
         echo a >bound; mount --bind /usr/bin/true bound && cmp bound /usr/bin/true && echo same
         rm bound; mv bound other; umount bound; rm bound""")),
+    ('unshare, what was taken off is held', ('unshare', '-Urm', 'sh', '-c', """
+        mkdir held; touch self; mount --bind /usr/bin/cmp self; mount --bind /etc held
+        exec 9<self 8<held; cd held; umount -l ../self; umount -l .
+        /proc/self/fd/9 /proc/self/exe /usr/bin/cmp && echo same
+        cmp hostname /etc/hostname && cmp /proc/self/fd/8/hostname /etc/hostname && echo same
+        cd $OLDPWD; rm self; rmdir held; ls""")),
     ('unshare, another root', ('unshare', '-Urm', 'sh', '-c', """
         mount -t tmpfs none /mnt && mkdir /mnt/old /mnt/usr && mount --rbind /usr /mnt/usr &&
         ln -s usr/lib /mnt/lib && ln -s usr/lib64 /mnt/lib64 && ln -s usr/bin /mnt/bin &&
