@@ -11,6 +11,7 @@
 #include "daemon/broker/confine_calls.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -20,21 +21,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/supervisor.h"
+#include "daemon/policy/filter_program.h"
 #include "daemon/policy/syscall_younger.h"
 
 #define CALLS_TOLD 1024
 
-/* Of arguments that are flags or numbers: (argument & mask) == value. */
+/* Of arguments that are flags or numbers, in their lower halves: (argument & mask) == value. */
 struct condition {
 	unsigned int argument;
-	uint64_t mask, value;
+	uint32_t mask, value;
 };
 
 struct allowance {
@@ -59,7 +64,7 @@ struct allowance {
 #define NUMBER       UINT32_MAX /* of an int */
 #define HELPER_FLAGS (CLONE_VM | CLONE_VFORK | CLONE_FILES)
 
-/* Serving: the listener, the supervisor, the loop. First, since the filter is searched in order. */
+/* Serving: the listener, the supervisor, the loop. */
 static const struct allowance serving[] = {
 	CALL_IF(ioctl, 1, 0xff00, SECCOMP_IOC_MAGIC << 8),
 	CALL_IF(ioctl, 1, NUMBER, FIONBIO),       /* libuv */
@@ -273,50 +278,104 @@ static void on_refused(int number, siginfo_t *info, void *context)
 	set_result(context, -EPERM);
 }
 
-static int allow(scmp_filter_ctx filter, const struct allowance *allowance)
-{
-	const struct condition *condition = &allowance->condition;
-	struct scmp_arg_cmp compare = {.arg = condition->argument,
-		.op = SCMP_CMP_MASKED_EQ,
-		.datum_a = condition->mask,
-		.datum_b = condition->value};
+#define ALLOWANCES                                                               \
+	(array_length(serving) + array_length(target) + array_length(identity) + \
+		array_length(files) + array_length(sockets) + array_length(living))
+#define CONDITION_INSTRUCTIONS 4
 
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowance->call,
-		allowance->is_conditional ? 1 : 0, &compare);
+/* The filter in the making: a call with conditions has a block, in which they are tried in turn. */
+struct making {
+	struct filter_dispatch dispatch;
+	struct sock_filter instructions[ALLOWANCES * (CONDITION_INSTRUCTIONS + 1)];
+	size_t count;
+	size_t starts[ALLOWANCES];
+	size_t block_count;
+};
+
+static void put(struct making *making, struct sock_filter instruction)
+{
+	making->instructions[making->count++] = instruction;
 }
 
-static int allow_all(scmp_filter_ctx filter)
+static void put_condition(struct making *making, const struct condition *condition)
 {
-	int error = 0;
+	size_t offset = offsetof(struct seccomp_data, args[condition->argument]);
 
-	for (size_t i = 0; i < array_length(purposes) && error == 0; i++) {
-		for (size_t j = 0; j < purposes[i].count && error == 0; j++) {
-			error = allow(filter, &purposes[i].allowances[j]);
-		}
+	put(making, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+	put(making, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, condition->mask));
+	put(making,
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, condition->value, 0, 1));
+	put(making, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
+/* One with conditions; those of one call stand one behind the other. */
+static void add_conditional(
+	struct making *making, const struct allowance *allowance, bool is_first, bool is_last)
+{
+	if (is_first) {
+		making->dispatch.actions[allowance->call] =
+			FILTER_TO_BLOCK | (uint32_t)making->block_count;
+		making->starts[making->block_count++] = making->count;
 	}
-	return error;
+	put_condition(making, &allowance->condition);
+	if (is_last) {
+		put(making, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP));
+	}
+}
+
+static void add(struct making *making, const struct purpose *purpose)
+{
+	const struct allowance *allowances = purpose->allowances;
+
+	for (size_t i = 0; i < purpose->count; i++) {
+		int call = allowances[i].call;
+
+		if (call < 0) {
+			continue; /* this machine has none of that name */
+		}
+		if (!allowances[i].is_conditional) {
+			making->dispatch.actions[call] = SECCOMP_RET_ALLOW;
+			continue;
+		}
+		add_conditional(making, &allowances[i], i == 0 || allowances[i - 1].call != call,
+			i + 1 == purpose->count || allowances[i + 1].call != call);
+	}
+}
+
+static int make_filter(struct filter *filter)
+{
+	struct making making = {
+		.dispatch = {.beyond = SECCOMP_RET_TRAP, .foreign = SECCOMP_RET_KILL_PROCESS}};
+
+	for (size_t i = 0; i < FILTER_CALLS; i++) {
+		making.dispatch.actions[i] = SECCOMP_RET_TRAP;
+	}
+	for (size_t i = 0; i < array_length(purposes); i++) {
+		add(&making, &purposes[i]);
+	}
+	/* The C library then makes threads by clone, whose flags can be seen. */
+	making.dispatch.actions[SCMP_SYS(clone3)] = SECCOMP_RET_ERRNO | ENOSYS;
+	return filter_program_make(filter, &making.dispatch,
+		&(struct filter_code){.instructions = making.instructions,
+			.count = making.count,
+			.starts = making.starts});
 }
 
 int confine_calls(void)
 {
 	struct sigaction action = {.sa_sigaction = on_refused, .sa_flags = SA_SIGINFO};
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
+	struct filter filter;
+	int error = make_filter(&filter);
 
-	if (!filter || sigaction(SIGSYS, &action, NULL) < 0) {
-		seccomp_release(filter);
-		return filter ? -errno : -ENOMEM;
+	if (error < 0) {
+		return error;
 	}
-	int error = allow_all(filter);
-	if (error == 0) { /* the C library then makes threads by clone, whose flags can be seen */
-		error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	const struct sock_fprog program = {
+		.len = (unsigned short)filter.count, .filter = filter.instructions};
+	if (sigaction(SIGSYS, &action, NULL) < 0 ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) {
+		error = -errno;
 	}
-	/* The listener's ioctls are what each notification needs three times. */
-	if (error == 0) {
-		error = seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
-	}
-	if (error == 0) {
-		error = seccomp_load(filter);
-	}
-	seccomp_release(filter);
+	filter_finish(&filter);
 	return error;
 }

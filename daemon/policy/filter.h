@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter: what of a policy the kernel itself decides, and what it notifies. Made by libseccomp
- * from a policy; the product is a plain BPF program that any process can load.
+ * The filter: what of a policy the kernel itself decides, and what it notifies. The product is a
+ * plain BPF program that any process can load.
  */
 #pragma once
 

@@ -18,8 +18,8 @@ static_assert(CLAUSE_INSTRUCTIONS_MAX < COMPARE_FAILS, "a clause is one jump lon
 
 void filter_blocks_finish(struct filter_blocks *blocks)
 {
-	free(blocks->instructions);
-	free(blocks->starts);
+	free(blocks->code.instructions);
+	free(blocks->code.starts);
 	*blocks = (struct filter_blocks){0};
 }
 
@@ -41,22 +41,23 @@ uint32_t filter_action(const struct plan_answer *answer)
 static int append(
 	struct filter_blocks *blocks, const struct sock_filter *instructions, size_t count)
 {
-	if (blocks->count + count > BPF_MAXINSNS) {
+	if (blocks->code.count + count > BPF_MAXINSNS) {
 		return -E2BIG;
 	}
-	if (blocks->count + count > blocks->capacity) {
+	if (blocks->code.count + count > blocks->capacity) {
 		size_t capacity = blocks->capacity * 2 + CLAUSE_INSTRUCTIONS_MAX;
 		struct sock_filter *grown =
-			reallocarray(blocks->instructions, capacity, sizeof(*grown));
+			reallocarray(blocks->code.instructions, capacity, sizeof(*grown));
 
 		if (!grown) {
 			return -ENOMEM;
 		}
-		blocks->instructions = grown;
+		blocks->code.instructions = grown;
 		blocks->capacity = capacity;
 	}
-	memcpy(blocks->instructions + blocks->count, instructions, count * sizeof(*instructions));
-	blocks->count += count;
+	memcpy(blocks->code.instructions + blocks->code.count, instructions,
+		count * sizeof(*instructions));
+	blocks->code.count += count;
 	return 0;
 }
 
@@ -110,13 +111,13 @@ static int append_clause(struct filter_blocks *blocks, int nr, const struct plan
 /* The block that is the same as the one from `start` on; block_count if there is none. */
 static size_t find_twin(const struct filter_blocks *blocks, size_t start)
 {
-	size_t size = blocks->count - start;
+	size_t size = blocks->code.count - start;
 
 	for (size_t i = 0; i < blocks->block_count; i++) {
-		if (blocks->starts[i] + size <= start &&
-			!memcmp(blocks->instructions + blocks->starts[i],
-				blocks->instructions + start,
-				size * sizeof(*blocks->instructions))) {
+		if (blocks->code.starts[i] + size <= start &&
+			!memcmp(blocks->code.instructions + blocks->code.starts[i],
+				blocks->code.instructions + start,
+				size * sizeof(*blocks->code.instructions))) {
 			return i;
 		}
 	}
@@ -127,22 +128,22 @@ static int add_start(struct filter_blocks *blocks, size_t start)
 {
 	if (blocks->block_count == blocks->block_capacity) {
 		size_t capacity = blocks->block_capacity * 2 + 8;
-		size_t *starts = reallocarray(blocks->starts, capacity, sizeof(*starts));
+		size_t *starts = reallocarray(blocks->code.starts, capacity, sizeof(*starts));
 
 		if (!starts) {
 			return -ENOMEM;
 		}
-		blocks->starts = starts;
+		blocks->code.starts = starts;
 		blocks->block_capacity = capacity;
 	}
-	blocks->starts[blocks->block_count++] = start;
+	blocks->code.starts[blocks->block_count++] = start;
 	return 0;
 }
 
 int filter_blocks_add(
 	struct filter_blocks *blocks, int nr, const struct plan_list *list, size_t *indexp)
 {
-	size_t start = blocks->count;
+	size_t start = blocks->code.count;
 	int error = 0;
 
 	for (size_t i = 0; i < list->count && !error; i++) {
@@ -155,7 +156,7 @@ int filter_blocks_add(
 	}
 	*indexp = find_twin(blocks, start);
 	if (*indexp < blocks->block_count) {
-		blocks->count = start;
+		blocks->code.count = start;
 		return 0;
 	}
 	return add_start(blocks, start);

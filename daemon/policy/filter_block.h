@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "daemon/policy/filter_plan.h"
+#include "daemon/policy/filter_program.h"
 
 struct filter_blocks {
-	struct sock_filter *instructions;
-	size_t count, capacity;
-	size_t *starts; /* of each block */
+	struct filter_code code;
+	size_t capacity;
 	size_t block_count, block_capacity;
 };
 

@@ -203,16 +203,17 @@ static int compare_call(const struct plan *running, const struct plan *wanted, i
 
 static int compare(const struct plan *running, const struct plan *wanted, char *reason)
 {
-	const struct plan_answer has = plan_default(running, PLAN_CALLS);
-	const struct plan_answer wants = plan_default(wanted, PLAN_CALLS);
+	const struct plan_answer has = plan_default(running, FILTER_CALLS);
+	const struct plan_answer wants = plan_default(wanted, FILTER_CALLS);
 
-	for (int nr = 0; nr < PLAN_CALLS; nr++) {
+	for (int nr = 0; nr < FILTER_CALLS; nr++) {
 		int result = compare_call(running, wanted, nr, reason);
 		if (result != 0) {
 			return result;
 		}
 	}
-	return answers_suit(&has, &wants) ? FILTER_FOLLOWS : tell(reason, PLAN_CALLS, &has, &wants);
+	return answers_suit(&has, &wants) ? FILTER_FOLLOWS
+					  : tell(reason, FILTER_CALLS, &has, &wants);
 }
 
 int filter_follow(const struct policy *running, const struct policy *wanted,

@@ -41,7 +41,7 @@ void plan_list_finish(struct plan_list *list)
 
 int plan_call_add(struct plan *plan, int nr, size_t list_offset, const struct plan_clause *clause)
 {
-	if (nr < 0 || nr >= PLAN_CALLS) {
+	if (nr < 0 || nr >= FILTER_CALLS) {
 		return 0;
 	}
 	return plan_list_add(
@@ -128,7 +128,7 @@ void plan_free(struct plan *plan)
 	if (!plan) {
 		return;
 	}
-	for (size_t i = 0; i < PLAN_CALLS; i++) {
+	for (size_t i = 0; i < FILTER_CALLS; i++) {
 		plan_list_finish(&plan->calls[i].always);
 		plan_list_finish(&plan->calls[i].rules);
 		plan_list_finish(&plan->calls[i].mediation);
@@ -176,6 +176,13 @@ struct plan_answer plan_default(const struct plan *plan, int nr)
 {
 	return plan->fallback.answer == FILTER_ALLOW && is_unknown(plan, nr) ? does_not_exist
 									     : plan->fallback;
+}
+
+bool plan_has_clauses(const struct plan *plan, int nr)
+{
+	const struct plan_call *call = &plan->calls[nr];
+
+	return call->always.count || call->rules.count || call->mediation.count;
 }
 
 int plan_call_list(const struct plan *plan, int nr, struct plan_list *list)

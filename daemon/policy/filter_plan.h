@@ -10,14 +10,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/policy/filter.h"
+#include "daemon/policy/filter_program.h"
 #include "daemon/policy/rule.h"
-
-/* Above any system call's number; x32's lie far higher and are refused as a whole. */
-#define PLAN_CALLS 1024
 
 struct plan_answer {
 	enum filter_answer answer;
@@ -42,7 +41,7 @@ struct plan_call {
 };
 
 struct plan {
-	struct plan_call calls[PLAN_CALLS];
+	struct plan_call calls[FILTER_CALLS];
 	struct plan_answer fallback; /* where no rule of [syscalls] matches */
 	bool refuses_unknown;        /* calls that are not accounted for do not exist: ENOSYS */
 };
@@ -57,7 +56,10 @@ void plan_free(struct plan *plan);
  */
 int plan_call_list(const struct plan *plan, int nr, struct plan_list *list);
 
-/* The answer to a number that nobody has anything to say about, below PLAN_CALLS or above. */
+/* Has anybody something to say about the call? If not, plan_default() is what becomes of it. */
+bool plan_has_clauses(const struct plan *plan, int nr);
+
+/* The answer to a number that nobody has anything to say about, below FILTER_CALLS or above. */
 struct plan_answer plan_default(const struct plan *plan, int nr);
 
 int plan_list_add(struct plan_list *list, const struct plan_clause *clause);
