@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -300,6 +301,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	look_after_child(&session);
+	(void)malloc_trim(0); /* making the filter took more than is used ever after */
 	uv_run(&session.loop, UV_RUN_DEFAULT);
 	return EXIT_FAILURE;
 }
