@@ -5,7 +5,8 @@
   tests/bench/sessions.py BUILD_DIR [--counts 0,10,100,...] [--rounds N] [--json FILE]
 
 A usherd serves so many idle sessions (each a `sleep` under the policy `everything`); one more
-measures its opens. Memory is PSS and private memory of the brokers, the median, and of usherd.
+measures its opens. Memory is PSS and private memory of the brokers, the median, and of usherd;
+`start` is what it took to start the idle ones, twenty at a time.
 """
 
 import argparse
@@ -64,8 +65,12 @@ class Bench:
         return [os.path.join(self.build, 'client/usher'), 'run', '--daemon', '--policy',
                 'everything', '--', *command]
 
+    def usherd(self):
+        """Who has been started holds what must outlive usherd, which is its child."""
+        return children(self.here.daemon.pid)[0]
+
     def brokers(self):
-        return children(self.here.daemon.pid)
+        return children(self.usherd())
 
     def grow(self, count):
         while len(self.sleepers) < count:
@@ -91,15 +96,18 @@ class Bench:
         return {key: float(fields[key]) for key in ('p50_ns', 'p99_ns', 'p999_ns')}
 
     def measure(self, count, rounds):
+        missing = count - len(self.sleepers)
+        began = time.monotonic()
         self.grow(count)
+        start_ms = (time.monotonic() - began) * 1000 / missing if missing else None
         figures = [self.latency() for _ in range(rounds)]
         row = {key: statistics.median(each[key] for each in figures) for key in figures[0]}
         sizes = [memory(pid) for pid in self.brokers()[:100]]
         for key in ('pss', 'private'):
             row[f'broker_{key}_kib'] = statistics.median(
                 size[key] for size in sizes) if sizes else None
-        row['usherd_pss_kib'] = memory(self.here.daemon.pid)['pss']
-        return {'sessions': count, **row}
+        row['usherd_pss_kib'] = memory(self.usherd())['pss']
+        return {'sessions': count, 'start_ms': start_ms, **row}
 
     def finish(self):
         for sleeper in self.sleepers:
@@ -112,13 +120,14 @@ class Bench:
 
 def print_table(rows, out):
     print(f'{"idle sessions":>13} {"open p50":>9} {"p99":>9} {"p99.9":>9}  '
-          f'{"broker PSS":>10} {"private":>8} {"usherd PSS":>10}   (microseconds, KiB)', file=out)
+          f'{"broker PSS":>10} {"private":>8} {"usherd PSS":>10} {"start":>8}'
+          '   (microseconds; KiB; milliseconds each)', file=out)
     for row in rows:
         times = ' '.join(f'{row[key] / 1000:9.2f}' for key in ('p50_ns', 'p99_ns', 'p999_ns'))
-        sizes = ' '.join(f'{row[key]:{width}.0f}' if row[key] is not None else ' ' * width
-                         for key, width in (('broker_pss_kib', 10), ('broker_private_kib', 8),
-                                            ('usherd_pss_kib', 10)))
-        print(f"{row['sessions']:13} {times}  {sizes}", file=out)
+        rest = ' '.join(f'{row[key]:{width}.0f}' if row[key] is not None else ' ' * width
+                        for key, width in (('broker_pss_kib', 10), ('broker_private_kib', 8),
+                                           ('usherd_pss_kib', 10), ('start_ms', 8)))
+        print(f"{row['sessions']:13} {times}  {rest}", file=out)
 
 
 def main():
