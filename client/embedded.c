@@ -248,7 +248,11 @@ static int relay_answer(struct embedded *session, int socket, void *packet)
 
 	if (error < 0) {
 		size_t size = wire_refused_make(packet, error,
-			"the broker died during the hand-over; is usher-broker installed?");
+			error == -EPROTONOSUPPORT
+				? "usher-broker is of another release than usher; install both of "
+				  "the same"
+				: "the broker died during the hand-over; is usher-broker "
+				  "installed?");
 		(void)fdpass_send(socket, packet, size, NULL, 0);
 		return error;
 	}

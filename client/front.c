@@ -120,6 +120,14 @@ static int replace_broker(struct front *front)
 	return embedded_start_successor(front->session);
 }
 
+/* Without a broker the program can do nothing more. */
+static void give_up(const struct front *front, const char *why)
+{
+	(void)fprintf(stderr, "usher: the broker died and cannot be replaced: %s\n", why);
+	close_fd(&front->session->control);
+	kill(front->session->program, SIGKILL);
+}
+
 static void on_broker_gone(struct front *front)
 {
 	struct embedded *session = front->session;
@@ -135,10 +143,7 @@ static void on_broker_gone(struct front *front)
 	}
 	int error = replace_broker(front);
 	if (error < 0) {
-		(void)fprintf(stderr, "usher: the broker died and cannot be replaced: %s\n",
-			strerror(-error));
-		close_fd(&session->control);
-		kill(session->program, SIGKILL);
+		give_up(front, strerror(-error));
 	}
 }
 
@@ -159,8 +164,13 @@ static void on_control(struct front *front)
 		return;
 	}
 	/* A successor says READY, or why not; then it ends and that is noticed above. */
-	if (wire_check(WIRE_PHASE_READY, &packet, (size_t)size, fd_count) < 0) {
+	int error = wire_check(WIRE_PHASE_READY, &packet, (size_t)size, fd_count);
+	if (error < 0) {
 		fdpass_close_all(fds, fd_count);
+		if (error == -EPROTONOSUPPORT) {
+			give_up(front, "usher-broker is of another release by now; start the "
+				       "program again");
+		}
 	} else if (wire_type_of(&packet) == WIRE_CHILD) {
 		note_program(front, packet.child.status);
 	} else if (wire_type_of(&packet) == WIRE_REFUSED) {

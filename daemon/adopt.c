@@ -58,6 +58,14 @@ static int compare(const void *a, const void *b)
 	return left->generation > right->generation ? -1 : left->generation < right->generation;
 }
 
+/* The number of a session that we cannot take over is its own nevertheless: its broker may live. */
+static void count_from(struct context *context, uint64_t session)
+{
+	if (session > context->last_session) {
+		context->last_session = session;
+	}
+}
+
 static void collect(struct adoption *adoption, struct inheritance *inheritance)
 {
 	adoption->found = calloc(inheritance->count + 1, sizeof(*adoption->found));
@@ -66,6 +74,7 @@ static void collect(struct adoption *adoption, struct inheritance *inheritance)
 		struct found *found = &adoption->found[adoption->count];
 		if (one->fd >= 0 && session_name_parse(&found->name, one->name)) {
 			found->parcel = steal_fd(&one->fd);
+			count_from(adoption->context, found->name.session);
 			store_inherit(&adoption->context->store);
 			adoption->count++;
 		}

@@ -30,7 +30,8 @@ struct child {
 	int words; /* a copy of the reader's end of its standard error */
 	enum wire_phase phase;
 	bool is_polling;
-	bool has_ended; /* its number may be another's by now */
+	bool is_foreign; /* it has spoken in another version than ours */
+	bool has_ended;  /* its number may be another's by now */
 	unsigned int open_handles;
 	const struct child_events *events;
 	void *owner; /* NULL: not to be called any more */
@@ -106,7 +107,9 @@ static bool take_packet(struct child *child)
 		stop_listening(child);
 		return false;
 	}
-	if (wire_check(child->phase, packet, (size_t)size, fd_count) < 0) {
+	int error = wire_check(child->phase, packet, (size_t)size, fd_count);
+	if (error < 0) {
+		child->is_foreign = error == -EPROTONOSUPPORT;
 		stop_listening(child);
 		kill_if_running(child);
 		return false;
@@ -140,7 +143,8 @@ static void end(struct child *child, int64_t status, int signal)
 	if (child->owner) {
 		void *owner = child->owner;
 		child->owner = NULL;
-		child->events->ended(owner, status, signal);
+		child->events->ended(
+			owner, status, child->is_foreign ? CHILD_SIGNAL_FOREIGN : signal);
 	}
 }
 

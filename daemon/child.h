@@ -6,7 +6,7 @@
  * not without bound: it runs with the client's rights and gets no descriptor of the log.
  *
  *   RUNNING   `message` for each packet that is legal in the phase (READY, then SERVING); a packet
- *             that is not kills it
+ *             that is not kills it, and one of another version is told by `ended`
  *   ENDED     `ended`, once, after the last message
  *
  * The owner gets no call after child_kill or child_release. The memory goes when the last handle is
@@ -25,11 +25,12 @@ struct wire_start;
 
 /* In place of a signal: an adopted one has ended, in a way that we cannot know. */
 #define CHILD_SIGNAL_UNKNOWN (-1)
+/* Or: it was ended since what it says is of another release than what we understand. */
+#define CHILD_SIGNAL_FOREIGN (-2)
 
 struct child_events {
 	void (*message)(void *owner, const void *packet, size_t size);
-	/* As uv_exit_cb has it: exit status, or the signal that killed it; or
-	 * CHILD_SIGNAL_UNKNOWN. */
+	/* As uv_exit_cb has it: exit status, or the signal that killed it; or one of the above. */
 	void (*ended)(void *owner, int64_t status, int signal);
 };
 

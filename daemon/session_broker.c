@@ -30,6 +30,9 @@
 /* As many brokers may die before the session is ready. */
 #define START_DEATHS_MAX 8u
 
+/* Somebody has installed another release and not restarted us. */
+#define FOREIGN "is of another release than this usherd; restart usherd"
+
 /* The descriptors of START, in their order, and what START says of them. */
 static size_t collect_descriptors(const struct session *session, struct wire_start *start, int *fds)
 {
@@ -178,6 +181,8 @@ static void describe_end(char *text, size_t size, int64_t status, int signal)
 {
 	if (signal == CHILD_SIGNAL_UNKNOWN) {
 		snprintf(text, size, "has ended");
+	} else if (signal == CHILD_SIGNAL_FOREIGN) {
+		snprintf(text, size, FOREIGN);
 	} else if (signal != 0) {
 		snprintf(text, size, "was killed by signal %d (%s)", signal, strsignal(signal));
 	} else {
@@ -192,10 +197,14 @@ static bool is_from_outside(int signal)
 }
 
 /* The client waits, so it is not tried for ever. False if the session is no more. */
-static bool may_start_again(struct session *session, const char *what)
+static bool may_start_again(struct session *session, const char *what, int signal)
 {
 	char text[192];
 
+	if (signal == CHILD_SIGNAL_FOREIGN) {
+		session_fail(session, -EPROTONOSUPPORT, "the broker " FOREIGN);
+		return false;
+	}
 	if (++session->start_deaths < START_DEATHS_MAX) {
 		return true;
 	}
@@ -222,7 +231,7 @@ static void on_ended(void *owner, int64_t status, int signal)
 		session_abort(session);
 		return;
 	}
-	if (session->state == SESSION_STARTING && !may_start_again(session, what)) {
+	if (session->state == SESSION_STARTING && !may_start_again(session, what, signal)) {
 		return;
 	}
 	if (is_from_outside(signal)) {

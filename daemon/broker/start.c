@@ -138,6 +138,10 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 	if (error == -EBUSY) {
 		return fail(failure, error, "another broker serves this session");
 	}
+	if (error == -EPROTONOSUPPORT) {
+		return fail(failure, error,
+			"the broker is of another release than what has begun this session");
+	}
 	if (error == 0) {
 		error = audit_new(&broker->audit, broker->memory, &outputs);
 	}
