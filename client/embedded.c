@@ -14,10 +14,12 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -37,6 +39,9 @@
 #include "daemon/policy/policy.h"
 
 #define BROKER_CONTROL_FD 3
+
+/* For a broker-to-be, and for the program until it is executed. */
+#define STACK_BYTES (1024u * 1024u)
 
 /* As many brokers may die before the program has started. */
 #define HANDOVER_DEATHS_MAX 8
@@ -118,10 +123,9 @@ int embedded_send_start(const struct embedded *session, bool resume)
 	return fdpass_send(session->control, &start, sizeof(start), fds, fd_count);
 }
 
-/* The calling process becomes the broker. */
-_Noreturn static void become_broker(int control, pid_t child)
+/* The calling process becomes the broker. It may share its memory with whoever waits for that. */
+_Noreturn static void become_broker(const char *path, int control, pid_t child)
 {
-	cleanup_free char *path = install_broker_path();
 	char number[16];
 	char *arguments[] = {"usher-broker", child > 0 ? "--child" : NULL, number, NULL};
 	char *environment[] = {NULL};
@@ -137,10 +141,47 @@ _Noreturn static void become_broker(int control, pid_t child)
 	} else {
 		dup2(control, BROKER_CONTROL_FD);
 	}
-	if (path) {
-		execve(path, arguments, environment);
-	}
+	execve(path, arguments, environment);
 	_exit(EXIT_RUN);
+}
+
+/* What a broker-to-be needs. */
+struct birth {
+	struct embedded *session;
+	const char *path; /* of usher-broker */
+	int control;      /* its own end */
+	/* Of the first broker, which has the program for its child: */
+	int handover_socket;
+	const struct run_options *options;
+	const struct handover_hello *hello;
+};
+
+/*
+ * Runs `child` in a new process that has our memory until it has become the broker, while we wait:
+ * nothing of it is copied. The new process, or a negative errno.
+ */
+static pid_t start_broker(int (*child)(void *birth), struct birth *birth)
+{
+	cleanup_free char *path = install_broker_path();
+	char *stack = path ? mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0)
+			   : MAP_FAILED;
+
+	if (stack == MAP_FAILED) {
+		return -errno;
+	}
+	birth->path = path;
+	pid_t pid = clone(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+	int error = errno;
+	munmap(stack, STACK_BYTES);
+	return pid < 0 ? -error : pid;
+}
+
+static int become_successor(void *argument)
+{
+	const struct birth *birth = argument;
+
+	become_broker(birth->path, birth->control, 0);
 }
 
 int embedded_start_successor(struct embedded *session)
@@ -151,16 +192,14 @@ int embedded_start_successor(struct embedded *session)
 	if (error < 0) {
 		return error;
 	}
-	pid_t pid = fork();
-	if (pid == 0) {
-		become_broker(pair[1], 0);
-	}
+	struct birth birth = {.session = session, .control = pair[1]};
+	pid_t pid = start_broker(become_successor, &birth);
 	close(pair[1]);
 	close_fd(&session->control);
 	session->control = pair[0];
 	session->broker = pid;
 	if (pid < 0) {
-		return -errno;
+		return pid;
 	}
 	/* One that is dead already is noticed by its socket, as any other. */
 	error = embedded_send_start(session, true);
@@ -180,36 +219,38 @@ _Noreturn static void become_program(
 	_exit(run_program(options->command));
 }
 
-/*
- * Starts broker and program. The broker's pid is fork's, the program's comes through a pipe: its
- * parent is the broker-to-be.
- */
+/* The program gets a copy of our memory, since it makes its own way from here on. */
+static int become_first(void *argument)
+{
+	struct birth *birth = argument;
+	pid_t program = fork();
+
+	if (program == 0) {
+		close(birth->control);
+		become_program(birth->handover_socket, birth->options, birth->hello);
+	}
+	birth->session->program = program;
+	if (program < 0) {
+		_exit(EXIT_RUN);
+	}
+	become_broker(birth->path, birth->control, program);
+}
+
+/* Starts broker and program. */
 static int start_processes(struct embedded *session, int handover_socket, int control,
 	const struct run_options *options, const struct handover_hello *hello)
 {
-	int pipe_ends[2];
+	struct birth birth = {.session = session,
+		.control = control,
+		.handover_socket = handover_socket,
+		.options = options,
+		.hello = hello};
 
-	if (pipe2(pipe_ends, O_CLOEXEC) < 0) {
-		return -errno;
+	session->broker = start_broker(become_first, &birth);
+	if (session->broker < 0) {
+		return session->broker;
 	}
-	session->broker = fork();
-	if (session->broker == 0) {
-		pid_t program = fork();
-		if (program == 0) {
-			close(control);
-			become_program(handover_socket, options, hello);
-		}
-		if (write(pipe_ends[1], &program, sizeof(program)) != sizeof(program)) {
-			_exit(EXIT_RUN);
-		}
-		become_broker(control, program);
-	}
-	close(pipe_ends[1]);
-	bool told = session->broker > 0 &&
-		    read(pipe_ends[0], &session->program, sizeof(session->program)) ==
-			    sizeof(session->program);
-	close(pipe_ends[0]);
-	return told && session->program > 0 ? 0 : -EAGAIN;
+	return session->program > 0 ? 0 : -EAGAIN;
 }
 
 static int send_filter(int socket, const struct enforcement *enforcement)
@@ -363,7 +404,8 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	return error < 0 ? error : 0;
 }
 
-/* Broker and program get ready while the filter is made, on another processor if there is one. */
+/* Broker and program get ready while policy and filter are made, on another processor if there is
+ * one. */
 static int start(struct embedded *session, int *handover_socket, const struct run_options *options,
 	const struct handover_hello *hello)
 {
@@ -421,9 +463,9 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 		.log_fd = hello->log_fd,
 		.verbose_fd = hello->verbose_fd};
 
-	int error = load_policy(&policy, options);
+	int error = start(&session, &handover_socket, options, hello);
 	if (error == 0) {
-		error = start(&session, &handover_socket, options, hello);
+		error = load_policy(&policy, options);
 	}
 	if (error == 0) {
 		error = prepare(&session, &enforcement, policy, options->policy);

@@ -26,9 +26,8 @@ struct embedded {
 int embedded_send_start(const struct embedded *session, bool resume);
 
 /*
- * Starts usher-broker on one end of a new control socket; the other is session->control. `options`
- * are its arguments, NULL-terminated. The calling process *becomes* it if `in_place`. 0 or a
- * negative errno.
+ * Starts another usher-broker on one end of a new control socket; the other is session->control. 0
+ * or a negative errno.
  */
 int embedded_start_successor(struct embedded *session);
 

@@ -72,7 +72,7 @@ static size_t put_string(char *tail, size_t used, size_t capacity, const char *s
 
 static int send_hello(int socket, const struct handover_hello *hello, bool offers_landlock)
 {
-	union packet *packet = calloc(1, sizeof(*packet));
+	union packet *packet = malloc(sizeof(*packet));
 	cleanup_free void *owned = packet;
 	struct wire_hello fixed = {.flags = offers_landlock ? WIRE_HELLO_LANDLOCK : 0,
 		.set_count = (uint32_t)hello->set_count,
@@ -254,7 +254,7 @@ static void *help(void *argument)
 {
 	struct handover *h = argument;
 	struct handover_failure failure;
-	union packet *packet = calloc(1, sizeof(*packet));
+	union packet *packet = malloc(sizeof(*packet));
 
 	while (atomic_load(&h->listener) < 0 && !atomic_load(&h->abandoned)) {
 		wait_while(&h->listener, -1);
@@ -442,7 +442,7 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 {
 	/* Static: the helper may outlive our frame by a moment, until exec ends it. */
 	static struct handover h;
-	union packet *packet = calloc(1, sizeof(*packet));
+	union packet *packet = malloc(sizeof(*packet));
 	cleanup_free void *owned = packet;
 	cleanup_fd int ruleset = -1;
 	pthread_t helper;
@@ -450,6 +450,7 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 	if (!packet) {
 		return fail(failure, -ENOMEM, "out of memory");
 	}
+	packet->filter = (struct wire_filter){.given_count = 0};
 	h = (struct handover){.rendezvous = rendezvous,
 		.hello = hello,
 		.filter = packet,

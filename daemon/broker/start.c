@@ -220,7 +220,7 @@ int start_receive(struct broker *broker, int control, bool *resumes, struct star
 	union {
 		struct wire_start start;
 		char room[WIRE_PACKET_MAX];
-	} *packet = calloc(1, sizeof(*packet));
+	} *packet = malloc(sizeof(*packet));
 	cleanup_free void *owned = packet;
 	int fds[FDPASS_MAX];
 	size_t fd_count = 0;

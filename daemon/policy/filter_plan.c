@@ -19,7 +19,7 @@ static_assert(COMPARISONS_MAX + 3 <= PLAN_COMPARISONS, "a rule's comparisons and
 int plan_list_add(struct plan_list *list, const struct plan_clause *clause)
 {
 	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 4;
+		size_t capacity = list->capacity ? list->capacity * 2 : 1; /* most have one */
 		struct plan_clause *clauses =
 			reallocarray(list->clauses, capacity, sizeof(*clauses));
 
