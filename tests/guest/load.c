@@ -31,7 +31,8 @@ static volatile sig_atomic_t ends;
 
 static struct {
 	unsigned long calls, wrong;
-	long worst; /* us */
+	long worst, worst_at; /* us: how long it took, and when it ended */
+	const char *worst_what;
 	char first_wrong[80];
 } told;
 
@@ -52,10 +53,14 @@ static long now(void)
 /* One call: what it returned, as an errno, and what it should have. */
 static void tell(const char *what, int returned, int expected, long began)
 {
-	long took = now() - began;
+	long ended = now();
 
 	told.calls++;
-	told.worst = took > told.worst ? took : told.worst;
+	if (ended - began >= told.worst) {
+		told.worst = ended - began;
+		told.worst_at = ended;
+		told.worst_what = what;
+	}
 	if (returned != expected && told.wrong++ == 0) {
 		(void)snprintf(told.first_wrong, sizeof(told.first_wrong), "%s: %s", what,
 			returned ? strerror(returned) : "it was done");
@@ -127,8 +132,8 @@ static int load(const char *directory, long pause_ms)
 		round_of_calls();
 		nanosleep(&pause, NULL);
 	}
-	printf("calls %lu wrong %lu worst %ld %s\n", told.calls, told.wrong, told.worst,
-		told.first_wrong);
+	printf("calls %lu wrong %lu worst %ld at %ld what %s; %s\n", told.calls, told.wrong,
+		told.worst, told.worst_at, told.worst_what, told.first_wrong);
 	return EXIT_SUCCESS;
 }
 

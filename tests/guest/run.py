@@ -20,6 +20,7 @@ import struct
 import sys
 import threading
 import time
+import typing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest as guests  # noqa: E402
@@ -66,6 +67,8 @@ class Suite:
         if not passed:
             self.failed += 1
             for detail in details:
+                # What takes long to find out is asked for only now.
+                detail = detail() if callable(detail) else detail
                 for line in str(detail).splitlines()[-60:]:
                     print('# ' + line)
         sys.stdout.flush()
@@ -137,6 +140,13 @@ class World:
         return int(self.guest.property('NFileDescriptorStore') or -1)
 
 
+class Longest(typing.NamedTuple):
+    """A call: how long it took, when it ended (both in us), and which it was."""
+    took: int
+    ended: int
+    what: str
+
+
 class Loads:
     """Programs under load, each in a session of its own."""
 
@@ -161,23 +171,24 @@ class Loads:
         return sum(process.poll() is None for process in self.processes)
 
     def finish(self):
-        """(calls, wrong ones, the longest in us, everything that was said otherwise)."""
+        """(calls, wrong ones, the longest as a Longest, everything that was said otherwise)."""
         for pid in self.world.find('load'):
             if 'serve' not in guests.read(f'/proc/{pid}/cmdline'):
                 self.world.kill(pid, 'load', signal.SIGTERM)
-        calls = wrong = worst = 0
+        calls = wrong = 0
+        longest = Longest(0, 0, 'none')
         strange = []
         for process in self.processes:
             out, _ = process.communicate(timeout=30)
-            match = re.search(r'calls (\d+) wrong (\d+) worst (\d+)', out)
+            match = re.search(r'calls (\d+) wrong (\d+) worst (\d+) at (\d+) what (.*?);', out)
             if not match or process.returncode != 0 or int(match.group(2)):
                 strange.append(f'status {process.returncode}: {out.strip()}')
             if match:
                 calls += int(match.group(1))
                 wrong += int(match.group(2))
-                worst = max(worst, int(match.group(3)))
+                longest = max(longest, Longest(int(match[3]), int(match[4]), match[5]))
         self.processes = []
-        return calls, wrong, worst, strange
+        return calls, wrong, longest, strange
 
     def end(self):
         for pid in self.world.find('load'):
@@ -247,7 +258,7 @@ def check_storm(suite, world, loads, sessions, seconds):
     guest = world.guest
     loads.start(sessions, 100)
     running = world.wait(lambda: world.sessions() == sessions, f'{sessions} sessions', 40)
-    suite.test(running, f'{sessions} sessions run', world.sessions(), guest.journal())
+    suite.test(running, f'{sessions} sessions run', world.sessions(), guest.journal)
     suite.test(world.stored() == 2 * sessions + 1, 'each has two parcels in the store',
                world.stored())
     suite.test(guest.property('StatusText') == f'Serving; sessions: {sessions}',
@@ -260,7 +271,7 @@ def check_storm(suite, world, loads, sessions, seconds):
     back = world.wait(lambda: world.sessions() == sessions, 'all are served', 40)
     suite.test(back and loads.living() == sessions,
                'after the storm all sessions live and are served', world.sessions(),
-               loads.living(), guest.journal())
+               loads.living(), guest.journal)
     suite.test(not newcomers.failed, 'every session that was begun meanwhile was served',
                *newcomers.failed)
     suite.test(daemon_kills >= KILLS_LEAST and broker_kills >= 10 * KILLS_LEAST, 'daemon and brokers were killed',
@@ -296,7 +307,7 @@ def check_restarts(suite, world, sessions):
     frozen = [Frozen(pid) for pid in world.find('usherd')]
     suite.test(world.wait_for_another(before, *frozen) and world.sessions() == sessions and
                'Watchdog timeout' in guest.journal(),
-               'a loop that hangs is found by the watchdog; the sessions go on', guest.journal())
+               'a loop that hangs is found by the watchdog; the sessions go on', guest.journal)
 
     before = world.main_pid()
     for pid in world.find('usherd'):
@@ -312,7 +323,7 @@ def check_restarts(suite, world, sessions):
     guest.run('systemctl', 'restart', 'usherd')
     suite.test(world.wait_for_another(before) and world.sessions() == sessions and
                'another-build' in guest.run('usher', 'status', '--json').stdout,
-               'a restart into another build takes over all sessions', guest.journal())
+               'a restart into another build takes over all sessions', guest.journal)
     suite.test(sorted(world.find('usher-broker')) == brokers, 'their brokers serve on')
 
     guest.run('systemctl', 'daemon-reexec')
@@ -326,7 +337,7 @@ def check_restarts(suite, world, sessions):
     done = guest.run('systemctl', 'reload', 'usherd')
     suite.test(done.returncode == 0 and guest.property('SubState') == 'running' and
                guest.property('StatusText').startswith('Serving') and world.main_pid() == before,
-               'systemctl reload ends when it is done', done, guest.journal())
+               'systemctl reload ends when it is done', done, guest.journal)
     guest.write(f'{CONFIGURATION}/usherd.ini', 'nonsense\n')
     done = guest.run('systemctl', 'reload', 'usherd')
     suite.test(done.returncode != 0, 'and fails where something is wrong', done)
@@ -342,10 +353,11 @@ def check_restarts(suite, world, sessions):
 
 
 def check_figures(suite, world, loads):
-    calls, wrong, worst, strange = loads.finish()
+    calls, wrong, longest, strange = loads.finish()
     suite.test(wrong == 0 and not strange, 'of all calls not one returned anything else', *strange)
-    suite.test(worst < LONGEST_CALL_US, 'no call waited for ever', worst)
-    print(f'# {calls} calls, {wrong} wrong, the longest {worst / 1e6:.3f} s')
+    suite.test(longest.took < LONGEST_CALL_US, 'no call waited for ever', longest)
+    print(f'# {calls} calls, {wrong} wrong, the longest {longest.took / 1e6:.3f} s '
+          f'({longest.what}, at {longest.ended / 1e6 - suite.began:.1f} s)')
     suite.test(world.wait(lambda: world.stored() == 1, 'the store is empty'),
                'sessions that are over leave nothing in the store', world.stored())
 
@@ -435,13 +447,13 @@ def check_stop(suite, world):
         world.wait(lambda: guest.property('SubState') == 'dead', 'it has ended')
         suite.test(done.returncode == 0 and guest.property('SubState') == 'dead' and
                    guest.property('Result') == 'success' and process.wait(20) != 0,
-                   'or ends them, and is not started again', done, guest.journal())
+                   'or ends them, and is not started again', done, guest.journal)
     done = guest.run('usher', 'run', '--daemon', '--policy', 'load', '--', 'true')
     suite.test(done.returncode == 0, 'until the next program comes', done)
     with idle_sessions(world, 1) as (process,):
         guest.run('systemctl', 'stop', 'usherd.socket', 'usherd.service')
         suite.test(guest.property('ActiveState') == 'inactive' and
-                   guest.property('Result') == 'success', 'systemctl stop ends it', guest.journal())
+                   guest.property('Result') == 'success', 'systemctl stop ends it', guest.journal)
         out, _ = process.communicate('x\n', timeout=20)
         suite.test((process.returncode, out) == (0, 'x\n'),
                    'a session goes on without it, by its broker', out)
