@@ -104,7 +104,10 @@ static void prepare(struct client *client, const struct wire_hello_strings *stri
 				       client->config, &client->peer, strings, on_prepared, client)
 			     : -ENOMEM;
 	if (result < 0) {
-		client_refuse(client, result, "the policy cannot be loaded: %s", strerror(-result));
+		client_refuse(client, result, "the policy cannot be loaded: %s",
+			result == -EAGAIN ? "usherd is at a limit of processes; wait, or raise "
+					    "TasksMax= or ulimit -u"
+					  : strerror(-result));
 		return;
 	}
 	client->phase = CLIENT_PREPARING;

@@ -15,6 +15,7 @@
 #include "daemon/policy/filter_launch.h"
 #include "daemon/policy/policy.h"
 #include "daemon/policy/texts.h"
+#include "daemon/pool.h"
 
 /* The values of a client's variables, as the system knows them. */
 struct values {
@@ -279,7 +280,7 @@ int prepare_start(struct preparation **preparationp, uv_loop_t *loop, struct con
 	preparation->policy = strdup(hello->policy);
 	int result = preparation->policy ? copy_sets(preparation, hello) : -ENOMEM;
 	if (result == 0) {
-		result = uv_queue_work(loop, &preparation->work, work, after_work);
+		result = pool_queue(loop, &preparation->work, work, after_work);
 	}
 	if (result < 0) {
 		preparation_free(preparation);

@@ -16,6 +16,7 @@
 #include "daemon/journal.h"
 #include "daemon/journal_record.h"
 #include "daemon/policy/texts.h"
+#include "daemon/pool.h"
 #include "daemon/reload_plan.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
@@ -284,7 +285,7 @@ int reload_start(struct context *context, struct connection *connection)
 	uv_timer_init(context->loop, &reload->timer);
 	int result = make_plans(reload);
 	if (result == 0) {
-		result = uv_queue_work(context->loop, &reload->work, work, after_work);
+		result = pool_queue(context->loop, &reload->work, work, after_work);
 	}
 	if (result < 0) {
 		uv_close((uv_handle_t *)&reload->timer, on_timer_closed);

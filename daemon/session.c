@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -229,11 +230,13 @@ static struct session *make(struct context *context, struct session_parts *parts
 static void on_kept(void *owner)
 {
 	struct session *session = owner;
+	char text[128];
 
 	session->sync = NULL;
 	int result = session_start_broker(session);
 	if (result < 0) {
-		session_fail(session, result, "the broker cannot be started");
+		snprintf(text, sizeof(text), "the broker cannot be started: %s", strerror(-result));
+		session_fail(session, result, text);
 	}
 }
 

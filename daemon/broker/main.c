@@ -272,7 +272,7 @@ static int begin(struct session *session)
 		return supervisor_tell(
 			error, failure.text[0] ? failure.text
 					       : "the broker cannot start its threads; is a limit "
-						 "reached?");
+						 "reached (TasksMax=, ulimit -u)?");
 	}
 	return say_ready(session);
 }

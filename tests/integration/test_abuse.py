@@ -41,8 +41,9 @@ print(len(times), *(f'{seconds * 1e6:.0f}' for seconds in
 
 
 @contextlib.contextmanager
-def bystander(daemon, name):
-    process = daemon.popen('python3', '-c', BYSTANDER, policy='everything', stdin=subprocess.PIPE)
+def bystander(daemon, name, **more):
+    process = daemon.popen('python3', '-c', BYSTANDER, policy='everything', stdin=subprocess.PIPE,
+                           **more)
     try:
         assert process.stdout.readline() == 'begun\n', process.stderr.read()
         yield
@@ -267,6 +268,38 @@ class Shortage(usherd.Case):
             self.assertGreater(refused, 0)
             sessions.close()
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'it serves again')
+
+    @unittest.skipUnless(IS_ROOT, 'only root makes a user whose processes nobody else counts')
+    def test_processes(self):
+        """a usherd that can make no thread or process refuses, and serves again when it can"""
+        uid = 100_000 + os.getpid()
+        user = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups']
+
+        def limit(pid, number):
+            subprocess.run([*user, 'prlimit', f'--pid={pid}', f'--nproc={number}:'], check=True)
+        daemon = Daemon(prefix=[*user, 'prlimit', '--nproc=6:'])
+        os.chown(daemon.directory, uid, uid)
+        with daemon, contextlib.ExitStack() as sessions:
+            serving = daemon.pid()
+            done = daemon.run('true', prefix=user)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn('at a limit of processes', done.stderr)
+            limit(serving, 60)
+            sessions.enter_context(bystander(daemon, 'no processes', prefix=user))
+            refused = 0
+            for _ in range(20):
+                process = daemon.popen('sh', '-c', 'echo begun; read x', stdin=subprocess.PIPE,
+                                       prefix=user)
+                sessions.callback(process.communicate)
+                if process.stdout.readline() == '':
+                    self.assertEqual(process.wait(harness.SECONDS), 125)
+                    refused += 1
+                    self.assertRegex(process.stderr.read(), 'limit|temporarily unavailable')
+            self.assertGreater(refused, 0)
+            sessions.close()
+            harness.wait_until(lambda: daemon.run('true', prefix=user).returncode == 0,
+                               'it serves again')
+            self.assertEqual(daemon.pid(), serving)
 
     def test_memory(self):
         """a usherd without memory refuses what needs some, and lives"""
