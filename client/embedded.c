@@ -151,7 +151,7 @@ struct birth {
 	const char *path; /* of usher-broker */
 	int control;      /* its own end */
 	/* Of the first broker, which has the program for its child: */
-	int handover_socket;
+	const int *handover_pair; /* ours, the program's */
 	const struct run_options *options;
 	const struct handover_hello *hello;
 };
@@ -219,7 +219,10 @@ _Noreturn static void become_program(
 	_exit(run_program(options->command));
 }
 
-/* The program gets a copy of our memory, since it makes its own way from here on. */
+/*
+ * The program gets a copy of our memory, since it makes its own way from here on. Of our ends it
+ * keeps none: if we die before it has begun, it and the broker have to see them close.
+ */
 static int become_first(void *argument)
 {
 	struct birth *birth = argument;
@@ -227,7 +230,9 @@ static int become_first(void *argument)
 
 	if (program == 0) {
 		close(birth->control);
-		become_program(birth->handover_socket, birth->options, birth->hello);
+		close(birth->session->control);
+		close(birth->handover_pair[0]);
+		become_program(birth->handover_pair[1], birth->options, birth->hello);
 	}
 	birth->session->program = program;
 	if (program < 0) {
@@ -237,12 +242,12 @@ static int become_first(void *argument)
 }
 
 /* Starts broker and program. */
-static int start_processes(struct embedded *session, int handover_socket, int control,
+static int start_processes(struct embedded *session, const int handover_pair[2], int control,
 	const struct run_options *options, const struct handover_hello *hello)
 {
 	struct birth birth = {.session = session,
 		.control = control,
-		.handover_socket = handover_socket,
+		.handover_pair = handover_pair,
 		.options = options,
 		.hello = hello};
 
@@ -399,7 +404,8 @@ static int prepare(struct embedded *session, struct enforcement *enforcement,
 	session_memory_unmap(memory);
 	error = session->snapshot < 0 ? session->snapshot : session->memory;
 	if (error < 0) {
-		(void)fprintf(stderr, "usher: no memory for the session: %s\n", strerror(-error));
+		(void)fprintf(stderr, "usher: no memory for the session: %s%s\n", strerror(-error),
+			error == -EFBIG ? "; raise the limit of file sizes (ulimit -H -f)" : "");
 	}
 	return error < 0 ? error : 0;
 }
@@ -419,10 +425,10 @@ static int start(struct embedded *session, int *handover_socket, const struct ru
 	if (error == 0) {
 		error = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
 	}
-	if (error == 0) {
-		error = start_processes(session, handover_pair[1], control[1], options, hello);
-	}
 	session->control = control[0];
+	if (error == 0) {
+		error = start_processes(session, handover_pair, control[1], options, hello);
+	}
 	*handover_socket = handover_pair[0];
 	close_fd(&control[1]);
 	close_fd(&handover_pair[1]);
@@ -465,6 +471,7 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 
 	int error = start(&session, &handover_socket, options, hello);
 	if (error == 0) {
+		front_lift_file_limit(); /* the program has its own already */
 		error = load_policy(&policy, options);
 	}
 	if (error == 0) {

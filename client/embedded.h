@@ -36,3 +36,10 @@ int embedded_start_successor(struct embedded *session);
  * broker that dies is replaced. Returns the program's exit status, or dies of its signal.
  */
 int front_run(struct embedded *session);
+
+/*
+ * Of the front alone, once the program is there: the limit of file sizes counts for memory files,
+ * too, and a low one is the program's and not the session's. What stays too low is an error, and no
+ * signal that ends us.
+ */
+void front_lift_file_limit(void);

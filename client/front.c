@@ -195,6 +195,17 @@ static int end_like(int status)
 	return 128 + WTERMSIG(status);
 }
 
+void front_lift_file_limit(void)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &limit);
+	}
+}
+
 static int watch(struct front *front)
 {
 	while (!front->ended) {

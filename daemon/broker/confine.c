@@ -51,13 +51,24 @@ static int limit(__rlimit_resource_t resource, rlim_t most)
 	return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 
+static int limit_to_most(int resource)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0) {
+		return -errno;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
 /*
- * No dump of what was read of a target; memory has an end; descriptors as many as there may be.
+ * No dump of what was read of a target; memory has an end; descriptors as many as there may be, and
+ * files as large: what is too large for a target its own limit says (act_object.c).
  * Memory is locked for targets that send without a copy (MSG_ZEROCOPY): their limit is ours.
  */
 static int confine_resources(void)
 {
-	struct rlimit descriptors;
 	int error = limit(RLIMIT_CORE, 0);
 
 	if (error == 0) {
@@ -66,11 +77,10 @@ static int confine_resources(void)
 	if (error == 0 && DATA_IS_COUNTED) {
 		error = limit(RLIMIT_DATA, DATA_MAX);
 	}
-	if (error == 0 && getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
-		descriptors.rlim_cur = descriptors.rlim_max;
-		error = setrlimit(RLIMIT_NOFILE, &descriptors) < 0 ? -errno : 0;
+	if (error == 0) {
+		error = limit_to_most(RLIMIT_NOFILE);
 	}
-	return error;
+	return error < 0 ? error : limit_to_most(RLIMIT_FSIZE);
 }
 
 /* Nothing is inheritable either, which empties the ambient set. */

@@ -3,8 +3,11 @@
 
 import json
 import os
+import pathlib
+import resource
 import signal
 import subprocess
+import time
 import unittest
 
 import harness
@@ -22,6 +25,18 @@ for fd in /proc/self/fd/*; do
 done | sort -u
 ps -o nice= -p $$
 '''
+
+
+def processes_with(marker):
+    """Those that have it among their arguments."""
+    found = []
+    for entry in pathlib.Path('/proc').glob('[1-9]*/cmdline'):
+        try:
+            if marker in entry.read_bytes():
+                found.append(entry)
+        except OSError:  # it has ended
+            pass
+    return found
 
 
 @harness.both_modes
@@ -156,6 +171,29 @@ class Surroundings(unittest.TestCase):
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=harness.SECONDS)
         self.assertEqual((output, process.returncode), (b'caught\n', 9))
+
+    def test_killed_at_start(self, mode):
+        """usher run that is killed, whenever that is, leaves nobody who waits for ever."""
+        marker = f'killed-{os.getpid()}-{mode}'
+        for delay in range(16):
+            process = subprocess.Popen(
+                harness.usher_command(['/bin/true', marker], mode, 'everything'),
+                env=harness.environment())
+            time.sleep(delay / 2000)
+            process.kill()
+            process.wait()
+        harness.wait_until(lambda: not processes_with(marker.encode()), 'nobody is left')
+
+    def test_small_files(self, mode):
+        """A limit of file sizes is the program's, which can lift it as far as its caller can."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 64 << 20))
+        change = 'ulimit -S -f; ulimit -S -f hard; truncate -s 1M grown; stat -c %s grown'
+        results = [harness.run(['/bin/bash', '-c', change], how, policy='everything',
+                               cwd=harness.workdir('small'), preexec_fn=limit)
+                   for how in ('native', mode)]
+        self.assertEqual(results[1].stderr, results[0].stderr)
+        self.assertEqual(results[1].stdout, b'1\n1048576\n')
 
     def test_nested(self, mode):
         """A second usher inside says what is in its way: 125, not a hang."""
