@@ -13,6 +13,7 @@
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit_record.h"
+#include "daemon/broker/programs.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/statistics.h"
 
@@ -32,6 +33,7 @@ struct bucket {
 struct audit {
 	struct audit_outputs to;
 	struct session_memory *memory;
+	struct programs *programs; /* or NULL */
 	pthread_mutex_t mutex;
 	pthread_cond_t filled, drained;
 	bool has_writer;
@@ -75,6 +77,12 @@ static bool is_watched(const struct audit *audit, enum policy_action verdict)
 {
 	return atomic_load_explicit(&audit->memory->watched, memory_order_relaxed) &
 	       (1u << verdict);
+}
+
+static bool is_told(const struct audit *audit, const struct policy_verdict *verdict)
+{
+	return (verdict->log && audit->to.log >= 0) || audit->to.verbose >= 0 ||
+	       is_watched(audit, verdict->action);
 }
 
 /* Under the mutex. */
@@ -191,7 +199,7 @@ static void write_record(struct audit *audit, struct audit_record *record, uint6
 {
 	bool watched = audit->to.supervisor >= 0 && is_watched(audit, record->action);
 
-	audit_record_look_up(record);
+	audit_record_look_up(record, audit->programs);
 	if (record->for_log || watched) {
 		cleanup_free char *line =
 			audit_record_to_json(record, audit->memory->session, dropped);
@@ -241,6 +249,7 @@ int audit_new(
 	}
 	audit->to = *outputs;
 	audit->memory = memory;
+	audit->programs = programs_new();
 	audit->lines = audit->watched = full_bucket();
 	pthread_mutex_init(&audit->mutex, NULL);
 	pthread_cond_init(&audit->filled, NULL);
@@ -299,9 +308,12 @@ static bool is_decision(const struct request *request)
 	}
 }
 
-void audit_expect(struct audit *audit)
+void audit_expect(struct audit *audit, const struct request *request)
 {
 	atomic_fetch_add(&audit->expected, 1);
+	if (is_decision(request) && is_told(audit, &request->verdict)) {
+		programs_note(audit->programs, request->tid, request->received_ns);
+	}
 }
 
 static_assert((int)POLICY_ALLOW == SESSION_ALLOWED && (int)POLICY_DENY == SESSION_DENIED &&
@@ -319,20 +331,19 @@ static void record(struct audit *audit, const struct request *request, enum act_
 		return;
 	}
 	count(&audit->memory->counters, request);
-	bool for_log = request->verdict.log && audit->to.log >= 0;
-	bool written = for_log || audit->to.verbose >= 0;
-	if (written || is_watched(audit, request->verdict.action)) {
-		enqueue(audit, audit_record_new(request, for_log), written);
+	if (is_told(audit, &request->verdict)) {
+		bool for_log = request->verdict.log && audit->to.log >= 0;
+		enqueue(audit, audit_record_new(request, for_log),
+			for_log || audit->to.verbose >= 0);
 	}
 }
 
 void audit_name(struct audit *audit, const struct audit_name *event)
 {
-	bool for_log = event->verdict->log && audit->to.log >= 0;
-	bool written = for_log || audit->to.verbose >= 0;
-
-	if (written || is_watched(audit, event->verdict->action)) {
-		enqueue(audit, audit_record_new_name(event, for_log), written);
+	if (is_told(audit, event->verdict)) {
+		bool for_log = event->verdict->log && audit->to.log >= 0;
+		enqueue(audit, audit_record_new_name(event, for_log),
+			for_log || audit->to.verbose >= 0);
 	}
 }
 

@@ -38,9 +38,9 @@ void audit_drain(struct audit *audit);
 
 /*
  * A decision is about to be answered: audit() will follow, and audit_drain() waits for it, for with
- * the answer the last target may end.
+ * the answer the last target may end. Whoever is told of is still there to be asked for its name.
  */
-void audit_expect(struct audit *audit);
+void audit_expect(struct audit *audit, const struct request *request);
 
 /* A question about a name, and what was answered. */
 struct audit_name {

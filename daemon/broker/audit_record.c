@@ -256,18 +256,11 @@ void audit_record_free(struct audit_record *record)
 	}
 }
 
-void audit_record_look_up(struct audit_record *record)
+void audit_record_look_up(struct audit_record *record, struct programs *programs)
 {
-	char path[64];
-
-	record->pid = target_tgid(record->tid);
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", record->tid);
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? 0 : read(fd, record->program, sizeof(record->program) - 1);
-	record->program[length > 0 ? length - 1 : 0] = '\0';
-	if (record->pid < 0 || length <= 0) {
-		record->pid = record->tid;
-		memcpy(record->program, "?", 2);
+	if (!programs_ask(record->tid, &record->program) &&
+		!programs_recall(programs, record->tid, &record->program)) {
+		record->program = (struct program){.pid = record->tid, .name = "?"};
 	}
 }
 
@@ -349,9 +342,9 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 	iso_time(&record->time, time, sizeof(time));
 	add_text(object, "time", time);
 	add_number(object, "session", (int64_t)session);
-	add_number(object, "pid", record->pid);
+	add_number(object, "pid", record->program.pid);
 	add_number(object, "tid", record->tid);
-	add_text(object, "program", record->program);
+	add_text(object, "program", record->program.name);
 	add_text(object, "call", call);
 	add_text(object, "operation", record->operation[0] ? record->operation : NULL);
 	add_text(object, "asked", record->asked);
@@ -378,7 +371,7 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	cleanup_free char *call = call_name(record);
 	cleanup_free char *asked = escape(record->asked ? record->asked : "");
 	cleanup_free char *resolved = record->resolved ? escape(record->resolved) : NULL;
-	cleanup_free char *program = escape(record->program); /* prctl(2) takes any bytes */
+	cleanup_free char *program = escape(record->program.name); /* prctl(2) takes any bytes */
 	const char *error = record->error ? policy_errno_name(record->error) : NULL;
 	const char *file = record->rule_file ? strrchr(record->rule_file, '/') : NULL;
 	/* connect and bind are both the call and the operation: once is enough. */
@@ -395,7 +388,7 @@ char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 	int length = asprintf(&line, "%susher: %s %s%s%s %s%s%s%s%s [%s %d] %s%s%.0u\n", left_out,
 		record->verdict, call, operation[0] ? " " : "", operation, asked ? asked : "?",
 		resolved ? " = " : "", resolved ? resolved : "", error ? ": " : "",
-		error ? error : "", program ? program : "?", record->pid,
+		error ? error : "", program ? program : "?", record->program.pid,
 		file             ? file
 		: record->reason ? record->reason
 				 : "",

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "daemon/broker/programs.h"
 #include "daemon/policy/policy.h"
 
 struct audit_name;
@@ -17,9 +18,8 @@ struct audit_record {
 	bool for_log;
 	struct timespec time; /* of day */
 	pid_t tid;
-	pid_t pid;        /* look_up: the process */
-	char program[64]; /* look_up: its name */
-	const char *call; /* what it was, if it was no system call; else NULL */
+	struct program program; /* look_up */
+	const char *call;       /* what it was, if it was no system call; else NULL */
 	int nr;
 	const char *operation;     /* "" where the call says it all */
 	enum policy_action action; /* the verdict ... */
@@ -39,8 +39,8 @@ struct audit_record *audit_record_new(const struct request *request, bool for_lo
 struct audit_record *audit_record_new_name(const struct audit_name *event, bool for_log);
 void audit_record_free(struct audit_record *record);
 
-/* Fills in what must be asked of /proc. The target may be gone: "?" then. */
-void audit_record_look_up(struct audit_record *record);
+/* Fills in who it was. If the target is gone and nothing was noted of it: "?". */
+void audit_record_look_up(struct audit_record *record, struct programs *programs);
 
 /* An allocated line with its newline, control characters escaped. `dropped` lines were left out
  * before it. */

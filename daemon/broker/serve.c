@@ -343,7 +343,7 @@ static enum act_outcome act_on_each(
 	enum act_outcome outcome = resolve_decide_act(broker, worker, request);
 
 	while (outcome == ACT_NEXT_MESSAGE) {
-		audit_expect(broker->audit);
+		audit_expect(broker->audit, request);
 		audit(broker->audit, request, ACT_DONE);
 		identity_pause(&broker->identity, request->identity);
 		int error = decode_next_message(broker, request);
@@ -413,7 +413,7 @@ void serve(struct worker *worker)
 	begin(worker);
 	const struct broker *broker = worker->broker;
 	enum act_outcome outcome = decode_to_act(broker, worker, request);
-	audit_expect(broker->audit);
+	audit_expect(broker->audit, request);
 	answer(broker, request, outcome);
 	audit(broker->audit, request, outcome);
 	workers_end(worker);
@@ -465,7 +465,7 @@ void serve_again(struct worker *worker)
 	begin(worker);
 	if (notify_is_pending(worker->broker->listener, request->id)) {
 		enum act_outcome outcome = act_again(worker->broker, worker, request);
-		audit_expect(worker->broker->audit);
+		audit_expect(worker->broker->audit, request);
 		answer(worker->broker, request, outcome);
 		audit(worker->broker->audit, request, outcome);
 	}

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,7 +69,7 @@ static char *to_json(const struct request *request, uint64_t dropped)
 	struct audit_record *record = audit_record_new(request, true);
 
 	assert_non_null(record);
-	audit_record_look_up(record);
+	audit_record_look_up(record, NULL);
 	char *line = audit_record_to_json(record, 42, dropped);
 	audit_record_free(record);
 	assert_non_null(line);
@@ -166,8 +168,8 @@ static void words_for_people_have_no_control_characters(void **state)
 	struct request *request = an_open(stage, "/a\x1b[31m\n\r\xff", "/b\x07");
 	struct audit_record *record = audit_record_new(request, true);
 
-	audit_record_look_up(record);
-	memcpy(record->program, "\x1b]0;x", 6);
+	audit_record_look_up(record, NULL);
+	memcpy(record->program.name, "\x1b]0;x", 6);
 	cleanup_free char *line = audit_record_to_text(record, 5);
 	assert_non_null(line);
 	const char *second = strchr(line, '\n') + 1; /* the first says what was left out */
@@ -256,7 +258,7 @@ static void no_line_is_lost_below_the_limit(void **state)
 	cleanup_fd int fd = new_audit(stage, &log);
 
 	for (int i = 0; i < 900; i++) {
-		audit_expect(log);
+		audit_expect(log, an_open(stage, "/a", "/a"));
 		audit(log, an_open(stage, "/a", "/a"), ACT_DONE);
 	}
 	audit_drain(log);
@@ -276,7 +278,7 @@ static void what_is_left_out_is_counted(void **state)
 	const unsigned int count = 30000;
 
 	for (unsigned int i = 0; i < count; i++) {
-		audit_expect(log);
+		audit_expect(log, request);
 		audit(log, request, ACT_DONE);
 	}
 	audit_drain(log);
@@ -286,11 +288,36 @@ static void what_is_left_out_is_counted(void **state)
 	assert_int_equal(stage->broker.memory->counters.denied, count);
 	/* After a pause there is room again, and the next line tells of all that went before. */
 	usleep(100000);
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_DONE);
 	audit_drain(log);
 	assert_int_equal(count_lines(fd, &dropped) + lost, count + 1);
 	assert_int_equal(dropped, lost);
+}
+
+static void a_program_that_has_ended_has_its_name(void **state)
+{
+	struct programs *programs = programs_new();
+	struct program program;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	programs_note(programs, child, 1);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(programs_ask(child, &program));
+	/* The second look, within a second, does not replace what is known by nothing. */
+	programs_note(programs, child, 2);
+	assert_true(programs_recall(programs, child, &program));
+	assert_string_equal(program.name, "test_audit");
+	assert_int_equal(program.pid, child);
+	assert_false(programs_recall(programs, child + 1, &program));
+	assert_false(programs_recall(NULL, child, &program));
+	free(programs);
 }
 
 static void *decide_later(void *argument)
@@ -312,7 +339,7 @@ static void draining_ends_with_what_was_expected(void **state)
 	cleanup_fd int fd = new_audit(stage, &log);
 
 	stage->broker.audit = log;
-	audit_expect(log);
+	audit_expect(log, an_open(stage, "/a", "/a"));
 	assert_int_equal(pthread_create(&thread, NULL, decide_later, stage), 0);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	audit_drain(log);
@@ -333,19 +360,19 @@ static void only_decisions_are_logged_and_counted(void **state)
 	cleanup_fd int fd = new_audit(stage, &log);
 	struct request *request = an_open(stage, "/a", "/a");
 
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_GONE);
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_GIVE_BACK);
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_DONE);
 	request->verdict.action = POLICY_INJECT;
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_DONE);
 	request->verdict.action = POLICY_ALLOW;
 	request->call = CALL_FORGET;
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_CONTINUE);
 	audit_drain(log);
 	assert_int_equal(count_lines(fd, &dropped), 0); /* no verdict said `log` */
@@ -432,13 +459,13 @@ static void who_watches_sees_what_no_log_has(void **state)
 	request->verdict.action = POLICY_ALLOW;
 	request->result = 5;
 
-	audit_expect(log);
+	audit_expect(log, request);
 	audit(log, request, ACT_DONE);
 	audit_drain(log);
 	assert_int_equal(receive_decision(pair[1], text, sizeof(text)), -EAGAIN);
 	memory->watched = 1u << SESSION_ALLOWED;
 	for (unsigned int i = 0; i < 20000; i++) {
-		audit_expect(log);
+		audit_expect(log, request);
 		audit(log, request, ACT_DONE);
 	}
 	audit_drain(log);
@@ -468,6 +495,7 @@ int main(void)
 		cmocka_unit_test(a_call_that_could_not_be_decoded_has_no_path),
 		cmocka_unit_test(no_line_is_lost_below_the_limit),
 		cmocka_unit_test(what_is_left_out_is_counted),
+		cmocka_unit_test(a_program_that_has_ended_has_its_name),
 		cmocka_unit_test(draining_ends_with_what_was_expected),
 		cmocka_unit_test(only_decisions_are_logged_and_counted),
 		cmocka_unit_test(calls_are_counted_apart_as_long_as_there_is_room),
