@@ -18,6 +18,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/identity.h"
 #include "daemon/broker/members.h"
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/namespaces.h"
@@ -148,25 +149,54 @@ static bool is_namespace_of_session(const struct broker *broker, int fd)
 	       (namespaces_is_same(&wanted, &first) || namespaces_find(broker, lives_in, &wanted));
 }
 
-/* The call is continued, and the kernel looks the descriptor up again: see table.h. */
-bool admit_namespace(const struct broker *broker, const struct request *request)
+/* 0 or -EPERM. */
+static int judge_given(const struct broker *broker, int fd)
 {
-	if (!broker_knows(broker, SESSION_ROOT_IS_OURS) || !table_is_own(broker, request->tid)) {
-		return false;
-	}
-	cleanup_fd int fd = target_take_fd(request->tid, (int)argument(request, 0));
-	if (fd < 0) {
-		return fd == -EBADF;
-	}
 	switch (what_is(fd)) {
 	case GIVEN_PROCESS:
-		return is_process_of_session(broker, fd);
+		return is_process_of_session(broker, fd) ? 0 : -EPERM;
 	case GIVEN_NAMESPACE:
-		return is_namespace_of_session(broker, fd);
+		return is_namespace_of_session(broker, fd) ? 0 : -EPERM;
 	case GIVEN_OTHER:
-		return true;
+		return 0;
 	case GIVEN_UNKNOWN:
 		break;
 	}
-	return false;
+	return -EPERM;
+}
+
+/*
+ * Who shares his table mostly shares his working directory, too, and then the kernel lets nobody go
+ * anywhere: mntns_install(), which asks for capabilities first.
+ */
+static int refuse_sharer(const struct request *request, int fd)
+{
+	const uint64_t wanted = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_CHROOT;
+	struct identity *identity = malloc(sizeof(*identity));
+	cleanup_free void *owned = identity;
+
+	if (fd < 0) {
+		return fd;
+	}
+	if (what_is(fd) == GIVEN_OTHER) {
+		return argument(request, 1) ? -EINVAL : -EPERM;
+	}
+	if (!identity || identity_read(identity, request->tid) < 0) {
+		return -EPERM;
+	}
+	uint64_t capabilities = identity->capabilities | identity->inside_capabilities;
+	return (capabilities & wanted) == wanted ? -EINVAL : -EPERM;
+}
+
+/* The call is continued, and the kernel looks the descriptor up again: see table.h. */
+int admit_namespace(const struct broker *broker, const struct request *request)
+{
+	if (!broker_knows(broker, SESSION_ROOT_IS_OURS)) {
+		return -EPERM;
+	}
+	cleanup_fd int fd = target_take_fd(request->tid, (int)argument(request, 0));
+	if (!table_is_own(broker, request->tid)) {
+		return refuse_sharer(request, fd);
+	}
+	return fd < 0 ? fd : judge_given(broker, fd);
 }

@@ -19,8 +19,8 @@ struct request;
 /* May the calling thread change the mounts of its namespace in this way? */
 bool admit_mount(const struct broker *broker, const struct request *request);
 
-/* May it go to the namespace that setns(2) names? */
-bool admit_namespace(const struct broker *broker, const struct request *request);
+/* May it go to the namespace that setns(2) names? 0, or the negative errno to refuse it with. */
+int admit_namespace(const struct broker *broker, const struct request *request);
 
 /* Does setns(2) with these flags lead to another mount namespace, or may it? */
 bool admit_is_asked(unsigned int flags);

@@ -272,10 +272,18 @@ static void decide_reach(const struct broker *broker, struct request *request)
 	request->verdict = is_of_session ? allowed_without_rule : denied_without_rule;
 }
 
-static bool decide_mount(const struct broker *broker, const struct request *request)
+static struct policy_verdict decide_mount(
+	const struct broker *broker, const struct request *request)
 {
-	return request->slot->notification.data.nr == __NR_setns ? admit_namespace(broker, request)
-								 : admit_mount(broker, request);
+	struct policy_verdict denied = denied_without_rule;
+
+	if (request->slot->notification.data.nr != __NR_setns) {
+		return admit_mount(broker, request) ? allowed_without_rule : denied;
+	}
+	int error = admit_namespace(broker, request);
+	denied.error = -error;
+	denied.log = error != -EBADF; /* that is the kernel's own word */
+	return error == 0 ? allowed_without_rule : denied;
 }
 
 void decide(const struct broker *broker, struct request *request)
@@ -303,8 +311,7 @@ void decide(const struct broker *broker, struct request *request)
 		decide_path(broker, request);
 		break;
 	case CALL_MOUNT:
-		request->verdict =
-			decide_mount(broker, request) ? allowed_without_rule : denied_without_rule;
+		request->verdict = decide_mount(broker, request);
 		break;
 	case CALL_HARMLESS:
 	case CALL_NOTHING:

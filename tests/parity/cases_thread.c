@@ -456,6 +456,35 @@ static void run_own_proc(struct scene *scene)
 	tell(scene, " status=%x", (unsigned int)status);
 }
 
+static void tell_setns(struct scene *scene, const char *what, int fd, int flags)
+{
+	tell(scene, " %s ", what);
+	tell_result(scene, raw(SYS_setns, fd, flags));
+}
+
+/* Who has one thread stays where he is; of several, nobody goes. */
+static void *go_nowhere(void *pointer)
+{
+	struct scene *scene = pointer;
+	int here = raw_open("/proc/self/ns/mnt", O_RDONLY, 0);
+	int file = raw_open("regular", O_RDONLY, 0);
+	int pidfd = (int)raw(SYS_pidfd_open, getpid(), 0);
+
+	tell_setns(scene, "mounts", here, CLONE_NEWNS);
+	tell_setns(scene, "any kind", here, 0);
+	tell_setns(scene, "process", pidfd, CLONE_NEWNS);
+	tell_setns(scene, "file", file, CLONE_NEWNS);
+	tell_setns(scene, "nothing", 999, CLONE_NEWNS);
+	return NULL;
+}
+
+static void run_setns(struct scene *scene)
+{
+	go_nowhere(scene);
+	tell(scene, "; in a thread");
+	in_thread(scene, go_nowhere);
+}
+
 struct thread_case {
 	const char *name;
 	case_function *function;
@@ -481,6 +510,7 @@ static const struct thread_case threads_cases[] = {
 	{"process/user-namespace", run_user_namespace},
 	{"process/user-namespace-rights", run_user_namespace_rights, 0},
 	{"process/own-proc", run_own_proc},
+	{"process/setns", run_setns},
 };
 
 void cases_thread(struct runner *runner)
