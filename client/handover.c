@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/handover.h"
+#include "client/core_limit.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/core_limit.h"
 #include "client/given.h"
 #include "client/landlock.h"
 #include "client/network.h"
@@ -429,7 +431,12 @@ static int lose_rights(
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
 	}
-	int error = enter_network(filter, failure);
+	int error = core_limit_if_mixed();
+	if (error < 0) {
+		return fail(
+			failure, error, "core files could not be forbidden: %s", strerror(-error));
+	}
+	error = enter_network(filter, failure);
 	if (error == 0) {
 		error = landlock_lay_on(ruleset);
 		error = error < 0 ? explain_layer_failure(failure, error) : 0;

@@ -126,6 +126,20 @@ class Confinement(unittest.TestCase):
             soft, hard = seen['Max open files']
             self.assertEqual(soft, hard)
 
+    def test_core_files(self, mode):
+        """what a session starts makes no core files, also where its ids were mixed"""
+        mixed = ('setpriv', '--rgid', '5', '--clear-groups')  # takes root
+        goes_to_program = Path('/proc/sys/kernel/core_pattern').read_text()[0] in '|@'
+        for words in ((), mixed) if IS_ROOT else ((),):
+            command = harness.usher_command(['cat', '/proc/self/limits'], mode, 'everything')
+            with self.subTest(words):
+                done = subprocess.run((*words, *command), env=harness.environment(), check=False,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ''))
+                if not goes_to_program:
+                    self.assertRegex(done.stdout, r'Max core file size +0 +0 ')
+
     def test_inheritance(self, mode):
         """a broker has neither the environment nor the descriptors of whoever started it"""
         reader, writer = os.pipe()
