@@ -10,6 +10,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/request.h"
+#include "daemon/policy/told_options.h"
 
 /* What is known no longer when somebody makes such a namespace, or goes to one. */
 static uint32_t facts_of_namespaces(uint64_t flags)
@@ -35,7 +36,9 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
 		epoll_memory_outdate(broker->epolls);
 		break;
 	case SYS_setsockopt:
-		facts = SESSION_OPTIONS;
+		facts = 0;
+		atomic_fetch_or(&broker->memory->told,
+			told_option_bit((int)data->args[1], (int)data->args[2]));
 		break;
 	case SYS_setns:
 		facts = facts_of_namespaces(CLONE_NEWUSER);

@@ -34,7 +34,7 @@ static bool is_loopback(const struct policy_endpoint *endpoint)
 /* Only streams are waited for until the other side says something, and this machine says it at
  * once.
  */
-static bool may_take_time(const struct address_request *address)
+static bool may_take_time(struct address_request *address)
 {
 	bool is_far = address->is_redirected ||
 		      (address->endpoint.kind == ENDPOINT_TCP && !is_loopback(&address->endpoint));
@@ -45,14 +45,14 @@ static bool may_take_time(const struct address_request *address)
 /* A connection to elsewhere takes its time; to what is near it is there at once, or hardly ever
  * not.
  */
-static bool is_expected_to_wait(const struct address_request *address)
+static bool is_expected_to_wait(struct address_request *address)
 {
 	return address->outcome == -EINPROGRESS ||
 	       (may_take_time(address) && !near_is(&address->endpoint));
 }
 
 /* Connects, and notes how long that took where it tells something. */
-static int connect_and_note(const struct address_request *address, const struct exact_address *to)
+static int connect_and_note(struct address_request *address, const struct exact_address *to)
 {
 	if (!may_take_time(address)) {
 		return connect_errno(address->socket, to);
@@ -82,7 +82,7 @@ static int what_was_meant(int result)
 static int connect_to(
 	struct worker *worker, struct request *request, const struct exact_address *to)
 {
-	const struct address_request *address = &request->address;
+	struct address_request *address = &request->address;
 	int result = is_expected_to_wait(address) ? workers_expect_to_wait(worker) : 0;
 	if (result < 0) {
 		return result;

@@ -216,6 +216,7 @@ int decode_socket_number(struct request *request, int number)
 	struct address_request *address = &request->address;
 
 	address->operation = 0;
+	address->flags = -1;
 	address->host[0] = '\0';
 	address->endpoint = (struct policy_endpoint){.kind = ENDPOINT_OTHER};
 	address->is_named = false;
@@ -233,9 +234,12 @@ int address_type(const struct address_request *address)
 	return socket_type(address->socket);
 }
 
-bool address_may_wait(const struct address_request *address)
+bool address_may_wait(struct address_request *address)
 {
-	return !(fcntl(address->socket, F_GETFL) & O_NONBLOCK);
+	if (address->flags < 0) {
+		address->flags = fcntl(address->socket, F_GETFL);
+	}
+	return !(address->flags & O_NONBLOCK);
 }
 
 static int read_name(struct request *request, uint64_t address, int length)

@@ -22,7 +22,7 @@ int decode_socket_number(struct request *request, int number);
 
 /* SO_TYPE of the socket, and whether what is done with it may wait: few calls need to know. */
 int address_type(const struct address_request *address);
-bool address_may_wait(const struct address_request *address);
+bool address_may_wait(struct address_request *address);
 
 /*
  * Copies `length` bytes at `address` in the target, judges what they mean for the socket, and pins

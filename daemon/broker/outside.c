@@ -43,18 +43,19 @@ int outside_new(struct outside **outsidep)
 	return error;
 }
 
-/* A socket of ours of the same kind, with the same options. */
+/* A socket of ours of the same kind, with the same options. It does not wait for anything yet. */
 static int make_like(const struct broker *broker, const struct address_request *inside)
 {
-	int type = address_type(inside);
-	int made = socket(inside->domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, inside->protocol);
+	int type = inside->endpoint.kind == ENDPOINT_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	cleanup_fd int made =
+		socket(inside->domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, inside->protocol);
 
 	if (made < 0) {
 		return -errno;
 	}
-	socket_options_copy(broker->outside->defaults, broker_knows(broker, SESSION_OPTIONS),
+	socket_options_copy(broker->outside->defaults, atomic_load(&broker->memory->told),
 		inside->domain, type, inside->socket, made);
-	return made;
+	return steal_fd(&made);
 }
 
 /* A descriptor on its way into the caller. */
@@ -73,19 +74,13 @@ static int install(void *user)
 		installation->made, installation->cloexec, installation->number);
 }
 
-int outside_replace(const struct broker *broker, const struct request *request, int number,
-	int *socket, int made)
+/* outside_replace() with one that has got its flags already, but for O_CLOEXEC. */
+static int put_in_place(const struct broker *broker, const struct request *request, int number,
+	int *socket, int made, int flags)
 {
 	cleanup_fd int owned = made;
-	int flags = target_fd_flags(request->tid, number);
 	struct epoll_carry carry = {.count = 0};
 
-	if (made < 0 || flags < 0) {
-		return made < 0 ? made : flags;
-	}
-	if (fcntl(made, F_SETFL, flags & ~O_CLOEXEC) < 0) {
-		return -errno;
-	}
 	if (broker_knows(broker, SESSION_EPOLLS)) {
 		epoll_carry_find(&carry, broker->epolls, request->tid, number);
 	}
@@ -97,6 +92,21 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	}
 	epoll_carry_finish(&carry);
 	return error < 0 ? error : 0;
+}
+
+int outside_replace(const struct broker *broker, const struct request *request, int number,
+	int *socket, int made)
+{
+	cleanup_fd int owned = made;
+	int flags = target_fd_flags(request->tid, number);
+
+	if (made < 0 || flags < 0) {
+		return made < 0 ? made : flags;
+	}
+	if (fcntl(made, F_SETFL, flags & ~O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	return put_in_place(broker, request, number, socket, steal_fd(&owned), flags);
 }
 
 static bool is_internet(const struct policy_endpoint *endpoint)
@@ -139,7 +149,7 @@ static int enter_resolver(
 	}
 	int made = make_resolver(broker, request, *socket);
 	if (made >= 0) {
-		socket_options_copy(broker->outside->defaults, true, address->domain,
+		socket_options_copy(broker->outside->defaults, ~UINT64_C(0), address->domain,
 			address_type(address), *socket, made);
 	}
 	return outside_replace(broker, request, number, socket, made);
@@ -154,7 +164,7 @@ static void try_at_once(const struct broker *broker, struct request *request, in
 {
 	struct address_request *address = &request->address;
 
-	if (made < 0 || request->call != CALL_CONNECT || address->endpoint.kind != ENDPOINT_TCP ||
+	if (request->call != CALL_CONNECT || address->endpoint.kind != ENDPOINT_TCP ||
 		request->verdict.action != POLICY_ALLOW || !address_may_wait(address) ||
 		!notify_is_pending(broker->listener, request->id)) {
 		return;
@@ -170,11 +180,22 @@ static void try_at_once(const struct broker *broker, struct request *request, in
 
 static int lead_out(const struct broker *broker, struct request *request, int number)
 {
-	int *socket = &request->address.socket;
-	int made = make_like(broker, &request->address);
+	struct address_request *address = &request->address;
 
+	address->flags = target_fd_flags(request->tid, number);
+	if (address->flags < 0) {
+		return address->flags;
+	}
+	cleanup_fd int made = make_like(broker, address);
+	if (made < 0) {
+		return made;
+	}
 	try_at_once(broker, request, made);
-	return outside_replace(broker, request, number, socket, made);
+	if (fcntl(made, F_SETFL, address->flags & ~O_CLOEXEC) < 0) {
+		return -errno;
+	}
+	return put_in_place(
+		broker, request, number, &address->socket, steal_fd(&made), address->flags);
 }
 
 int outside_lead(const struct broker *broker, struct request *request)

@@ -80,6 +80,7 @@ struct address_request {
 	int socket;                      /* the target's own, ours to close */
 	int domain;                      /* SO_DOMAIN */
 	int protocol;                    /* where it is named, of the internet's: SO_PROTOCOL */
+	int flags;                       /* of its file, O_NONBLOCK and so on; -1: not asked yet */
 	enum policy_operation operation; /* what is asked of it; 0: it leads nowhere, it is free */
 	struct policy_endpoint endpoint; /* what the policy is asked about */
 	bool is_named;

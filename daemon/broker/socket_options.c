@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <linux/in6.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,63 +29,60 @@ enum {
 static const struct option {
 	int level, name;
 	unsigned int kinds;
-	bool reads_double; /* the kernel tells twice what it was told */
 } options[] = {
-	{SOL_SOCKET, SO_REUSEADDR, ON_ALL, false},
-	{SOL_SOCKET, SO_REUSEPORT, ON_ALL, false},
-	{SOL_SOCKET, SO_KEEPALIVE, ON_STREAM, false},
-	{SOL_SOCKET, SO_LINGER, ON_STREAM, false},
-	{SOL_SOCKET, SO_OOBINLINE, ON_STREAM, false},
-	{SOL_SOCKET, SO_BROADCAST, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_DONTROUTE, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_SNDBUF, ON_ALL, true},
-	{SOL_SOCKET, SO_RCVBUF, ON_ALL, true},
-	{SOL_SOCKET, SO_RCVLOWAT, ON_STREAM, false},
-	{SOL_SOCKET, SO_RCVTIMEO, ON_ALL, false},
-	{SOL_SOCKET, SO_SNDTIMEO, ON_ALL, false},
-	{SOL_SOCKET, SO_MARK, ON_ALL, false},
-	{SOL_SOCKET, SO_TIMESTAMP, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_TIMESTAMPNS, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_TIMESTAMPING, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_RXQ_OVFL, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_NO_CHECK, ON_DATAGRAM, false},
-	{SOL_SOCKET, SO_ZEROCOPY, ON_ALL, false},
-	{IPPROTO_IP, IP_TOS, ON_ALL, false},
-	{SOL_SOCKET, SO_PRIORITY, ON_ALL, false}, /* behind IP_TOS, which sets it, too */
-	{IPPROTO_IP, IP_TTL, ON_ALL, false},
-	{IPPROTO_IP, IP_MTU_DISCOVER, ON_ALL, false},
-	{IPPROTO_IP, IP_FREEBIND, ON_ALL, false},
-	{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON_ALL, false},
-	{IPPROTO_IP, IP_RECVERR, ON_DATAGRAM, false},
-	{IPPROTO_IP, IP_PKTINFO, ON_DATAGRAM, false},
-	{IPPROTO_IP, IP_RECVTOS, ON_DATAGRAM, false},
-	{IPPROTO_IP, IP_RECVTTL, ON_DATAGRAM, false},
-	{IPPROTO_IP, IP_MULTICAST_TTL, ON_DATAGRAM, false},
-	{IPPROTO_IP, IP_MULTICAST_LOOP, ON_DATAGRAM, false},
-	{IPPROTO_IPV6, IPV6_V6ONLY, ON_SIX, false},
-	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, ON_SIX, false},
-	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, ON_SIX, false},
-	{IPPROTO_IPV6, IPV6_TCLASS, ON_SIX, false},
-	{IPPROTO_IPV6, IPV6_RECVERR, 1u << DATAGRAM_6, false},
-	{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1u << DATAGRAM_6, false},
-	{IPPROTO_IPV6, IPV6_RECVTCLASS, 1u << DATAGRAM_6, false},
-	{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1u << DATAGRAM_6, false},
-	{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1u << DATAGRAM_6, false},
-	{IPPROTO_TCP, TCP_NODELAY, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_CORK, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_MAXSEG, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_KEEPIDLE, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_KEEPINTVL, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_KEEPCNT, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_SYNCNT, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_LINGER2, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_USER_TIMEOUT, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_CONGESTION, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, ON_STREAM, false},
-	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, ON_STREAM, false},
-	{IPPROTO_UDP, UDP_CORK, ON_DATAGRAM, false},
-	{IPPROTO_UDP, UDP_SEGMENT, ON_DATAGRAM, false},
-	{IPPROTO_UDP, UDP_GRO, ON_DATAGRAM, false},
+	{SOL_SOCKET, SO_REUSEADDR, ON_ALL},
+	{SOL_SOCKET, SO_REUSEPORT, ON_ALL},
+	{SOL_SOCKET, SO_KEEPALIVE, ON_STREAM},
+	{SOL_SOCKET, SO_LINGER, ON_STREAM},
+	{SOL_SOCKET, SO_OOBINLINE, ON_STREAM},
+	{SOL_SOCKET, SO_BROADCAST, ON_DATAGRAM},
+	{SOL_SOCKET, SO_DONTROUTE, ON_DATAGRAM},
+	{SOL_SOCKET, SO_RCVLOWAT, ON_STREAM},
+	{SOL_SOCKET, SO_RCVTIMEO, ON_ALL},
+	{SOL_SOCKET, SO_SNDTIMEO, ON_ALL},
+	{SOL_SOCKET, SO_MARK, ON_ALL},
+	{SOL_SOCKET, SO_TIMESTAMP, ON_DATAGRAM},
+	{SOL_SOCKET, SO_TIMESTAMPNS, ON_DATAGRAM},
+	{SOL_SOCKET, SO_TIMESTAMPING, ON_DATAGRAM},
+	{SOL_SOCKET, SO_RXQ_OVFL, ON_DATAGRAM},
+	{SOL_SOCKET, SO_NO_CHECK, ON_DATAGRAM},
+	{SOL_SOCKET, SO_ZEROCOPY, ON_ALL},
+	{IPPROTO_IP, IP_TOS, ON_ALL},
+	{SOL_SOCKET, SO_PRIORITY, ON_ALL}, /* behind IP_TOS, which sets it, too */
+	{IPPROTO_IP, IP_TTL, ON_ALL},
+	{IPPROTO_IP, IP_MTU_DISCOVER, ON_ALL},
+	{IPPROTO_IP, IP_FREEBIND, ON_ALL},
+	{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ON_ALL},
+	{IPPROTO_IP, IP_RECVERR, ON_DATAGRAM},
+	{IPPROTO_IP, IP_PKTINFO, ON_DATAGRAM},
+	{IPPROTO_IP, IP_RECVTOS, ON_DATAGRAM},
+	{IPPROTO_IP, IP_RECVTTL, ON_DATAGRAM},
+	{IPPROTO_IP, IP_MULTICAST_TTL, ON_DATAGRAM},
+	{IPPROTO_IP, IP_MULTICAST_LOOP, ON_DATAGRAM},
+	{IPPROTO_IPV6, IPV6_V6ONLY, ON_SIX},
+	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, ON_SIX},
+	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, ON_SIX},
+	{IPPROTO_IPV6, IPV6_TCLASS, ON_SIX},
+	{IPPROTO_IPV6, IPV6_RECVERR, 1u << DATAGRAM_6},
+	{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1u << DATAGRAM_6},
+	{IPPROTO_IPV6, IPV6_RECVTCLASS, 1u << DATAGRAM_6},
+	{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1u << DATAGRAM_6},
+	{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1u << DATAGRAM_6},
+	{IPPROTO_TCP, TCP_NODELAY, ON_STREAM},
+	{IPPROTO_TCP, TCP_CORK, ON_STREAM},
+	{IPPROTO_TCP, TCP_MAXSEG, ON_STREAM},
+	{IPPROTO_TCP, TCP_KEEPIDLE, ON_STREAM},
+	{IPPROTO_TCP, TCP_KEEPINTVL, ON_STREAM},
+	{IPPROTO_TCP, TCP_KEEPCNT, ON_STREAM},
+	{IPPROTO_TCP, TCP_SYNCNT, ON_STREAM},
+	{IPPROTO_TCP, TCP_LINGER2, ON_STREAM},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, ON_STREAM},
+	{IPPROTO_TCP, TCP_CONGESTION, ON_STREAM},
+	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, ON_STREAM},
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, ON_STREAM},
+	{IPPROTO_UDP, UDP_CORK, ON_DATAGRAM},
+	{IPPROTO_UDP, UDP_SEGMENT, ON_DATAGRAM},
+	{IPPROTO_UDP, UDP_GRO, ON_DATAGRAM},
 };
 
 struct value {
@@ -92,9 +90,15 @@ struct value {
 	char bytes[VALUE_MAX];
 };
 
+/* Of SO_MEMINFO, which tells both in one call. */
+struct buffers {
+	uint32_t receive, send;
+};
+
 struct socket_defaults {
 	struct value values[KINDS][array_length(options)];
-	bool told[array_length(options)]; /* told_options.h */
+	struct buffers buffers[KINDS];
+	uint64_t told[array_length(options)]; /* its bit, told_options.h; 0: it has to be read */
 };
 
 static struct value read_value(int socket, const struct option *option)
@@ -105,6 +109,15 @@ static struct value read_value(int socket, const struct option *option)
 		value.size = 0;
 	}
 	return value;
+}
+
+static struct buffers read_buffers(int socket)
+{
+	uint32_t values[SK_MEMINFO_VARS] = {0};
+	socklen_t size = sizeof(values);
+
+	(void)getsockopt(socket, SOL_SOCKET, SO_MEMINFO, values, &size);
+	return (struct buffers){values[SK_MEMINFO_RCVBUF], values[SK_MEMINFO_SNDBUF]};
 }
 
 static int look_at(struct socket_defaults *defaults, enum kind kind)
@@ -122,6 +135,7 @@ static int look_at(struct socket_defaults *defaults, enum kind kind)
 			defaults->values[kind][i] = read_value(fd, &options[i]);
 		}
 	}
+	defaults->buffers[kind] = read_buffers(fd);
 	return 0;
 }
 
@@ -134,7 +148,7 @@ int socket_defaults_new(struct socket_defaults **defaultsp)
 		error = look_at(defaults, kind);
 	}
 	for (size_t i = 0; i < array_length(options) && error == 0; i++) {
-		defaults->told[i] = option_is_told(options[i].level, options[i].name);
+		defaults->told[i] = told_option_bit(options[i].level, options[i].name);
 	}
 	if (error == 0) {
 		*defaultsp = steal_pointer(&defaults);
@@ -142,20 +156,35 @@ int socket_defaults_new(struct socket_defaults **defaultsp)
 	return error;
 }
 
-static void set_value(int socket, const struct option *option, struct value *value)
+/* The kernel takes half of what it tells. */
+static void copy_buffer(int name, uint32_t usual, uint32_t value, int to)
 {
-	int number;
+	int half = (int)(value / 2);
 
-	if (option->reads_double) {
-		memcpy(&number, value->bytes, sizeof(number));
-		number /= 2;
-		memcpy(value->bytes, &number, sizeof(number));
+	if (value != usual) {
+		(void)setsockopt(to, SOL_SOCKET, name, &half, sizeof(half));
 	}
-	(void)setsockopt(socket, option->level, option->name, value->bytes, value->size);
 }
 
-void socket_options_copy(
-	const struct socket_defaults *defaults, bool all, int domain, int type, int from, int to)
+static void copy_buffers(const struct buffers *usual, int from, int to)
+{
+	struct buffers buffers = read_buffers(from);
+
+	copy_buffer(SO_RCVBUF, usual->receive, buffers.receive, to);
+	copy_buffer(SO_SNDBUF, usual->send, buffers.send, to);
+}
+
+static void copy_value(const struct option *option, const struct value *usual, int from, int to)
+{
+	struct value value = read_value(from, option);
+
+	if (value.size == usual->size && memcmp(value.bytes, usual->bytes, value.size) != 0) {
+		(void)setsockopt(to, option->level, option->name, value.bytes, value.size);
+	}
+}
+
+void socket_options_copy(const struct socket_defaults *defaults, uint64_t told, int domain,
+	int type, int from, int to)
 {
 	enum kind kind = type == SOCK_STREAM  ? domain == AF_INET6 ? STREAM_6 : STREAM_4
 			 : domain == AF_INET6 ? DATAGRAM_6
@@ -163,13 +192,9 @@ void socket_options_copy(
 
 	for (size_t i = 0; i < array_length(options); i++) {
 		const struct value *usual = &defaults->values[kind][i];
-		if (usual->size == 0 || (defaults->told[i] && !all)) {
-			continue;
-		}
-		struct value value = read_value(from, &options[i]);
-		if (value.size == usual->size &&
-			memcmp(value.bytes, usual->bytes, value.size) != 0) {
-			set_value(to, &options[i], &value);
+		if (usual->size != 0 && (!defaults->told[i] || (defaults->told[i] & told))) {
+			copy_value(&options[i], usual, from, to);
 		}
 	}
+	copy_buffers(&defaults->buffers[kind], from, to);
 }

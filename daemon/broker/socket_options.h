@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stdint.h>
 
 struct socket_defaults;
 
@@ -15,9 +15,9 @@ struct socket_defaults;
 int socket_defaults_new(struct socket_defaults **defaultsp);
 
 /*
- * Gives `to`, a new socket, the options of `from`, both of `domain` and `type`: all of them, or
- * only those of which nobody is told when they are set. What cannot be set, for want of rights,
- * stays as it is.
+ * Gives `to`, a new socket, the options of `from`, both of `domain` and `type`: those of which
+ * nobody is told when they are set, and of the others those that have a bit in `told`. What cannot
+ * be set, for want of rights, stays as it is.
  */
-void socket_options_copy(
-	const struct socket_defaults *defaults, bool all, int domain, int type, int from, int to);
+void socket_options_copy(const struct socket_defaults *defaults, uint64_t told, int domain,
+	int type, int from, int to);

@@ -438,6 +438,14 @@ static int add_row(struct plan *plan, const struct row *row)
 	return plan_call_add(plan, row->nr, offsetof(struct plan_call, mediation), &clause);
 }
 
+static int add_told_option(struct plan *plan, int level, int name)
+{
+	const struct row row = {SCMP_SYS(setsockopt), NEED_OUTSIDE, FILTER_NOTIFY, 0,
+		{IS(1, (unsigned int)level), IS(2, (unsigned int)name)}};
+
+	return add_row(plan, &row);
+}
+
 static int add_told_options(struct plan *plan)
 {
 	size_t count;
@@ -445,10 +453,10 @@ static int add_told_options(struct plan *plan)
 	int error = 0;
 
 	for (size_t i = 0; i < count && !error; i++) {
-		const struct row row = {SCMP_SYS(setsockopt), NEED_OUTSIDE, FILTER_NOTIFY, 0,
-			{IS(1, (unsigned int)options[i].level),
-				IS(2, (unsigned int)options[i].name)}};
-		error = add_row(plan, &row);
+		error = add_told_option(plan, options[i].level, options[i].name);
+		if (!error && options[i].other) {
+			error = add_told_option(plan, options[i].level, options[i].other);
+		}
 	}
 	return error;
 }

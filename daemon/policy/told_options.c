@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/policy/told_options.h"
 
+#include <assert.h>
 #include <linux/in6.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,8 +10,15 @@
 
 #include "daemon/base/cleanup.h"
 
+/* asm-generic/socket.h; to a program of 64 bits they are the same as those that are called so. */
+#define RCVTIMEO_NEW 66
+#define SNDTIMEO_NEW 67
+
 static const struct socket_option options[] = {
+	{SOL_SOCKET, SO_REUSEADDR},
 	{SOL_SOCKET, SO_REUSEPORT},
+	{SOL_SOCKET, SO_RCVTIMEO, RCVTIMEO_NEW},
+	{SOL_SOCKET, SO_SNDTIMEO, SNDTIMEO_NEW},
 	{SOL_SOCKET, SO_OOBINLINE},
 	{SOL_SOCKET, SO_DONTROUTE},
 	{SOL_SOCKET, SO_RCVLOWAT},
@@ -24,12 +32,20 @@ static const struct socket_option options[] = {
 	{SOL_SOCKET, SO_ZEROCOPY},
 	{IPPROTO_IP, IP_TOS},
 	{IPPROTO_IP, IP_TTL},
+	{IPPROTO_IP, IP_MTU_DISCOVER},
 	{IPPROTO_IP, IP_FREEBIND},
 	{IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+	{IPPROTO_IP, IP_PKTINFO},
+	{IPPROTO_IP, IP_RECVTOS},
+	{IPPROTO_IP, IP_RECVTTL},
 	{IPPROTO_IP, IP_MULTICAST_TTL},
 	{IPPROTO_IP, IP_MULTICAST_LOOP},
 	{IPPROTO_IPV6, IPV6_TCLASS},
 	{IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+	{IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+	{IPPROTO_IPV6, IPV6_RECVPKTINFO},
+	{IPPROTO_IPV6, IPV6_RECVTCLASS},
+	{IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
 	{IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
 	{IPPROTO_TCP, TCP_MAXSEG},
 	{IPPROTO_TCP, TCP_SYNCNT},
@@ -38,7 +54,10 @@ static const struct socket_option options[] = {
 	{IPPROTO_TCP, TCP_CONGESTION},
 	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
 	{IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+	{IPPROTO_UDP, UDP_SEGMENT},
+	{IPPROTO_UDP, UDP_GRO},
 };
+static_assert(array_length(options) <= 64, "a bit for each");
 
 const struct socket_option *told_options(size_t *count)
 {
@@ -46,12 +65,13 @@ const struct socket_option *told_options(size_t *count)
 	return options;
 }
 
-bool option_is_told(int level, int name)
+uint64_t told_option_bit(int level, int name)
 {
 	for (size_t i = 0; i < array_length(options); i++) {
-		if (options[i].level == level && options[i].name == name) {
-			return true;
+		if (options[i].level == level &&
+			(options[i].name == name || (name && options[i].other == name))) {
+			return UINT64_C(1) << i;
 		}
 	}
-	return false;
+	return 0;
 }

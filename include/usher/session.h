@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     5u          /* layout 9fb3f630 */
+#define SESSION_VERSION     6u          /* layout 21b215da */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -55,9 +55,8 @@ enum session_facts {
 		1u << 4, /* a target has an epoll instance; known where sockets are exchanged */
 	SESSION_MOUNTS_VARY = 1u << 5,  /* a target may have a mount namespace of its own */
 	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
-	SESSION_OPTIONS = 1u << 7,      /* a target has set one that is told (told_options.h) */
 	SESSION_TABLES_SHARED =
-		1u << 8, /* targets of several processes may have one table of descriptors */
+		1u << 7, /* targets of several processes may have one table of descriptors */
 };
 
 struct session_counters {
@@ -122,7 +121,8 @@ struct session_memory {
 	struct session_counters counters;
 	_Atomic uint32_t watched;    /* a bit for each verdict that somebody wants to see */
 	_Atomic uint32_t host_count; /* of the names' entries that were ever taken */
-	uint8_t reserved[48];
+	_Atomic uint64_t told; /* a bit for each of the told_options.h that a target has set */
+	uint8_t reserved[40];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
 	struct session_host hosts[SESSION_HOSTS];

@@ -191,10 +191,12 @@ poll.unregister(s)
 OPTIONS = """
 import fcntl, os, socket, struct, sys
 usual = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77),
+         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77), (socket.IPPROTO_TCP, socket.TCP_CORK, 1),
          (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432)]
 told = [(socket.IPPROTO_IP, socket.IP_TOS, 16), (socket.IPPROTO_IP, socket.IP_TTL, 33),
-        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321), (socket.SOL_SOCKET, socket.SO_PRIORITY, 5)]
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321), (socket.SOL_SOCKET, socket.SO_PRIORITY, 5),
+        (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1), (socket.IPPROTO_IP, 10, 2)] # IP_MTU_DISCOVER
+SNDTIMEO_NEW = 67
 s = socket.socket()
 keep = os.dup(s.fileno())
 fcntl.fcntl(s, fcntl.F_SETFD, int(sys.argv[3]))
@@ -203,12 +205,14 @@ for level, name, value in values:
     s.setsockopt(level, name, value)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3))
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('qq', 4, 500000))
+s.setsockopt(socket.SOL_SOCKET, SNDTIMEO_NEW, struct.pack('qq', 5, 0))
 before = [s.getsockopt(level, name) for level, name, _ in values]
 number = s.fileno()
 s.connect((sys.argv[1], int(sys.argv[2])))
 print(s.fileno() == number, before == [s.getsockopt(level, name) for level, name, _ in values],
       struct.unpack('ii', s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)),
       struct.unpack('qq', s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)),
+      struct.unpack('qq', s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)),
       fcntl.fcntl(s, fcntl.F_GETFD), fcntl.fcntl(s, fcntl.F_GETFL) & os.O_NONBLOCK,
       s.getpeername() == (sys.argv[1], int(sys.argv[2])), s.recv(100).decode())
 """
@@ -295,7 +299,7 @@ class Broker(unittest.TestCase):
             self.assertEqual(
                 self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n', cloexec,
                              which, program=OPTIONS),
-                [f'True True (1, 3) (4, 500000) {cloexec} 0 True outside'])
+                [f'True True (1, 3) (4, 500000) (5, 0) {cloexec} 0 True outside'])
 
     def test_turned(self, mode):
         """A socket that has gone out does not reach this machine's loopback where inside is meant"""

@@ -287,9 +287,18 @@ static void options_that_are_rare_are_told(void **state)
 		assert_int_equal(
 			ASK(&filter, setsockopt, 3, level, RUBBISH | name, 1, 4), NOTIFIED);
 		assert_int_equal(ASK(&elsewhere, setsockopt, 3, level, name, 1, 4), ALLOWED);
+		assert_int_equal(told_option_bit(options[i].level, options[i].name), 1ull << i);
+		if (options[i].other) {
+			name = (unsigned int)options[i].other;
+			assert_int_equal(ASK(&filter, setsockopt, 3, level, name, 1, 4), NOTIFIED);
+			assert_int_equal(
+				told_option_bit(options[i].level, options[i].other), 1ull << i);
+		}
 	}
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_NODELAY, 1, 4), ALLOWED);
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_CORK, 1, 4), ALLOWED);
+	assert_int_equal(told_option_bit(IPPROTO_TCP, TCP_CORK), 0);
+	assert_int_equal(told_option_bit(SOL_SOCKET, 0), 0);
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), EPERM);
 }
 
