@@ -281,13 +281,30 @@ bool target_has_one_thread(pid_t tid)
 	return stat(path, &st) == 0 && st.st_nlink == 2 + 1;
 }
 
+static uint64_t count_entries(const char *path)
+{
+	DIR *directory = opendir(path);
+	uint64_t count = 0;
+
+	for (struct dirent *entry; directory && (entry = readdir(directory));) {
+		count += entry->d_name[0] != '.';
+	}
+	if (directory) {
+		closedir(directory);
+	}
+	return count;
+}
+
 uint64_t target_count_fds(pid_t tid)
 {
 	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_size;
+	if (stat(path, &st) < 0) {
+		return 0;
+	}
+	return st.st_size > 0 ? (uint64_t)st.st_size : count_entries(path);
 }
 
 bool target_is_in_other_user_namespace(pid_t tid)

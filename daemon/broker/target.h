@@ -62,7 +62,8 @@ int target_umask_of(const char *status, mode_t *mask);
 /* Is it the only thread of its process? False if that cannot be told. */
 bool target_has_one_thread(pid_t tid);
 
-/* How many descriptors the thread has open: Linux 6.2 tells; 0 on older kernels. */
+/* How many descriptors the thread has open, or 0. Linux 6.2 tells; on older kernels they are
+ * counted. */
 uint64_t target_count_fds(pid_t tid);
 
 /* In another user namespace than ours? Also if that cannot be told. */
