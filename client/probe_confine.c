@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,7 +22,6 @@
 
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define DISCARD       9
-#define ELSEWHERE     0xc0000201u /* 192.0.2.1, which is nobody's */
 
 /* Confines us to reading /proc. 0 or a negative errno. */
 static int confine_to_proc(void)
@@ -113,21 +113,30 @@ static int reach(int fd, in_addr_t host)
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
+/* Which network namespace we are in; 0 if that cannot be told. */
+static ino_t own_network(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) < 0 ? 0 : st.st_ino;
+}
+
 /* The very way in which `usher run --net` goes. */
 void probe_network_namespace(struct probe_result *result)
 {
+	ino_t outside = own_network();
 	int error = network_enter();
 
 	if (error < 0) {
 		probe_report(result, PROBE_MISSING, "entering one: %s", strerror(-error));
 		return;
 	}
-	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || reach(fd, ELSEWHERE) != -ENETUNREACH) {
-		probe_report(result, PROBE_MISSING, "the network outside can still be reached");
+	if (outside == 0 || own_network() == outside) {
+		probe_report(result, PROBE_MISSING, "the network is still the one outside");
 		return;
 	}
-	error = reach(fd, INADDR_LOOPBACK);
+	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	error = fd < 0 ? -errno : reach(fd, INADDR_LOOPBACK);
 	if (error < 0) {
 		probe_report(result, PROBE_LIMITED, "its loopback cannot be reached: %s",
 			strerror(-error));
