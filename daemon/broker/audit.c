@@ -22,7 +22,7 @@
 #define RATE        2000u                 /* lines a second, */
 #define BURST       4000u                 /* after a pause */
 #define LOG_BYTES   (64ull * 1024 * 1024) /* of a session */
-#define DRAIN_MAX   1                     /* s */
+#define STUCK_AFTER 1                     /* s in which no line was written */
 
 /* A bucket of tokens, one a line. */
 struct bucket {
@@ -40,6 +40,7 @@ struct audit {
 	struct audit_record *first, *last; /* a queue */
 	unsigned int waiting;
 	bool writing;
+	uint64_t taken;                /* records, by the writer */
 	_Atomic unsigned int expected; /* decisions between answer and record */
 	_Atomic bool draining;         /* somebody waits for `drained` */
 	uint64_t dropped;              /* since the last line */
@@ -148,6 +149,7 @@ static struct audit_record *dequeue(struct audit *audit, uint64_t *dropped)
 		audit->last = NULL;
 	}
 	audit->waiting--;
+	audit->taken++;
 	audit->writing = true;
 	*dropped = 0;
 	if (is_written(audit, record)) {
@@ -264,18 +266,25 @@ static bool is_idle(const struct audit *audit)
 	return !audit->first && !audit->writing && !atomic_load(&audit->expected);
 }
 
-void audit_drain(struct audit *audit)
+/* Under the mutex. False: in all that time the writer has not come to another record. */
+static bool wait_for_writer(struct audit *audit)
 {
+	uint64_t taken = audit->taken;
 	struct timespec end;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += DRAIN_MAX;
+	end.tv_sec += STUCK_AFTER;
+	return pthread_cond_clockwait(&audit->drained, &audit->mutex, CLOCK_MONOTONIC, &end) == 0 ||
+	       audit->taken != taken;
+}
+
+void audit_drain(struct audit *audit)
+{
 	pthread_mutex_lock(&audit->mutex);
 	/* Before the look at what is expected, as workers look at it after that: one sees the
 	 * other. */
 	atomic_store(&audit->draining, true);
-	while (!is_idle(audit) && pthread_cond_clockwait(&audit->drained, &audit->mutex,
-					  CLOCK_MONOTONIC, &end) == 0) {
+	while (!is_idle(audit) && wait_for_writer(audit)) {
 	}
 	atomic_store(&audit->draining, false);
 	pthread_mutex_unlock(&audit->mutex);

@@ -33,7 +33,7 @@ struct audit_outputs {
 int audit_new(
 	struct audit **auditp, struct session_memory *memory, const struct audit_outputs *outputs);
 
-/* Waits until all that was decided so far is written, but not longer than a second. */
+/* Waits until all that was decided so far is written, or the log has been stuck for a second. */
 void audit_drain(struct audit *audit);
 
 /*
