@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/fanotify.h>
 #include <linux/fs.h>
+#include <linux/perf_event.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
@@ -354,8 +355,11 @@ static const struct row rows[] = {
 	NOTIFY(ptrace, NEED_BROKER, IS(0, PTRACE_SEIZE)),
 	NOTIFY(process_vm_readv, NEED_BROKER),
 	NOTIFY(process_vm_writev, NEED_BROKER),
-	/* It takes samples of registers and stacks: of the caller's own. */
-	LET(perf_event_open, NEED_BROKER, IS(1, 0)),
+	/*
+	 * It takes samples of registers and stacks: of the caller's own. With a flag the number is
+	 * a descriptor, and leads to all that runs in a control group.
+	 */
+	LET(perf_event_open, NEED_BROKER, IS(1, 0), LACKS(4, PERF_FLAG_PID_CGROUP)),
 	REFUSE(perf_event_open, NEED_BROKER, EACCES),
 };
 

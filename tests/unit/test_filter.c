@@ -16,6 +16,7 @@
 #include <linux/audit.h>
 #include <linux/btrfs.h>
 #include <linux/fs.h>
+#include <linux/perf_event.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -341,6 +342,9 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&user, ptrace, PTRACE_ATTACH), NOTIFIED);
 	assert_int_equal(ASK(&user, ptrace, PTRACE_SEIZE), NOTIFIED);
 	assert_int_equal(ASK(&user, ptrace, PTRACE_TRACEME), ALLOWED);
+	assert_int_equal(ASK(&user, perf_event_open, 0, 0), ALLOWED);
+	assert_int_equal(ASK(&user, perf_event_open, 0, 1), EACCES);
+	assert_int_equal(ASK(&user, perf_event_open, 0, 0, 0, 0, PERF_FLAG_PID_CGROUP), EACCES);
 	assert_int_equal(ASK(&user, process_vm_writev, 0), NOTIFIED);
 	filter_finish(&user);
 	filter_finish(&root);
