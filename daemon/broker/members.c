@@ -81,9 +81,18 @@ static bool is_known(const struct members *members, pid_t pid)
 	return known;
 }
 
+/* Once the first process has ended its number may be that of one outside, who has children, too. */
+static bool descends_from_first(const struct broker *broker, pid_t pid)
+{
+	uint64_t start;
+
+	return target_descends_from(pid, broker->first) &&
+	       target_start(broker->first, &start) == 0 && start == broker->memory->first_start;
+}
+
 bool members_has(const struct broker *broker, pid_t pid)
 {
-	if (target_descends_from(pid, broker->first)) {
+	if (descends_from_first(broker, pid)) {
 		return true;
 	}
 	for (unsigned int i = 0; i < ANCESTORS_MAX && pid > 1 && broker->members; i++) {
@@ -100,7 +109,7 @@ static void signal_if_strayed(const struct broker *broker, pid_t pid, int signal
 {
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	if (pidfd >= 0 && !target_descends_from(pid, broker->first) && members_has(broker, pid)) {
+	if (pidfd >= 0 && !descends_from_first(broker, pid) && members_has(broker, pid)) {
 		(void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 	}
 }

@@ -161,6 +161,24 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 	return know_network(broker, failure);
 }
 
+/* The number that the first process had is another's, once that has ended. */
+static int know_first(struct broker *broker, pid_t tid)
+{
+	_Atomic uint64_t *known = &broker->memory->first_start;
+	uint64_t start, none = 0;
+	int error = target_start(tid, &start);
+
+	if (error < 0) {
+		return error;
+	}
+	(void)atomic_compare_exchange_strong(known, &none, start);
+	if (atomic_load(known) != start) {
+		return -ESRCH;
+	}
+	broker->first = target_tgid(tid);
+	return 0;
+}
+
 static int know_target(struct broker *broker, pid_t tid, struct start_failure *failure)
 {
 	broker->protects_symlinks = protects_symlinks();
@@ -178,7 +196,9 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 	broker->seen = seen_new();
 	broker->detached = detached_new();
 	if (error == 0) {
-		broker->first = target_tgid(tid);
+		error = know_first(broker, tid);
+	}
+	if (error == 0) {
 		broker->pid_levels = procfs_levels(tid);
 		error = find_root(broker, tid);
 	}

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     6u          /* layout 21b215da */
+#define SESSION_VERSION     6u          /* layout ef0302ce */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -122,7 +122,9 @@ struct session_memory {
 	_Atomic uint32_t watched;    /* a bit for each verdict that somebody wants to see */
 	_Atomic uint32_t host_count; /* of the names' entries that were ever taken */
 	_Atomic uint64_t told; /* a bit for each of the told_options.h that a target has set */
-	uint8_t reserved[40];
+	_Atomic uint64_t
+		first_start; /* ticks (proc_pid_stat(5)) of the first process; 0: unknown */
+	uint8_t reserved[32];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
 	struct session_host hosts[SESSION_HOSTS];

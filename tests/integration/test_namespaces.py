@@ -4,6 +4,7 @@ the names of the session's first mount namespace where not all is.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -111,6 +112,29 @@ for pid in os.read(numbers, 100).split():
 """
 
 
+# A session whose first process ends at once, and one that it leaves behind, which makes no other
+# until it is told to look.
+STRAY = r'''
+echo $$ >first
+trap '' HUP
+(read pid <go; cat "/proc/$pid/environ" 2>&1 >/dev/null |
+	sed 's/.*: /session: /' >seen.new; mv seen.new seen) >/dev/null 2>&1 &
+'''
+# The number of the one is given to a process outside, at which the other then looks.
+TAKE_NUMBER = r'''
+mkfifo go
+eval "$1"
+first=$(cat first)
+while test -e "/proc/$first"; do sleep 0.02; done
+echo $((first - 1)) >/proc/sys/kernel/ns_last_pid
+sleep 20 &
+test $! = "$first" && echo number taken
+echo $first >go
+until test -e seen; do sleep 0.02; done
+cat seen
+'''
+
+
 @harness.both_modes
 class Programs(unittest.TestCase):
     """as natively"""
@@ -132,6 +156,18 @@ class Programs(unittest.TestCase):
         self.assertEqual(len(native.stdout.splitlines()), 2, native.stderr)
         got = harness.run(('python3', '-c', ORPHANS), mode, 'everything')
         self.assertEqual((got.stdout, got.stderr), (native.stdout, native.stderr))
+
+
+class Numbers(unittest.TestCase):
+    def test_number_of_the_first(self):
+        """who has the number of the first process, which has ended, is not of the session"""
+        command = shlex.join(map(str, harness.usher_command(['/bin/sh', '-c', STRAY],
+                                                            policy='everything')))
+        result = subprocess.run(
+            ['unshare', '-Urpmf', '--mount-proc', '/bin/bash', '-c', TAKE_NUMBER, 'take', command],
+            cwd=harness.workdir('number'), env=harness.environment(), stdout=subprocess.PIPE,
+            timeout=30)
+        self.assertEqual(result.stdout, b'number taken\nsession: Permission denied\n')
 
 
 @harness.both_modes

@@ -26,6 +26,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/mounts.h"
+#include "daemon/broker/target.h"
 
 struct command {
 	struct open_how how;
@@ -91,6 +92,9 @@ void stage_init(struct stage *stage, void (*prepare)(void *), void *argument)
 	assert_true(memory >= 0);
 	stage->broker.listener = -1;
 	stage->broker.first = stage->target;
+	uint64_t start;
+	assert_int_equal(target_start(stage->target, &start), 0);
+	stage->broker.memory->first_start = start;
 	stage->broker.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	stage->broker.root_name = strdup("");
 	stage->broker.pid_levels = 1;
