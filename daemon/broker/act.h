@@ -41,7 +41,7 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
  * Was a verdict that does not open the name itself (a denial, an injection) given on a name that
  * nobody has looked at, and has it a link in it?
  */
-bool act_needs_long_way(const struct request *request);
+bool act_needs_long_way(const struct broker *broker, const struct request *request);
 /* Writes what a call of act_path() has filled in to where the target wants it, with our own rights.
  */
 void act_give_back(struct request *request);

@@ -50,18 +50,12 @@ static bool follows_links(const struct request *request)
 	return !(flags & O_NOFOLLOW) && !is_exclusive(request);
 }
 
-bool act_needs_long_way(const struct request *request)
+bool act_needs_long_way(const struct broker *broker, const struct request *request)
 {
 	const struct place *place = &request->place;
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | (follows_links(request) ? 0 : O_NOFOLLOW),
-		.resolve = RESOLVE_NO_SYMLINKS};
 
-	if (request->call != CALL_OPEN || !place->provisional) {
-		return false;
-	}
-	cleanup_fd int fd = open_how(place->directory, place->name, &how);
-	return fd == -ELOOP || (fd >= 0 && procfs_is(fd));
+	return request->call == CALL_OPEN && place->provisional &&
+	       !pin_leads_straight(broker->seen, place, follows_links(request));
 }
 
 /*
@@ -214,6 +208,7 @@ static enum act_outcome judge_attempt(
 	}
 	if (place->provisional && request->verdict.action != POLICY_INJECT) {
 		if (result == -ELOOP) {
+			seen_note_link(broker->seen, place);
 			return ACT_TAKE_LONG_WAY;
 		}
 		/* A procfs somewhere else than at /proc: the long way knows whose entry this is. */
@@ -270,10 +265,10 @@ static bool has_side_effects(const struct request *request)
  * kernel opens it; whoever swaps the name in between has a descriptor that lets him do nothing
  * without being asked again.
  */
-static enum act_outcome act_look(struct request *request)
+static enum act_outcome act_look(const struct broker *broker, struct request *request)
 {
 	cleanup_fd int object = -1;
-	int error = pin_object(&request->place, follows_links(request), &object);
+	int error = pin_object(broker->seen, &request->place, follows_links(request), &object);
 
 	if (error == PIN_LINK_MET) {
 		return ACT_TAKE_LONG_WAY;
@@ -298,6 +293,8 @@ static bool look(const struct broker *broker, struct request *request)
 	bool is_simple = resolve_look(place);
 	if (is_simple) {
 		seen_note(broker->seen, place);
+	} else if (!place->is_tty_alias) {
+		seen_note_link(broker->seen, place);
 	}
 	return is_simple;
 }
@@ -308,7 +305,7 @@ enum act_outcome act_open(
 	const struct place *place = &request->place;
 	uint64_t flags = request->open.how.flags;
 
-	if (request->verdict.action != POLICY_ALLOW && act_needs_long_way(request)) {
+	if (request->verdict.action != POLICY_ALLOW && act_needs_long_way(broker, request)) {
 		return ACT_TAKE_LONG_WAY;
 	}
 	if (request->verdict.action == POLICY_DENY) {
@@ -320,7 +317,7 @@ enum act_outcome act_open(
 		return ACT_DONE;
 	}
 	if (flags & O_PATH) {
-		return act_look(request);
+		return act_look(broker, request);
 	}
 	if (place->provisional && request->verdict.action == POLICY_ALLOW &&
 		!look(broker, request)) {

@@ -45,9 +45,9 @@ static int act_on_place(const struct broker *broker, struct request *request, bo
 	if (request->path.is_descriptor && request->path.late_error == 0) {
 		return act_on_object(broker, request, request->place.start);
 	}
-	int error = request->path.is_descriptor
-			    ? request->path.late_error
-			    : pin_object(&request->place, request->path.follow, &object);
+	int error = request->path.is_descriptor ? request->path.late_error
+						: pin_object(broker->seen, &request->place,
+							  request->path.follow, &object);
 	if (error == PIN_LINK_MET) {
 		*link_met = true;
 		return 0;
@@ -59,12 +59,11 @@ static int act_on_place(const struct broker *broker, struct request *request, bo
 }
 
 /* A denial of a name that nobody has looked at yet is one only if it has no link in it. */
-static bool denial_stands(const struct request *request, const struct place *place)
+static bool denial_stands(
+	const struct broker *broker, const struct request *request, const struct place *place)
 {
-	cleanup_fd int object = -1;
-
-	return !place->provisional ||
-	       pin_object(place, request->path.follow, &object) != PIN_LINK_MET;
+	return !place->provisional || place->kind != PLACE_NAME ||
+	       pin_leads_straight(broker->seen, place, request->path.follow);
 }
 
 static enum act_outcome finish(struct request *request, int result)
@@ -81,9 +80,9 @@ enum act_outcome act_path(
 
 	(void)worker;
 	if (request->verdict.action == POLICY_DENY) {
-		bool stands = denial_stands(request, &request->place) &&
+		bool stands = denial_stands(broker, request, &request->place) &&
 			      (request->path.call->path_second == NO_ARGUMENT ||
-				      denial_stands(request, &request->second));
+				      denial_stands(broker, request, &request->second));
 		return stands ? finish(request, -request->verdict.error) : ACT_TAKE_LONG_WAY;
 	}
 	if (request->place.error || request->second.error) {

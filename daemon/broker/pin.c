@@ -11,6 +11,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/seen.h"
 
 static int open_path(int directory, const char *name, uint64_t flags, uint64_t resolve)
 {
@@ -75,21 +76,56 @@ void pin_release_entry(struct entry *entry)
 	entry->owned = false;
 }
 
-int pin_object(const struct place *place, bool follow, int *object)
+/* `*proved`: what was opened is in the mount of our root, and so in no procfs. */
+static int open_provisional(
+	struct seen *seen, const struct place *place, uint64_t flags, bool *proved)
 {
+	*proved = seen_may_prove(seen, place);
+	int fd = open_path(place->directory, place->name, flags, *proved ? RESOLVE_NO_XDEV : 0);
+	if (fd == -EXDEV && *proved) {
+		seen_refute(seen, place);
+		*proved = false;
+		fd = open_path(place->directory, place->name, flags, 0);
+	}
+	return fd;
+}
+
+bool pin_leads_straight(struct seen *seen, const struct place *place, bool follow)
+{
+	uint64_t flags = follow ? 0 : O_NOFOLLOW;
+
+	/* As a directory: what is none is refused at the end of its way, and nothing was opened. */
+	if (seen_may_prove(seen, place)) {
+		cleanup_fd int fd = open_path(
+			place->directory, place->name, flags | O_DIRECTORY, RESOLVE_NO_XDEV);
+		if (fd != -EXDEV) {
+			return fd != -ELOOP;
+		}
+		seen_refute(seen, place);
+	}
+	cleanup_fd int fd = open_path(place->directory, place->name, flags, 0);
+	return fd != -ELOOP && !(fd >= 0 && procfs_is(fd));
+}
+
+int pin_object(struct seen *seen, const struct place *place, bool follow, int *object)
+{
+	uint64_t flags = follow ? 0 : O_NOFOLLOW;
+	bool proved = false;
+
 	if (place->kind == PLACE_OBJECT) {
 		*object = fcntl(place->object, F_DUPFD_CLOEXEC, 0);
 		return *object < 0 ? -errno : 0;
 	}
 	/* After the long way a link in the last place is one that is not to be followed. */
 	bool meets_links = place->provisional || follow;
-	*object = open_path(place->directory, place->name, follow ? 0 : O_NOFOLLOW,
-		place->is_bound ? RESOLVE_NO_XDEV : 0);
+	*object = place->provisional ? open_provisional(seen, place, flags, &proved)
+				     : open_path(place->directory, place->name, flags,
+					       place->is_bound ? RESOLVE_NO_XDEV : 0);
 	if ((*object == -ELOOP && meets_links) || (*object == -EXDEV && place->is_bound)) {
 		return PIN_LINK_MET;
 	}
 	if (*object < 0) {
 		return *object;
 	}
-	return place->provisional && procfs_is(*object) ? PIN_LINK_MET : 0;
+	return place->provisional && !proved && procfs_is(*object) ? PIN_LINK_MET : 0;
 }

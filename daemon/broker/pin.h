@@ -9,6 +9,7 @@
 
 struct broker;
 struct place;
+struct seen;
 
 struct entry {
 	int directory;
@@ -26,4 +27,7 @@ void pin_release_entry(struct entry *entry);
 
 /* An O_PATH descriptor in `*object`, the caller's. `follow`: a link in the last component is
  * PIN_LINK_MET. */
-int pin_object(const struct place *place, bool follow, int *object);
+int pin_object(struct seen *seen, const struct place *place, bool follow, int *object);
+
+/* Would a provisional name be no PIN_LINK_MET? For a verdict that opens nothing. */
+bool pin_leads_straight(struct seen *seen, const struct place *place, bool follow);

@@ -15,6 +15,7 @@
 #include "daemon/broker/names.h"
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/seen.h"
 #include "daemon/broker/walk.h"
 
 #define MEMORY_MAJOR  1 /* /dev/null and its kin: they never wait */
@@ -182,17 +183,23 @@ bool resolve_look(struct place *place)
 }
 
 static bool resolve_fast(
-	const struct broker *broker, struct place *place, const char *path, uint64_t resolve_flags)
+	const struct broker *broker, const char *path, const struct walk_options *options)
 {
-	if (resolve_flags & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+	struct place *place = options->place;
+
+	if (options->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
 		return false;
 	}
 	if (broker->root_name[0] && path[0] == '/' && place->root < 0) {
 		return false;
 	}
 	place->provisional = true;
-	return clean_name(broker, place, path) && place->path[1] != '\0' &&
-	       !name_is_below(place->path, "/proc");
+	if (!clean_name(broker, place, path) || place->path[1] == '\0' ||
+		name_is_below(place->path, "/proc")) {
+		return false;
+	}
+	/* The middle way is the faster one then, and it is not for all. */
+	return !options->follow_last || options->creates || !seen_leads_on(broker->seen, place);
 }
 
 /*
@@ -246,7 +253,7 @@ int resolve_place(const struct broker *broker, struct request *request, const ch
 	/* Of an entry elsewhere only the walk sees whether something is mounted on it. */
 	if (way == RESOLVE_FAST_IF_POSSIBLE &&
 		!(broker->is_elsewhere && options->never_follow_last) &&
-		resolve_fast(broker, place, path, options->resolve)) {
+		resolve_fast(broker, path, options)) {
 		return 0;
 	}
 	place->provisional = false;

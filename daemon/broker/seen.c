@@ -13,8 +13,11 @@
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
-#define PLACES  4096u
-#define REFUTED 1u /* of a print: the name is always looked at */
+#define PLACES 4096u
+/* Of a print: */
+#define REFUTED 1u /* the name is always looked at */
+#define LINK    2u /* it leads over a link */
+#define MARKS   (REFUTED | LINK)
 
 /* One print of a name in each place; any two names may have the same. */
 struct seen {
@@ -61,7 +64,7 @@ static _Atomic uint32_t *place_of(struct seen *seen, const struct place *place, 
 {
 	uint64_t hash = hash_of(place->name);
 
-	*print = (uint32_t)hash & ~REFUTED;
+	*print = (uint32_t)hash & ~MARKS;
 	return &seen->prints[hash >> 32 & (PLACES - 1)];
 }
 
@@ -71,33 +74,63 @@ static bool is_spoken_of(const struct seen *seen, const struct place *place)
 	return seen && place->directory == AT_FDCWD;
 }
 
+/* What is known of the name; 0 if nothing is. */
+static uint32_t known_print(struct seen *seen, const struct place *place, uint32_t *print)
+{
+	uint32_t known = atomic_load_explicit(place_of(seen, place, print), memory_order_relaxed);
+
+	return (known & ~MARKS) == *print ? known : 0;
+}
+
+static void set_print(struct seen *seen, const struct place *place, uint32_t mark)
+{
+	uint32_t print;
+	_Atomic uint32_t *known = place_of(seen, place, &print);
+
+	atomic_store_explicit(known, print | mark, memory_order_relaxed);
+}
+
 bool seen_has(struct seen *seen, const struct place *place)
 {
 	uint32_t print;
 
-	return is_spoken_of(seen, place) &&
-	       atomic_load_explicit(place_of(seen, place, &print), memory_order_relaxed) == print;
+	return is_spoken_of(seen, place) && known_print(seen, place, &print) == print;
 }
 
 void seen_note(struct seen *seen, const struct place *place)
 {
 	uint32_t print;
 
-	if (!is_spoken_of(seen, place) || place->may_wait) {
-		return;
-	}
-	_Atomic uint32_t *known = place_of(seen, place, &print);
-	if (atomic_load_explicit(known, memory_order_relaxed) != (print | REFUTED)) {
-		atomic_store_explicit(known, print, memory_order_relaxed);
+	if (is_spoken_of(seen, place) && !place->may_wait &&
+		!(known_print(seen, place, &print) & REFUTED)) {
+		set_print(seen, place, 0);
 	}
 }
 
 void seen_refute(struct seen *seen, const struct place *place)
 {
+	if (is_spoken_of(seen, place)) {
+		set_print(seen, place, REFUTED);
+	}
+}
+
+bool seen_may_prove(struct seen *seen, const struct place *place)
+{
 	uint32_t print;
 
+	return is_spoken_of(seen, place) && !(known_print(seen, place, &print) & REFUTED);
+}
+
+void seen_note_link(struct seen *seen, const struct place *place)
+{
 	if (is_spoken_of(seen, place)) {
-		_Atomic uint32_t *known = place_of(seen, place, &print);
-		atomic_store_explicit(known, print | REFUTED, memory_order_relaxed);
+		set_print(seen, place, LINK);
 	}
+}
+
+bool seen_leads_on(struct seen *seen, const struct place *place)
+{
+	uint32_t print;
+
+	return is_spoken_of(seen, place) && (known_print(seen, place, &print) & LINK);
 }

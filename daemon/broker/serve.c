@@ -274,7 +274,7 @@ static enum act_outcome act(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
 	if (request->verdict.action == POLICY_KILL || broker_knows(broker, SESSION_ENDING)) {
-		if (act_needs_long_way(request)) {
+		if (act_needs_long_way(broker, request)) {
 			return ACT_TAKE_LONG_WAY;
 		}
 		kill_caller(broker, request);
