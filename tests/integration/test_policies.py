@@ -228,6 +228,9 @@ class Default(PolicyCase):
             self.assert_allowed(result, b'connected\n')
             result = self.run_in(place, [PYTHON, '-c', script, tmux.path], mode, 'default')
             self.assert_denied(result, errno.EACCES)
+        for path in '/run/usher/usherd.control', '/run/user/1000/usher/usherd.sock':
+            answer = harness.usher('explain', '--policy', 'default', 'connect', 'unix', path)
+            self.assertIn('EACCES', answer.stdout, path)
 
     def test_other_process(self, mode):
         """default: a program reads its own environment and not that of another process"""
