@@ -433,8 +433,11 @@ static int start(struct embedded *session, int *handover_socket, const struct ru
 	close_fd(&control[1]);
 	close_fd(&handover_pair[1]);
 	if (error < 0) {
-		(void)fprintf(
-			stderr, "usher: the broker cannot be started: %s\n", strerror(-error));
+		(void)fprintf(stderr, "usher: the broker cannot be started: %s%s\n",
+			strerror(-error),
+			error != -ENOENT                      ? ""
+			: access("/proc/self/exe", F_OK) == 0 ? "; is usher-broker installed?"
+							      : "; /proc is not mounted here");
 	}
 	return error;
 }

@@ -179,12 +179,29 @@ static int know_first(struct broker *broker, pid_t tid)
 	return 0;
 }
 
+/*
+ * In a namespace of processes that has the /proc of another one still, each number there is that of
+ * a process that is not meant.
+ */
+static bool proc_has_our_numbers(void)
+{
+	char text[16] = "";
+	ssize_t length = readlink("/proc/self", text, sizeof(text) - 1);
+
+	return length > 0 && strtol(text, NULL, 10) == getpid();
+}
+
 static int know_target(struct broker *broker, pid_t tid, struct start_failure *failure)
 {
 	broker->protects_symlinks = protects_symlinks();
 	broker->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (broker->proc_fds < 0) {
 		return fail(failure, -errno, "/proc is not mounted here; the broker needs it");
+	}
+	if (!proc_has_our_numbers()) {
+		return fail(failure, -ENXIO,
+			"/proc is that of another process namespace than the one that we are in; "
+			"mount this one's there (unshare --mount-proc)");
 	}
 	int error = identity_read(&broker->identity, gettid());
 	if (error == 0) {
@@ -319,9 +336,11 @@ static int check_injection(
 		return 0;
 	}
 	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int number = null < 0 ? -errno
-			      : notify_install_fd(
-					broker->listener, slot->notification.id, null, true, -1);
+	if (null < 0) {
+		return fail(
+			failure, -errno, "/dev/null cannot be opened here: %s", strerror(errno));
+	}
+	int number = notify_install_fd(broker->listener, slot->notification.id, null, true, -1);
 	if (number < 0) {
 		return fail(failure, number,
 			"this kernel does not let the broker inject a descriptor: %s (Linux 5.9 is "

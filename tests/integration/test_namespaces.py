@@ -159,6 +159,16 @@ class Programs(unittest.TestCase):
 
 
 class Numbers(unittest.TestCase):
+    def test_foreign_proc(self):
+        """where /proc has another namespace's numbers nothing is run, and it is told why"""
+        place = harness.workdir('numbers')
+        command = harness.usher_command(['touch', 'made'], policy='everything')
+        result = subprocess.run(['unshare', '-Urpf', *command], cwd=place,
+                                env=harness.environment(), stderr=subprocess.PIPE, timeout=30)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b'/proc is that of another process namespace', result.stderr)
+        self.assertFalse((place / 'made').exists())
+
     def test_number_of_the_first(self):
         """who has the number of the first process, which has ended, is not of the session"""
         command = shlex.join(map(str, harness.usher_command(['/bin/sh', '-c', STRAY],
