@@ -344,21 +344,25 @@ static void add(struct making *making, const struct purpose *purpose)
 
 static int make_filter(struct filter *filter)
 {
-	struct making making = {
-		.dispatch = {.beyond = SECCOMP_RET_TRAP, .foreign = SECCOMP_RET_KILL_PROCESS}};
+	cleanup_free struct making *making = calloc(1, sizeof(*making));
 
+	if (!making) {
+		return -ENOMEM;
+	}
+	making->dispatch.beyond = SECCOMP_RET_TRAP;
+	making->dispatch.foreign = SECCOMP_RET_KILL_PROCESS;
 	for (size_t i = 0; i < FILTER_CALLS; i++) {
-		making.dispatch.actions[i] = SECCOMP_RET_TRAP;
+		making->dispatch.actions[i] = SECCOMP_RET_TRAP;
 	}
 	for (size_t i = 0; i < array_length(purposes); i++) {
-		add(&making, &purposes[i]);
+		add(making, &purposes[i]);
 	}
 	/* The C library then makes threads by clone, whose flags can be seen. */
-	making.dispatch.actions[SCMP_SYS(clone3)] = SECCOMP_RET_ERRNO | ENOSYS;
-	return filter_program_make(filter, &making.dispatch,
-		&(struct filter_code){.instructions = making.instructions,
-			.count = making.count,
-			.starts = making.starts});
+	making->dispatch.actions[SCMP_SYS(clone3)] = SECCOMP_RET_ERRNO | ENOSYS;
+	const struct filter_code blocks = {.instructions = making->instructions,
+		.count = making->count,
+		.starts = making->starts};
+	return filter_program_make(filter, &making->dispatch, &blocks);
 }
 
 int confine_calls(void)

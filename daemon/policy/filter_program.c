@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/cleanup.h"
+
 /* A tree of as many leaves is at most as long as a conditional jump. */
 #define NEAR_LEAVES 128
 
@@ -105,22 +107,22 @@ static void join(struct sock_filter *dispatch, size_t count, const size_t *start
 int filter_program_make(struct filter *filter, const struct filter_dispatch *dispatch,
 	const struct filter_code *blocks)
 {
-	struct sock_filter instructions[DISPATCH_MAX];
-	size_t count = put_dispatch(instructions, dispatch);
+	cleanup_free struct sock_filter *instructions =
+		malloc((DISPATCH_MAX + blocks->count) * sizeof(*instructions));
 
+	if (!instructions) {
+		return -ENOMEM;
+	}
+	size_t count = put_dispatch(instructions, dispatch);
 	if (count + blocks->count > BPF_MAXINSNS) {
 		return -E2BIG;
 	}
-	filter->count = count + blocks->count;
-	filter->instructions = malloc(filter->count * sizeof(*instructions));
-	if (!filter->instructions) {
-		return -ENOMEM;
-	}
 	join(instructions, count, blocks->starts);
-	memcpy(filter->instructions, instructions, count * sizeof(*instructions));
 	if (blocks->count) {
-		memcpy(filter->instructions + count, blocks->instructions,
+		memcpy(instructions + count, blocks->instructions,
 			blocks->count * sizeof(*instructions));
 	}
+	filter->count = count + blocks->count;
+	filter->instructions = steal_pointer(&instructions);
 	return 0;
 }
