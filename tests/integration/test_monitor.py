@@ -131,7 +131,7 @@ class Watching(unittest.TestCase):
             (place / 'end').write_text('')
             out, _ = process.communicate(timeout=harness.SECONDS)
             self.assertEqual(out, 'done\n')
-            thread.join(20)
+            thread.join(harness.SECONDS)
             # What the other did not see it was told the number of.
             count = sum(event.get('count', event['event'] == 'decision') for event in seen)
             self.assertGreaterEqual(count, before[0]['allowed'] * 0.9)

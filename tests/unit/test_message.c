@@ -302,6 +302,9 @@ static void a_peer_is_sent_to_by_the_sender(void **state)
 	struct stage *stage = *state;
 	struct msghdr *message = header();
 
+#ifdef __SANITIZE_THREAD__
+	skip(); /* there is a thread of its own then, which has the table, too */
+#endif
 	assert_int_equal(try_sendmsg(stage, FD_PAIR, message, 0), 0);
 	assert_int_equal(stage->request->call, CALL_HARMLESS);
 	assert_int_equal(try_sendmsg(stage, FD_DATAGRAM, message, 0), 0);
