@@ -34,8 +34,14 @@ struct control_options {
 	"      --system       ... or only the system's\n"        \
 	"      --help         print this\n"
 
-/* False if the option is none of these. `h` prints `usage` and ends the program. */
+/*
+ * False if the option is none of these; that of a command's own, which did not like its value, is
+ * told. `h` prints `usage` and ends the program.
+ */
 bool control_option(struct control_options *options, int option, const char *usage);
+
+/* After the options: 0 if there is no word left, else it is told. */
+int control_no_more(char **words);
 
 struct control {
 	int fd;

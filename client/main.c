@@ -42,6 +42,7 @@ static void print_help(FILE *out)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	static char title[32];
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		print_help(stdout);
@@ -53,6 +54,8 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < array_length(commands); i++) {
 		if (strcmp(name, commands[i].name) == 0) {
+			(void)snprintf(title, sizeof(title), "usher %s", name);
+			argv[1] = title; /* with it getopt_long(3) begins its complaints */
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}

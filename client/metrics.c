@@ -41,7 +41,7 @@ static int parse_options(struct metrics_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 static int write_text(const char *path, const char *text)

@@ -106,7 +106,7 @@ static int parse_options(struct monitor_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 static const char *string_of(struct json_object *event, const char *key)

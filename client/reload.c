@@ -43,7 +43,7 @@ static int parse_options(struct reload_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 static struct json_object *member(struct json_object *object, const char *key)

@@ -173,6 +173,9 @@ int command_sessions(int argc, char **argv)
 	if (result == 0 && strcmp(words[0], "end") == 0 && words[1]) {
 		return end_all(&options, words + 1);
 	}
+	if (result == 0) {
+		(void)fprintf(stderr, "usher: neither 'list' alone nor 'end' with its sessions\n");
+	}
 	(void)fputs(usage, stderr);
 	return EXIT_USAGE;
 }

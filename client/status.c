@@ -23,7 +23,7 @@ static int parse_options(struct control_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 int command_status(int argc, char **argv)

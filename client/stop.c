@@ -60,7 +60,7 @@ static int parse_options(struct stop_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 int command_stop(int argc, char **argv)

@@ -44,24 +44,27 @@ static void on_signal(int number)
 	caught = number;
 }
 
+static bool parse_delay(const char *text, double *delay)
+{
+	char *end;
+
+	*delay = strtod(text, &end);
+	return *end == '\0' && *delay >= 0.1 && *delay <= 60;
+}
+
 static int parse_options(struct top *top, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"delay", required_argument, NULL, 'd'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
-	char *end;
 
 	for (int option;
 		(option = getopt_long(argc, argv, "d:" CONTROL_LETTERS, known, NULL)) != -1;) {
-		if (option == 'd') {
-			top->delay = strtod(optarg, &end);
-			if (*end != '\0' || !(top->delay >= 0.1 && top->delay <= 60)) {
-				return -EINVAL;
-			}
-		} else if (!control_option(&top->options, option, usage)) {
+		if (!(option == 'd' && parse_delay(optarg, &top->delay)) &&
+			!control_option(&top->options, option, usage)) {
 			return -EINVAL;
 		}
 	}
-	return optind == argc ? 0 : -EINVAL;
+	return control_no_more(argv + optind);
 }
 
 static double seconds_since(const struct timespec *then)

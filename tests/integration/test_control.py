@@ -330,11 +330,20 @@ class Commands(unittest.TestCase):
 
     def test_usage(self):
         """each command has --help, and refuses what it does not know with 2"""
-        for command in ('status', 'sessions', 'metrics', 'monitor', 'reload', 'stop'):
+        for command in ('status', 'sessions', 'metrics', 'monitor', 'reload', 'stop', 'top'):
             with self.subTest(command):
                 self.assertIn(f'Usage: usher {command}', harness.usher(command, '--help').stdout)
-                self.assertEqual(harness.usher(command, '--nonsense').returncode, 2)
-                self.assertEqual(harness.usher(command, 'nonsense').returncode, 2)
+                done = harness.usher(command, '--nonsense')
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f'usher {command}: unrecognized option', done.stderr)
+                done = harness.usher(command, 'nonsense')
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, "^usher: ('nonsense' is a word too many|neither)")
+        for command in (['top', '--delay', 'x'], ['monitor', '-c', 'x'], ['stop', '--grace', 'x'],
+                        ['sessions', '--grace', 'x']):
+            done = harness.usher(*command)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("usher: 'x' is not what its option takes", done.stderr)
 
 
 class Manual(unittest.TestCase):
