@@ -485,10 +485,12 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 		call_off(&session);
 		return EXIT_RUN;
 	}
-	(void)serve_handover(&session, handover_socket, &enforcement);
+	error = serve_handover(&session, handover_socket, &enforcement);
 	enforcement_finish(&enforcement);
-	if (session.listener < 0) {
-		close_fd(&session.control); /* the broker still waits for START: there is none */
+	if (error < 0) {
+		/* The program says why and ends. The broker has ended, or waits for a START that
+		 * there is not: it needs no successor. */
+		close_fd(&session.control);
 	}
 	close_fd(&handover_socket);
 	return front_run(&session);
