@@ -312,7 +312,7 @@ class HandOver(Case):
         with Kept() as daemon:
             def storm():
                 choice = random.Random(4)
-                while not ended.wait(choice.uniform(0.05, 0.25)):
+                while not ended.wait(choice.uniform(0.05, 0.25) * harness.PATIENCE):
                     serving = daemon.serving()
                     for pid in filter(is_broker, children(serving)):
                         kill(pid)
