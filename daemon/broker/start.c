@@ -161,12 +161,16 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 	return know_network(broker, failure);
 }
 
-/* The number that the first process had is another's, once that has ended. */
+/*
+ * The number that the first process had is another's, once that has ended. Of its threads the one
+ * that loaded the filter may be younger, until it has called exec.
+ */
 static int know_first(struct broker *broker, pid_t tid)
 {
 	_Atomic uint64_t *known = &broker->memory->first_start;
 	uint64_t start, none = 0;
-	int error = target_start(tid, &start);
+	pid_t first = target_tgid(tid);
+	int error = first > 0 ? target_start(first, &start) : -ESRCH;
 
 	if (error < 0) {
 		return error;
@@ -175,7 +179,7 @@ static int know_first(struct broker *broker, pid_t tid)
 	if (atomic_load(known) != start) {
 		return -ESRCH;
 	}
-	broker->first = target_tgid(tid);
+	broker->first = first;
 	return 0;
 }
 
@@ -248,6 +252,9 @@ static int know_survivors(struct broker *broker, pid_t tid, int error)
 	}
 	if (broker->root < 0) {
 		broker->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (!broker->root_name) {
+		broker->root_name = strdup("");
 	}
 	return broker->root < 0 || !broker->root_name ? -ENOMEM : 0;
 }
