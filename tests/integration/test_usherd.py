@@ -377,8 +377,9 @@ class Refusals(Case):
             for flags in (handover.HELLO_LOG, 3):
                 self.refuses_packet('malformed', handover.hello('plain', flags=flags))
         if IS_ROOT:
+            # Fewer, if a client of the test before was not gone yet.
             harness.wait_until(lambda: len(os.listdir(
-                f'/proc/{pid}/fd')) == before, 'usherd has closed them')
+                f'/proc/{pid}/fd')) <= before, 'usherd has closed them')
 
     def test_not_a_listener(self):
         """a descriptor that is no listener is refused: file, pipe, socket, pidfd"""
