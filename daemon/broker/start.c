@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@
 #include "daemon/broker/target.h"
 
 #define PROBE_TIMEOUT_MS 10000
+#define DESCRIPTORS_MIN  32u
 
 enum start_fd { START_FD_LISTENER, START_FD_MEMORY, START_FD_SNAPSHOT, START_FD_OTHERS };
 
@@ -259,6 +261,19 @@ static int know_survivors(struct broker *broker, pid_t tid, int error)
 	return broker->root < 0 || !broker->root_name ? -ENOMEM : 0;
 }
 
+/* Fewer may do for a while, and leave calls without an answer that they would have natively. */
+static int check_limit(struct start_failure *failure)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_MIN
+		       ? 0
+		       : fail(failure, -EMFILE,
+				 "the broker may open %ju files and needs at least %u; raise the "
+				 "limit (ulimit -H -n)",
+				 (uintmax_t)limit.rlim_cur, DESCRIPTORS_MIN);
+}
+
 int start_receive(struct broker *broker, int control, bool *resumes, struct start_failure *failure)
 {
 	union {
@@ -285,7 +300,10 @@ int start_receive(struct broker *broker, int control, bool *resumes, struct star
 	}
 	*resumes = packet->start.flags & WIRE_START_RESUME;
 	broker->session = packet->start.session;
-	error = take_descriptors(broker, &packet->start, fds, control, failure);
+	error = check_limit(failure);
+	if (error == 0) {
+		error = take_descriptors(broker, &packet->start, fds, control, failure);
+	}
 	fdpass_close_all(fds, fd_count);
 	if (error < 0) {
 		return error;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,8 +19,9 @@
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
-#define PLACES 64u
-#define FLAGS  "flags:" /* of /proc/PID/fdinfo/N, in octal */
+#define PLACES          64u
+#define LIMIT_PER_PLACE 16u      /* of RLIMIT_NOFILE, where that is low */
+#define FLAGS           "flags:" /* of /proc/PID/fdinfo/N, in octal */
 
 /* Who uses one takes it out of its place, so that two never use, or close, the same. */
 struct keep {
@@ -36,9 +38,23 @@ static struct keep pidfds = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct keep statuses = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct keep fdinfos = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static size_t places = PLACES; /* that are used: set once, at the first look */
+static pthread_once_t places_counted = PTHREAD_ONCE_INIT;
+
+/* Where few descriptors can be had, most of them are for the calls. */
+static void count_places(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / LIMIT_PER_PLACE < PLACES) {
+		places = limit.rlim_cur / LIMIT_PER_PLACE + 1;
+	}
+}
+
 static struct kept *place_of(struct keep *keep, pid_t tid, int number)
 {
-	return &keep->places[((size_t)tid + (size_t)number) % PLACES];
+	pthread_once(&places_counted, count_places);
+	return &keep->places[((size_t)tid + (size_t)number) % places];
 }
 
 /* -1 if there is none. */

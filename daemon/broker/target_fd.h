@@ -12,7 +12,7 @@
 
 #include "daemon/broker/target.h"
 
-/* The most descriptors that are kept. */
+/* The most descriptors that are kept; where RLIMIT_NOFILE is low it is at most a fifth of that. */
 #define TARGET_FDS_KEPT 192u
 
 /* A copy of the thread's descriptor `fd` itself. Ours to close; or a negative errno (-EBADF). */

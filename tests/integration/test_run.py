@@ -195,6 +195,27 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(results[1].stderr, results[0].stderr)
         self.assertEqual(results[1].stdout, b'1\n1048576\n')
 
+    def few_descriptors(self, mode, limit, *command):
+        return harness.run(command, mode, 'everything', cwd=harness.workdir('few'),
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                                 (limit, limit)))
+
+    def test_few_descriptors(self, mode):
+        """A program that may open few files runs, or is not run, for which the limit is named."""
+        for limit in (7, 12, 20):
+            result = self.few_descriptors(mode, limit, 'echo', 'ran')
+            if mode == 'daemon':
+                self.assertEqual((result.returncode, result.stdout), (0, b'ran\n'), result.stderr)
+            else:
+                self.assertEqual((result.returncode, result.stdout), (125, b''), limit)
+                self.assertIn(b'ulimit', result.stderr)
+
+    def test_many_processes(self, mode):
+        """Where few files may be open, what is kept of processes does not use all of them up."""
+        script = 'i=0; while test $((i += 1)) -le 100; do (: >made); done'
+        result = self.few_descriptors(mode, 48, '/bin/sh', '-c', script)
+        self.assertEqual((result.returncode, result.stderr), (0, b''))
+
     def test_nested(self, mode):
         """A second usher inside says what is in its way: 125, not a hang."""
         inner = harness.usher_command(['true'], mode, policy='everything')
