@@ -227,7 +227,11 @@ static int dance_again(struct handover *h, union packet *packet, struct handover
 	int error = rendezvous_again(h->rendezvous);
 
 	if (error < 0) {
-		return fail(failure, -ENOTCONN, "usherd was killed and did not come back");
+		return fail(failure, -ENOTCONN,
+			h->rendezvous->path
+				? "usherd was killed and did not come back"
+				: "'usher run' was killed, or may open too few files for a broker "
+				  "of its own (ulimit -n)");
 	}
 	error = ask_for_filter(h, packet, failure);
 	if (error == 0 && (packet->header.size != h->filter->header.size ||
