@@ -120,19 +120,26 @@ static void unlock_table(struct mounts *mounts)
 	pthread_mutex_unlock(&mounts->mutex);
 }
 
-bool mounts_is_foreign(const struct broker *broker, int fd)
+static bool is_in_table(struct mounts *mounts, int fd)
 {
 	struct statx st;
 
-	if (!broker_knows(broker, SESSION_MOUNTS_VARY)) {
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID)) {
 		return false;
 	}
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID)) {
-		return true;
-	}
-	bool is_own = mount_table_find(lock_table(broker->mounts), st.stx_mnt_id);
-	unlock_table(broker->mounts);
-	return !is_own;
+	bool is_own = mount_table_find(lock_table(mounts), st.stx_mnt_id);
+	unlock_table(mounts);
+	return is_own;
+}
+
+bool mounts_is_foreign(const struct broker *broker, int fd)
+{
+	return broker_knows(broker, SESSION_MOUNTS_VARY) && !is_in_table(broker->mounts, fd);
+}
+
+bool mounts_is_first(const struct broker *broker, int fd)
+{
+	return !broker->is_elsewhere && is_in_table(broker->mounts, fd);
 }
 
 int mounts_candidate(const struct broker *broker, dev_t device, const char *inner, size_t nth,

@@ -46,6 +46,12 @@ void mounts_free(struct mounts *mounts);
 bool mounts_is_foreign(const struct broker *broker, int fd);
 
 /*
+ * Does `fd`, which may come from outside of the session, lie in a mount of the first namespace?
+ * False if that cannot be told.
+ */
+bool mounts_is_first(const struct broker *broker, int fd);
+
+/*
  * The `nth` name that the first namespace may have for what lies at `inner` of that file system: 1,
  * or 0 if there are no more, or -ENODEV if the file system was never mounted there.
  */

@@ -143,10 +143,20 @@ static bool is_harmless(const char *entry)
 	return false;
 }
 
+/* Entries that are links to where a process stands. */
+static bool is_stand(const char *entry)
+{
+	const char *last = strrchr(entry, '/');
+	bool is_of_process = last == entry || strncmp(entry, "/task/", 6) == 0;
+
+	return last && is_of_process && (strcmp(last, "/root") == 0 || strcmp(last, "/cwd") == 0);
+}
+
 enum owner {
 	OWNER_CALLER,
 	OWNER_SESSION,
 	OWNER_OUTSIDE,
+	OWNER_BROKER,
 	OWNER_NOBODY, /* there is no such process */
 };
 
@@ -179,7 +189,7 @@ static enum owner owner_of(
 		return OWNER_CALLER;
 	}
 	if (is_thread_of(getpid(), pid)) {
-		return OWNER_OUTSIDE;
+		return OWNER_BROKER;
 	}
 	if (kill(pid, 0) < 0 && errno == ESRCH) {
 		return OWNER_NOBODY;
@@ -197,14 +207,20 @@ static void write_self(char *path, size_t prefix, size_t digits)
 	memcpy(path + prefix + 1, self, sizeof(self) - 1);
 }
 
-/* What an entry is like tells nothing that it holds; where its link leads does. */
-static bool is_looked_at(const struct request *request)
+/* What an entry is like tells nothing that it holds; where its link leads may. */
+static bool is_looked_at(const struct request *request, const char *entry)
 {
-	return request->call == CALL_PATH && request->path.call->act != PATH_READLINK &&
+	return request->call == CALL_PATH &&
+	       (request->path.call->act != PATH_READLINK || is_stand(entry)) &&
 	       !(request->path.call->operations & ~(unsigned int)OPERATION_STAT);
 }
 
-/* Judges by the text below the mount's root, which is the first `prefix` bytes of `path`. */
+#define JUDGED_BY_PLACE 1 /* what the link leads to has a name of its own, or not */
+
+/*
+ * Judges by the text below the mount's root, which is the first `prefix` bytes of `path`: 0, a
+ * negative errno, or JUDGED_BY_PLACE of a link that is followed.
+ */
 static int judge_below(const struct broker *broker, struct request *request, int root, char *path,
 	size_t prefix, bool follows)
 {
@@ -227,9 +243,14 @@ static int judge_below(const struct broker *broker, struct request *request, int
 	case OWNER_NOBODY:
 		return -ENOENT;
 	case OWNER_OUTSIDE:
+		if (follows && is_stand(rest)) {
+			return JUDGED_BY_PLACE;
+		}
+		break;
+	case OWNER_BROKER:
 		break;
 	}
-	if (!follows && is_looked_at(request)) {
+	if (!follows && is_looked_at(request, rest)) {
 		return 0;
 	}
 	return is_harmless(rest) && request->call == CALL_OPEN &&
@@ -350,7 +371,8 @@ int procfs_judge_object(
 		return error < 0 ? error : judge_below(broker, request, object, path, prefix, true);
 	}
 	cleanup_fd int parent = open_parent(broker, request, object, path);
-	return parent < 0 ? parent : judge(broker, request, parent, path, true);
+	int error = parent < 0 ? parent : judge(broker, request, parent, path, true);
+	return error == JUDGED_BY_PLACE ? -EACCES : error;
 }
 
 int procfs_follow(
@@ -368,11 +390,15 @@ int procfs_follow(
 	if (error < 0) {
 		return error;
 	}
-	int fd = openat(directory, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES) {
+	bool by_place = error == JUDGED_BY_PLACE;
+	cleanup_fd int fd = openat(directory, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && !by_place) {
 		return procfs_open_own(broker, request, directory, name, O_PATH);
 	}
-	return fd < 0 ? -errno : fd;
+	if (fd < 0) {
+		return -errno;
+	}
+	return by_place && !mounts_is_first(broker, fd) ? -EACCES : steal_fd(&fd);
 }
 
 static bool is_own_descriptors(const char *path)

@@ -3,7 +3,8 @@
  * What /proc means depends on who looks: its links "self" and "thread-self" are the target's here,
  * its magic links are followed for the target, and what a process may learn of another one is
  * bounded by the session: of processes outside (the broker among them) it sees what every user
- * sees, and gets no hold (environ, mem, maps, fd, root, cwd ...).
+ * sees, and gets no hold (environ, mem, maps, fd ...). Their root and working directory lead to
+ * what has a name in the session's first mount namespace, which is asked about, and nowhere else.
  */
 #pragma once
 

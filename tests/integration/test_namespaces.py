@@ -199,9 +199,9 @@ class Names(unittest.TestCase):
         done = harness.run((*prefix, 'sh', '-c', script), mode, self.policy, cwd=self.place)
         return done.stdout.decode().split()
 
-    def both(self, mode, script, native, under_usher):
-        self.assertEqual(self.shell('native', script), native)
-        self.assertEqual(self.shell(mode, script), under_usher)
+    def both(self, mode, script, native, under_usher, **more):
+        self.assertEqual(self.shell('native', script, **more), native)
+        self.assertEqual(self.shell(mode, script, **more), under_usher)
 
     def test_bound(self, mode):
         """a bound file has the name that it has in the first namespace"""
@@ -241,6 +241,23 @@ class Names(unittest.TestCase):
         output, errors = process.communicate(b'go\n', timeout=harness.SECONDS)
         self.assertEqual(output.split(), [b'open', b'open'], errors)
         self.assertIn(b'Permission denied', errors)
+
+    def test_outside(self, mode):
+        """a process outside leads to what has a name in the first namespace, by that name"""
+        elsewhere = ('unshare', '-Urm', 'sh', '-c', 'mount -t tmpfs none /mnt; echo in >/mnt/file; '
+                     'echo ready; exec sleep 100')
+        with subprocess.Popen(('sleep', '100'), cwd=self.place / 'open') as near, \
+                subprocess.Popen(elsewhere, stdout=subprocess.PIPE) as far:
+            self.assertEqual(far.stdout.readline(), b'ready\n')
+            try:
+                self.both(mode, f'cd /proc/{near.pid}; cat cwd/file root{self.place}/open/file '
+                          f'cwd/../secret/file root{self.place}/secret/file; readlink root; '
+                          f'cat /proc/{far.pid}/root/mnt/file',
+                          ['open', 'open', 'secret', 'secret', '/', 'in'], ['open', 'open', '/'],
+                          prefix=('env',))
+            finally:
+                near.kill()
+                far.kill()
 
     def test_first_namespace(self, mode):
         """nobody changes the first namespace"""
