@@ -181,7 +181,8 @@ static int refuse_sharer(const struct request *request, int fd)
 	if (what_is(fd) == GIVEN_OTHER) {
 		return argument(request, 1) ? -EINVAL : -EPERM;
 	}
-	if (!identity || identity_read(identity, request->tid) < 0) {
+	if (target_has_one_thread(request->tid) || !identity ||
+		identity_read(identity, request->tid) < 0) {
 		return -EPERM;
 	}
 	uint64_t capabilities = identity->capabilities | identity->inside_capabilities;
