@@ -2,15 +2,19 @@
 /* The calls that take a path and do not open it: pin, act, and give back what was asked for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/act.h"
 #include "daemon/broker/act_entry.h"
 #include "daemon/broker/act_object.h"
+#include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/names.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/pin.h"
+#include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -37,6 +41,71 @@ void act_give_back(struct request *request)
 	}
 }
 
+/*
+ * The object, where the caller's ids do not let us to it. By a name that nobody has looked at it
+ * may be the caller's own entry in /proc: the long way knows.
+ */
+static int pin_own(const struct broker *broker, struct request *request, int *object)
+{
+	const struct place *place = &request->place;
+
+	if (request->identity == &broker->identity || place->kind != PLACE_NAME) {
+		return -EACCES;
+	}
+	if (place->provisional) {
+		return PIN_LINK_MET;
+	}
+	int fd = procfs_open_own(
+		broker, request, place->directory, place->name, O_PATH | O_NOFOLLOW);
+	*object = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int pin(const struct broker *broker, struct request *request, int *object)
+{
+	int error = pin_object(broker->seen, &request->place, request->path.follow, object);
+
+	return error == -EACCES ? pin_own(broker, request, object) : error;
+}
+
+/*
+ * Of its own entries a process may read the links, its descriptors are all its own to use, and what
+ * is said of them is its own to read: the kernel asks who asks, and not by which ids.
+ */
+static bool may_as_own(const struct broker *broker, const struct request *request, int object)
+{
+	const char *path = request->place.path;
+	bool only_reads = !(request->slot->notification.data.args[request->path.call->path + 1] &
+			    (W_OK | X_OK));
+
+	if (request->identity == &broker->identity || !procfs_is(object)) {
+		return false;
+	}
+	switch (request->path.call->act) {
+	case PATH_READLINK:
+		return name_is_below(path, "/proc/self");
+	case PATH_ACCESS:
+		return procfs_is_own_table(path) ||
+		       (only_reads && name_is_below(path, "/proc/self/fdinfo"));
+	default:
+		return false;
+	}
+}
+
+static int act_on_pinned(const struct broker *broker, struct request *request, int object)
+{
+	size_t room = request->path.data_size;
+	int result = act_on_object(broker, request, object);
+
+	if (result == -EACCES && may_as_own(broker, request, object)) {
+		request->path.data_size = room;
+		assume_broker(broker, request);
+		result = act_on_object(broker, request, object);
+		assume_target(broker, request);
+	}
+	return result;
+}
+
 /* 0 or more, PIN_LINK_MET in `*link_met`, or a negative errno. */
 static int act_on_place(const struct broker *broker, struct request *request, bool *link_met)
 {
@@ -46,8 +115,7 @@ static int act_on_place(const struct broker *broker, struct request *request, bo
 		return act_on_object(broker, request, request->place.start);
 	}
 	int error = request->path.is_descriptor ? request->path.late_error
-						: pin_object(broker->seen, &request->place,
-							  request->path.follow, &object);
+						: pin(broker, request, &object);
 	if (error == PIN_LINK_MET) {
 		*link_met = true;
 		return 0;
@@ -55,7 +123,7 @@ static int act_on_place(const struct broker *broker, struct request *request, bo
 	if (error == 0) {
 		error = request->path.late_error;
 	}
-	return error < 0 ? error : act_on_object(broker, request, object);
+	return error < 0 ? error : act_on_pinned(broker, request, object);
 }
 
 /* A denial of a name that nobody has looked at yet is one only if it has no link in it. */

@@ -401,13 +401,19 @@ int procfs_follow(
 	return by_place && !mounts_is_first(broker, fd) ? -EACCES : steal_fd(&fd);
 }
 
-static bool is_own_descriptors(const char *path)
+bool procfs_is_own_table(const char *path)
 {
 	size_t length = strlen(path);
 
-	return name_is_below(path, "/proc/self/fd") || name_is_below(path, "/proc/self/fdinfo") ||
+	return strcmp(path, "/proc/self/fd") == 0 || strcmp(path, "/proc/self/map_files") == 0 ||
 	       (name_is_below(path, "/proc/self/task") && length > 3 &&
 		       strcmp(path + length - 3, "/fd") == 0);
+}
+
+static bool is_own_descriptors(const char *path)
+{
+	return name_is_below(path, "/proc/self/fd") || name_is_below(path, "/proc/self/fdinfo") ||
+	       procfs_is_own_table(path);
 }
 
 static int open_as_broker(const struct broker *broker, const struct request *request, int directory,

@@ -31,6 +31,9 @@ int procfs_follow(
 
 bool procfs_is(int fd);
 
+/* Is it a directory of the caller's own that lets in who it is of, whatever its mode? */
+bool procfs_is_own_table(const char *path);
+
 /*
  * Opens an entry of the caller's own directory there, which was refused to the caller's ids: a
  * process that has changed them is not dumpable, and only itself may look then (proc(5)). -EACCES

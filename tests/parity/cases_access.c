@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,6 +104,26 @@ static void run_ids(struct scene *scene)
 	ask(scene);
 }
 
+/* Its entries in /proc are root's once a process has given up its ids, and it may look still. */
+static void run_own_entries(struct scene *scene)
+{
+	static const char *const names[] = {"fd", "fd/0", "fdinfo/0", "exe", "cwd", "root",
+		"ns/mnt", "map_files", "task/../fd/0", "environ", "status"};
+	char path[64], target[256];
+	struct stat st;
+
+	prepare(scene, geteuid() || !setresuid(12345, 12345, 12345));
+	for (size_t n = 0; n < array_length(names); n++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", names[n]);
+		tell(scene, " | %s ", names[n]);
+		tell_result(scene, raw(SYS_access, path, F_OK));
+		tell_result(scene, raw(SYS_access, path, R_OK));
+		tell_result(scene, raw(SYS_newfstatat, AT_FDCWD, path, &st, 0));
+		tell_result(scene, raw(SYS_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW));
+		tell_result(scene, raw(SYS_readlink, path, target, sizeof(target)) > 0);
+	}
+}
+
 static void run_flags(struct scene *scene)
 {
 	static const unsigned long flags[] = {AT_SYMLINK_FOLLOW, AT_NO_AUTOMOUNT, 1,
@@ -131,5 +152,6 @@ void cases_access(struct runner *runner)
 {
 	cross_path_calls(runner, calls, array_length(calls));
 	runner_case(runner, run_ids, NULL, "call/access/ids");
+	runner_case(runner, run_own_entries, NULL, "call/access/own-entries");
 	runner_case(runner, run_flags, NULL, "call/access/flags");
 }
