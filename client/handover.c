@@ -41,6 +41,7 @@ struct handover {
 	struct rendezvous *rendezvous;
 	const struct handover_hello *hello;
 	const union packet *filter; /* what is loaded */
+	union packet *answer;       /* room for what the helper hears */
 	pid_t tid;
 	bool offers_landlock;      /* in HELLO, until it turns out not to suit */
 	int given[WIRE_GIVEN_MAX]; /* what the filter names */
@@ -72,10 +73,10 @@ static size_t put_string(char *tail, size_t used, size_t capacity, const char *s
 	return used + length;
 }
 
-static int send_hello(int socket, const struct handover_hello *hello, bool offers_landlock)
+/* `packet` is room for it. */
+static int send_hello(
+	int socket, const struct handover_hello *hello, bool offers_landlock, union packet *packet)
 {
-	union packet *packet = malloc(sizeof(*packet));
-	cleanup_free void *owned = packet;
 	struct wire_hello fixed = {.flags = offers_landlock ? WIRE_HELLO_LANDLOCK : 0,
 		.set_count = (uint32_t)hello->set_count,
 		.network = hello->network};
@@ -83,9 +84,6 @@ static int send_hello(int socket, const struct handover_hello *hello, bool offer
 	int fds[2];
 	size_t fd_count = 0;
 
-	if (!packet) {
-		return -ENOMEM;
-	}
 	char *tail = packet->room + sizeof(fixed);
 	size_t used = put_string(tail, 0, capacity, hello->policy);
 	used = put_string(tail, used, capacity, hello->command);
@@ -183,7 +181,7 @@ static bool is_lost(int error)
 /* Who is refused before being heard cannot speak any more, and finds the reason in receive(). */
 static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
 {
-	int error = send_hello(h->rendezvous->socket, h->hello, h->offers_landlock);
+	int error = send_hello(h->rendezvous->socket, h->hello, h->offers_landlock, packet);
 
 	if (error < 0 && !is_lost(error)) {
 		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
@@ -260,20 +258,17 @@ static void *help(void *argument)
 {
 	struct handover *h = argument;
 	struct handover_failure failure;
-	union packet *packet = malloc(sizeof(*packet));
 
 	while (atomic_load(&h->listener) < 0 && !atomic_load(&h->abandoned)) {
 		wait_while(&h->listener, -1);
 	}
 	if (atomic_load(&h->abandoned)) {
-		free(packet);
 		return NULL;
 	}
-	if (!packet || finish_dance(h, packet, &failure) < 0) {
-		die(packet ? failure.text : "out of memory");
+	if (finish_dance(h, h->answer, &failure) < 0) {
+		die(failure.text);
 	}
 	close(atomic_load(&h->listener));
-	free(packet);
 	check_probe(h);
 	publish(&h->ready, 1);
 	return NULL;
@@ -453,18 +448,15 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 {
 	/* Static: the helper may outlive our frame by a moment, until exec ends it. */
 	static struct handover h;
-	union packet *packet = malloc(sizeof(*packet));
-	cleanup_free void *owned = packet;
+	static union packet room[2];
+	union packet *packet = &room[0];
 	cleanup_fd int ruleset = -1;
 	pthread_t helper;
 
-	if (!packet) {
-		return fail(failure, -ENOMEM, "out of memory");
-	}
-	packet->filter = (struct wire_filter){.given_count = 0};
 	h = (struct handover){.rendezvous = rendezvous,
 		.hello = hello,
 		.filter = packet,
+		.answer = &room[1],
 		.tid = gettid(),
 		/* Who wants to see each decision has each made by the broker. */
 		.offers_landlock = hello->verbose_fd < 0 && landlock_knows_files(),

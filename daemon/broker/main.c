@@ -282,6 +282,7 @@ int main(int argc, char **argv)
 	static struct session session;
 	struct options options = {0};
 
+	(void)mallopt(M_ARENA_MAX, 1); /* threads hardly allocate, and each would have its own */
 	if (parse_options(&options, argc, argv) < 0) {
 		(void)fputs("usher-broker is started by usherd and by 'usher run', not by hand\n",
 			stderr);

@@ -11,14 +11,13 @@
 
 #include "daemon/base/cleanup.h"
 
-/* A tree of as many leaves is at most as long as a conditional jump. */
-#define NEAR_LEAVES 128
+/* How far a conditional jump reaches, with two instructions to spare. */
+#define NEAR 253
 
-/* Architecture and number; then, of each leaf but one, a comparison and perhaps a longer jump. */
+/* Architecture and number; then, of each range, a comparison, two longer jumps and a return. */
 #define HEAD_INSTRUCTIONS 4
 #define RANGES_MAX        (FILTER_CALLS + 3)
-#define DISPATCH_MAX      (HEAD_INSTRUCTIONS + 3 * RANGES_MAX)
-static_assert(DISPATCH_MAX <= BPF_MAXINSNS, "any dispatch is a program");
+#define DISPATCH_MAX      (HEAD_INSTRUCTIONS + 4 * RANGES_MAX)
 static_assert(FILTER_CALLS <= SECCOMP_RET_DATA, "each call may have a block");
 
 struct range {
@@ -51,29 +50,69 @@ static void find_ranges(struct ranges *ranges, const struct filter_dispatch *dis
 #endif
 }
 
-/* The tree over these ranges, of which there is one at least. Returns how long it is. */
-static size_t put_tree(struct sock_filter *at, const struct range *ranges, size_t count)
-{
-	size_t half = count / 2;
-	size_t head = half > NEAR_LEAVES ? 2 : 1;
+/*
+ * Instructions are put down from the last to the first, since jumps go forward: what one jumps to
+ * is there already. A position is how many there are from it to the end.
+ */
+struct code {
+	struct sock_filter *end;
+	size_t count;
+};
 
-	if (count == 1) {
-		*at = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ranges->action);
-		return 1;
-	}
-	size_t lower = put_tree(at + head, ranges, half);
-	if (head == 1) {
-		at[0] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JGE | BPF_K, ranges[half].first, (uint8_t)lower, 0);
-	} else {
-		at[0] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JGE | BPF_K, ranges[half].first, 0, 1);
-		at[1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)lower);
-	}
-	return head + lower + put_tree(at + head + lower, ranges + half, count - half);
+static size_t put(struct code *code, struct sock_filter instruction)
+{
+	code->count++;
+	*(code->end - code->count) = instruction;
+	return code->count;
 }
 
-static size_t put_dispatch(struct sock_filter *at, const struct filter_dispatch *dispatch)
+/* Ranges that share an action share a return, where there is one in reach. */
+static size_t put_leaf(struct code *code, uint32_t action)
+{
+	size_t farthest = code->count > NEAR ? code->count - NEAR : 0;
+
+	for (size_t position = code->count; position > farthest; position--) {
+		const struct sock_filter *at = code->end - position;
+
+		if (at->code == (BPF_RET | BPF_K) && at->k == action) {
+			return position;
+		}
+	}
+	return put(code, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* The position, or that of a jump to it that is nearer. */
+static size_t in_reach(struct code *code, size_t position)
+{
+	uint32_t distance = (uint32_t)(code->count - position);
+
+	return distance <= NEAR
+		       ? position
+		       : put(code, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, distance));
+}
+
+static size_t put_branch(struct code *code, uint32_t first, size_t upper, size_t lower)
+{
+	upper = in_reach(code, upper);
+	lower = in_reach(code, lower);
+	return put(code, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first,
+				 (uint8_t)(code->count - upper), (uint8_t)(code->count - lower)));
+}
+
+/* The tree over these ranges, of which there is one at least: the position where it begins. */
+static size_t put_tree(struct code *code, const struct range *ranges, size_t count)
+{
+	size_t half = count / 2;
+
+	if (count == 1) {
+		return put_leaf(code, ranges->action);
+	}
+	size_t upper = put_tree(code, ranges + half, count - half);
+	size_t lower = put_tree(code, ranges, half);
+	return put_branch(code, ranges[half].first, upper, lower);
+}
+
+static void put_dispatch(struct code *code, const struct filter_dispatch *dispatch)
 {
 	const struct sock_filter head[HEAD_INSTRUCTIONS] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -84,8 +123,10 @@ static size_t put_dispatch(struct sock_filter *at, const struct filter_dispatch 
 	struct ranges ranges;
 
 	find_ranges(&ranges, dispatch);
-	memcpy(at, head, sizeof(head));
-	return HEAD_INSTRUCTIONS + put_tree(at + HEAD_INSTRUCTIONS, ranges.items, ranges.count);
+	(void)put_tree(code, ranges.items, ranges.count); /* begins where it was put last */
+	for (size_t i = HEAD_INSTRUCTIONS; i > 0; i--) {
+		(void)put(code, head[i - 1]);
+	}
 }
 
 /* Leaves that stand for blocks become jumps to them. */
@@ -107,22 +148,28 @@ static void join(struct sock_filter *dispatch, size_t count, const size_t *start
 int filter_program_make(struct filter *filter, const struct filter_dispatch *dispatch,
 	const struct filter_code *blocks)
 {
-	cleanup_free struct sock_filter *instructions =
-		malloc((DISPATCH_MAX + blocks->count) * sizeof(*instructions));
+	cleanup_free struct sock_filter *room = malloc(DISPATCH_MAX * sizeof(*room));
+	struct code code = {.end = room + DISPATCH_MAX};
 
-	if (!instructions) {
+	if (!room) {
 		return -ENOMEM;
 	}
-	size_t count = put_dispatch(instructions, dispatch);
-	if (count + blocks->count > BPF_MAXINSNS) {
+	put_dispatch(&code, dispatch);
+	struct sock_filter *instructions = code.end - code.count;
+	size_t count = code.count + blocks->count;
+	if (count > BPF_MAXINSNS) {
 		return -E2BIG;
 	}
-	join(instructions, count, blocks->starts);
+	join(instructions, code.count, blocks->starts);
+	filter->instructions = malloc(count * sizeof(*instructions));
+	if (!filter->instructions) {
+		return -ENOMEM;
+	}
+	filter->count = count;
+	memcpy(filter->instructions, instructions, code.count * sizeof(*instructions));
 	if (blocks->count) {
-		memcpy(instructions + count, blocks->instructions,
+		memcpy(filter->instructions + code.count, blocks->instructions,
 			blocks->count * sizeof(*instructions));
 	}
-	filter->count = count + blocks->count;
-	filter->instructions = steal_pointer(&instructions);
 	return 0;
 }
