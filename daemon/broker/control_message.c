@@ -2,12 +2,17 @@
 #include "daemon/broker/control_message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -117,10 +122,35 @@ static pid_t own_number(const char *status)
 	return length > 0 || field ? (pid_t)strtol(field + length, NULL, 10) : -1;
 }
 
+/* Do capabilities of our user namespace count over the numbers of processes that we see? */
+static bool pids_are_of_our_namespace(void)
+{
+	cleanup_fd int pids = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int ours = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int owner = pids < 0 ? -1 : ioctl(pids, NS_GET_USERNS);
+	struct stat first, second;
+
+	return owner >= 0 && ours >= 0 && fstat(owner, &first) == 0 && fstat(ours, &second) == 0 &&
+	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+static bool rules_pids;
+
+static void find_out_about_pids(void)
+{
+	rules_pids = pids_are_of_our_namespace();
+}
+
 /* Who the message comes from, where the kernel lets us say so: only who rules may name another. */
 static pid_t sender(struct request *request)
 {
-	pid_t tgid = has(request, CAP_SYS_ADMIN) ? target_tgid(request->tid) : 0;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pid_t tgid = 0;
+
+	if (has(request, CAP_SYS_ADMIN)) {
+		pthread_once(&once, find_out_about_pids);
+		tgid = rules_pids ? target_tgid(request->tid) : 0;
+	}
 
 	return tgid > 0 ? tgid : getpid();
 }
