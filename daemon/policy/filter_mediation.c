@@ -349,16 +349,17 @@ static const struct row rows[] = {
 	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_SETFLAGS)),
 	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_FSSETXATTR)),
 
+	/* A layer of the caller's own would not hold the broker that acts for it: there is none. */
+	REFUSE(landlock_create_ruleset, NEED_BROKER, EOPNOTSUPP),
+	REFUSE(landlock_restrict_self, NEED_BROKER, EOPNOTSUPP),
 	/* A hold on a process that may not be of the session: the broker looks whose it is. */
 	REFUSE(pidfd_getfd, NEED_BROKER, EPERM),
 	NOTIFY(ptrace, NEED_BROKER, IS(0, PTRACE_ATTACH)),
 	NOTIFY(ptrace, NEED_BROKER, IS(0, PTRACE_SEIZE)),
 	NOTIFY(process_vm_readv, NEED_BROKER),
 	NOTIFY(process_vm_writev, NEED_BROKER),
-	/*
-	 * It takes samples of registers and stacks: of the caller's own. With a flag the number is
-	 * a descriptor, and leads to all that runs in a control group.
-	 */
+	/* It takes samples of registers and stacks: of the caller's own, unless a flag makes a
+	 * descriptor of the number, that of a control group. */
 	LET(perf_event_open, NEED_BROKER, IS(1, 0), LACKS(4, PERF_FLAG_PID_CGROUP)),
 	REFUSE(perf_event_open, NEED_BROKER, EACCES),
 };

@@ -195,6 +195,15 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(results[1].stderr, results[0].stderr)
         self.assertEqual(results[1].stdout, b'1\n1048576\n')
 
+    def test_layer_of_its_own(self, mode):
+        """A program cannot confine itself by Landlock, which would not hold its broker: it is told."""
+        script = ('import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n'
+                  'abi = libc.syscall(444, None, 0, 1)\n'
+                  'print(abi > 0, ctypes.get_errno() == errno.EOPNOTSUPP)')
+        for how, answer in ('native', b'True False\n'), (mode, b'False True\n'):
+            result = harness.run(['python3', '-c', script], how, 'everything')
+            self.assertEqual(result.stdout, answer, result.stderr)
+
     def few_descriptors(self, mode, limit, *command):
         return harness.run(command, mode, 'everything', cwd=harness.workdir('few'),
                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,

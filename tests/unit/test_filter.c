@@ -342,6 +342,8 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&user, ptrace, PTRACE_ATTACH), NOTIFIED);
 	assert_int_equal(ASK(&user, ptrace, PTRACE_SEIZE), NOTIFIED);
 	assert_int_equal(ASK(&user, ptrace, PTRACE_TRACEME), ALLOWED);
+	assert_int_equal(ASK(&user, landlock_create_ruleset, 0, 0, 1), EOPNOTSUPP);
+	assert_int_equal(ASK(&user, landlock_restrict_self, 3, 0), EOPNOTSUPP);
 	assert_int_equal(ASK(&user, perf_event_open, 0, 0), ALLOWED);
 	assert_int_equal(ASK(&user, perf_event_open, 0, 1), EACCES);
 	assert_int_equal(ASK(&user, perf_event_open, 0, 0, 0, 0, PERF_FLAG_PID_CGROUP), EACCES);
