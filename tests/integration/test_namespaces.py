@@ -55,6 +55,8 @@ PROGRAMS = (
         /proc/self/fd/9 /proc/self/exe /usr/bin/cmp && echo same
         cmp hostname /etc/hostname && cmp /proc/self/fd/8/hostname /etc/hostname && echo same
         cd $OLDPWD; rm self; rmdir held; ls""")),
+    ('unshare, message queues', ('unshare', '-Urmi', 'sh', '-c', """
+        mount -t mqueue none /mnt && ls -a /mnt""")),
     ('unshare, another root', ('unshare', '-Urm', 'sh', '-c', """
         mount -t tmpfs none /mnt && mkdir /mnt/old /mnt/usr && mount --rbind /usr /mnt/usr &&
         ln -s usr/lib /mnt/lib && ln -s usr/lib64 /mnt/lib64 && ln -s usr/bin /mnt/bin &&
@@ -271,6 +273,18 @@ class Root(unittest.TestCase):
 
     setUp = Names.setUp
     tearDown = Names.tearDown
+
+    def test_device(self):
+        """a device in memory is the one that has its number in /dev"""
+        policy = harness.policy('[files]\ndefault = allow\ndeny EACCES read = /dev/zero\n')
+        script = ('mount -t tmpfs none empty; cd empty; mknod null c 1 3; mknod zero c 1 5; '
+                  'echo lost >null; cat null; head -c 3 zero | wc -c; rm null zero; ls')
+        for policy_name, mode, count in ((policy, 'native', b'3'), (policy, 'embedded', b'0'),
+                                         ('everything', 'embedded', b'3')):
+            with self.subTest(mode=mode, policy=policy_name):
+                done = harness.run(('unshare', '-m', 'sh', '-c', script), mode, policy_name,
+                                   cwd=self.place)
+                self.assertEqual(done.stdout.split(), [count], done.stderr)
 
     def test_propagation(self):
         """no mount is made that happens in the first namespace, too"""
