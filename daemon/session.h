@@ -64,6 +64,7 @@ struct session {
 	char *become, *label;
 	uint64_t child_started_ms, child_started_answers;
 	unsigned int quick_deaths, start_deaths;
+	unsigned int useless_deaths; /* one after the other, of brokers that had answered nothing */
 	uv_timer_t retry;
 
 	/* Of the last look at its rate. */

@@ -156,21 +156,29 @@ static void on_retry(uv_timer_t *timer)
 		"%s: broker started again, pid %d", session->label, child_pid(session->child));
 }
 
+/* None after a first death. */
+static uint64_t delay_after(unsigned int deaths, uint64_t longest)
+{
+	if (deaths < 2) {
+		return 0;
+	}
+	uint64_t delay = deaths - 2 < 16 ? (uint64_t)DELAY_FIRST_MS << (deaths - 2) : longest;
+	return delay < longest ? delay : longest;
+}
+
 /*
- * At once after a first death. What follows waits longer each time, so that a broker that cannot
- * live does not take the machine with it; one that has served meanwhile waits but shortly.
+ * What follows a first death waits longer each time, so that a broker that cannot live does not
+ * take the machine with it. Brokers that have served before they died make it wait but shortly,
+ * and one among them that was killed too soon does not count for more.
  */
 static void retry_later(struct session *session)
 {
 	bool was_useful = session_answers(session) != session->child_started_answers;
-	uint64_t longest = was_useful ? DELAY_USEFUL_MS : DELAY_USELESS_MS;
-	uint64_t delay = 0;
 
-	if (session->quick_deaths > 1) {
-		unsigned int doublings = session->quick_deaths - 2;
-		delay = doublings < 16 ? (uint64_t)DELAY_FIRST_MS << doublings : longest;
-		delay = delay < longest ? delay : longest;
-	}
+	session->useless_deaths = was_useful ? 0 : session->useless_deaths + 1;
+	uint64_t useful = delay_after(session->quick_deaths, DELAY_USEFUL_MS);
+	uint64_t useless = delay_after(session->useless_deaths, DELAY_USELESS_MS);
+	uint64_t delay = useful > useless ? useful : useless;
 	if (session->state != SESSION_STARTING) {
 		session->state = SESSION_RESTARTING;
 	}
@@ -238,7 +246,10 @@ static void on_ended(void *owner, int64_t status, int signal)
 		session_memory_forgive(session->memory);
 	}
 	uint64_t lived = uv_now(session->context->loop) - session->child_started_ms;
-	session->quick_deaths = lived < QUICK_DEATH_MS ? session->quick_deaths + 1 : 1;
+	if (lived >= QUICK_DEATH_MS) {
+		session->quick_deaths = session->useless_deaths = 0;
+	}
+	session->quick_deaths++;
 	session->context->metrics.broker_deaths++;
 	journal_event(JOURNAL_BROKER_DIED, JOURNAL_WARNING, session->id, session->policy,
 		"%s: its broker %s; another takes over", session->label, what);
