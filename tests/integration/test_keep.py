@@ -121,6 +121,27 @@ class Life(Case):
             fifo.write_text('through\n')
             self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
 
+    def test_killed_too_soon(self):
+        """one broker killed before it has served does not count for as many as were killed before"""
+        with Kept() as daemon, \
+                running(daemon, 'sh', '-c', 'while read x; do : </etc/hostname; echo $x; done',
+                        policy='everything') as process:
+            def ask(number):
+                process.stdin.write(f'{number}\n')
+                process.stdin.flush()
+                self.assertEqual(process.stdout.readline(), f'{number}\n')
+
+            def end_broker():
+                kill(daemon.wait_until_all_run(1)[0]['broker'])
+                daemon.wait_for_log('its broker was killed')
+            for number in range(12):
+                ask(number)
+                end_broker()
+            end_broker()
+            began = time.monotonic()
+            ask('at last')
+            self.assertLess(time.monotonic() - began, 4 * harness.PATIENCE)  # 5: the long delay
+
     def test_given_sockets(self):
         """a socket that a policy gives is there when usherd and its broker have been killed"""
         with Kept() as daemon, socket.create_server(('127.0.0.1', 0)) as listener:
