@@ -163,9 +163,10 @@ static struct swap prepare_swap(const struct world *world, pid_t *child)
 	return swap;
 }
 
-static long run_race(const struct world *world, const struct race *race, pid_t child)
+/* Who has several threads is told EINVAL, as the kernel would. */
+static long run_race(const struct world *world, const struct race *race, pid_t child, int refusal)
 {
-	static const int expected[] = {EPERM, EINVAL, 0};
+	const int expected[] = {refusal, 0};
 	long result = race_run(race, world, expected);
 
 	kill(child, SIGKILL);
@@ -180,7 +181,7 @@ static long race_by(const struct world *world, bool by_process)
 	const struct race race = {
 		.flip = flip, .attempt = attempt, .state = &swap, .by_process = by_process};
 
-	return run_race(world, &race, child);
+	return run_race(world, &race, child, by_process ? EPERM : EINVAL);
 }
 
 static long race_thread(const struct world *world)
