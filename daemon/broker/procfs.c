@@ -22,6 +22,7 @@
 #include "daemon/broker/names.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/procfs_number.h"
+#include "daemon/broker/procfs_settings.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -227,6 +228,9 @@ static int judge_below(const struct broker *broker, struct request *request, int
 	const char *below = path + prefix;
 	char *rest;
 
+	if (procfs_is_setting_elsewhere(broker, request, below)) {
+		return -EACCES;
+	}
 	if (below[0] != '/' || !isdigit((unsigned char)below[1])) {
 		return 0;
 	}

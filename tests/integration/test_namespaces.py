@@ -274,6 +274,24 @@ class Root(unittest.TestCase):
     setUp = Names.setUp
     tearDown = Names.tearDown
 
+    def test_settings(self):
+        """what is written to a setting of a namespace of one's own changes that of no other"""
+        for option, file, value in (('-n', '/proc/sys/net/ipv4/ip_default_ttl', '77'),
+                                    ('-i', '/proc/sys/kernel/msgmni', '501')):
+            change = f'echo {value} >{file}; cat {file}'
+            for own, mine in (False, value), (True, None):
+                with self.subTest(file=file, own=own):
+                    inner = ('unshare', option, 'sh', '-c', f'"{change}"') if own else (
+                        'sh', '-c', f'"{change}"')
+                    inner = ' '.join(harness.usher_command(inner, 'embedded', 'everything'))
+                    # All of it in namespaces that nobody else has.
+                    done = harness.run(
+                        ('unshare', '-ni', 'sh', '-c', f'cat {file}; {inner}; cat {file}'),
+                        'native', cwd=self.place)
+                    before, _, after = done.stdout.decode().split()
+                    self.assertEqual(after, mine or before, done.stderr)
+                    self.assertEqual(b'Permission denied' in done.stderr, own)
+
     def test_device(self):
         """a device in memory is the one that has its number in /dev"""
         policy = harness.policy('[files]\ndefault = allow\ndeny EACCES read = /dev/zero\n')
