@@ -99,24 +99,34 @@ static long environment(const struct world *world)
 	return first_failure(results, count);
 }
 
+static bool is_broker(const char *pid)
+{
+	char path[300], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	int fd = raw_open(path, O_RDONLY, 0);
+	if (fd >= 0) {
+		(void)!read(fd, name, sizeof(name) - 1);
+		close(fd);
+	}
+	return strcmp(name, "usher-broker\n") == 0;
+}
+
+/* Our parent, if there is no daemon; others on this machine may have brokers of their own. */
 static pid_t find_broker(void)
 {
-	DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	char parent[16];
 	pid_t found = 0;
 
+	snprintf(parent, sizeof(parent), "%d", getppid());
+	if (is_broker(parent)) {
+		return getppid();
+	}
+	DIR *proc = opendir("/proc");
 	prepare(proc);
 	while ((entry = readdir(proc))) {
-		char path[300], name[32] = "";
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		fd = raw_open(path, O_RDONLY, 0);
-		if (fd >= 0) {
-			(void)!read(fd, name, sizeof(name) - 1);
-			close(fd);
-		}
-		if (!strcmp(name, "usher-broker\n")) {
+		if (is_broker(entry->d_name)) {
 			found = atoi(entry->d_name);
 		}
 	}
@@ -157,14 +167,11 @@ static long broker(const struct world *world)
  */
 static long without_broker(const struct world *world)
 {
-	char path[64], name[32] = "";
+	char parent[16];
 	long result = -EALREADY;
-	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
-	fd = raw_open(path, O_RDONLY, 0);
-	if (fd < 0 || read(fd, name, sizeof(name) - 1) <= 0 ||
-		strcmp(name, "usher-broker\n") != 0) {
+	snprintf(parent, sizeof(parent), "%d", getppid());
+	if (!is_broker(parent)) {
 		attack_impossible("the broker is not its parent");
 	}
 	kill(getppid(), SIGKILL);
