@@ -20,6 +20,8 @@ static const struct {
 	{"/sys/kernel/sem", "ipc"},
 	{"/sys/kernel/shm", "ipc"},
 	{"/sys/kernel/auto_msgmni", "ipc"},
+	{"/sys/kernel/pid_max", "pid"}, /* since Linux 6.14 */
+	{"/sys/user/", "user"},
 };
 
 static bool shares_namespace(const char *kind, pid_t tid)
