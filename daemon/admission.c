@@ -8,6 +8,7 @@
 #include "daemon/authorise.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
+#include "daemon/service.h"
 #include "daemon/session_keep.h"
 
 /* Where the reason goes. */
@@ -52,9 +53,11 @@ static int check_store(const struct context *context, const struct answer *answe
 	}
 	return object(answer, -ENOSPC,
 		"usherd serves %u sessions, which is all that its store of descriptors keeps "
-		"alive beyond its own end; wait for one to end, or raise FileDescriptorStoreMax= "
-		"and FDSTORE= in usherd.service",
-		sessions);
+		"alive beyond its own end; wait for one to end, or %s",
+		sessions,
+		service_kind() == SERVICE_HOLDER
+			? "start usherd with a higher limit of descriptors (ulimit -n)"
+			: "raise FileDescriptorStoreMax= and FDSTORE= in usherd.service");
 }
 
 static int take_place(struct context *context, const struct tally_limits limits, uid_t uid,

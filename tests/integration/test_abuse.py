@@ -264,7 +264,7 @@ class Shortage(usherd.Case):
                 if process.stdout.readline() == '':
                     self.assertEqual(process.wait(harness.SECONDS), 125)
                     refused += 1
-                    self.assertRegex(process.stderr.read(), 'descriptors|Too many open files')
+                    self.assertRegex(process.stderr.read(), 'ulimit -n|Too many open files')
             self.assertGreater(refused, 0)
             sessions.close()
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'it serves again')
