@@ -3,7 +3,9 @@
 """What many sessions leave behind: usherd has no more memory, descriptors or processes after them
 than before, and neither has one broker after many calls.
 
-    USHER_TEST_SESSIONS=10000 tests/run ... integration/leaks     by hand, for longer
+    USHER_TEST_SESSIONS=10000 tests/integration/run.py tests/integration/test_leaks.py
+
+by hand, for longer than the driver would wait.
 """
 
 import os
