@@ -19,12 +19,11 @@
  * The capabilities by which no call that a broker makes is ever judged, nor the use of what it has
  * opened: it gives them up, and they count nowhere.
  */
-#define IDENTITY_CAPABILITIES_UNUSED                                                       \
-	(1ull << CAP_SETPCAP | 1ull << CAP_IPC_OWNER | 1ull << CAP_SYS_MODULE |            \
-		1ull << CAP_SYS_PACCT | 1ull << CAP_SYS_BOOT | 1ull << CAP_SYS_NICE |      \
-		1ull << CAP_SYS_TIME | 1ull << CAP_SYS_TTY_CONFIG | 1ull << CAP_LEASE |    \
-		1ull << CAP_WAKE_ALARM | 1ull << CAP_BLOCK_SUSPEND | 1ull << CAP_PERFMON | \
-		1ull << CAP_BPF)
+#define IDENTITY_CAPABILITIES_UNUSED                                                      \
+	(1ull << CAP_SETPCAP | 1ull << CAP_IPC_OWNER | 1ull << CAP_SYS_MODULE |           \
+		1ull << CAP_SYS_PACCT | 1ull << CAP_SYS_BOOT | 1ull << CAP_SYS_NICE |     \
+		1ull << CAP_SYS_TTY_CONFIG | 1ull << CAP_LEASE | 1ull << CAP_WAKE_ALARM | \
+		1ull << CAP_BLOCK_SUSPEND | 1ull << CAP_PERFMON | 1ull << CAP_BPF)
 
 struct identity {
 	uid_t uid; /* filesystem uid and gid: whose files */

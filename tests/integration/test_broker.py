@@ -18,9 +18,9 @@ from pathlib import Path
 import harness
 
 IS_ROOT = os.geteuid() == 0
-# CAP_SETPCAP, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE, SYS_TIME,
+# CAP_SETPCAP, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE,
 # SYS_TTY_CONFIG, LEASE, WAKE_ALARM, BLOCK_SUSPEND, PERFMON, BPF
-UNUSED = sum(1 << number for number in (8, 15, 16, 20, 22, 23, 25, 26, 28, 35, 36, 38, 39))
+UNUSED = sum(1 << number for number in (8, 15, 16, 20, 22, 23, 26, 28, 35, 36, 38, 39))
 GIBIBYTE = 1 << 30
 
 

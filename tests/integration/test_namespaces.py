@@ -304,6 +304,14 @@ class Root(unittest.TestCase):
                                    cwd=self.place)
                 self.assertEqual(done.stdout.split(), [count], done.stderr)
 
+    def test_time(self):
+        """who may shift the clocks of a namespace of time that is new, may"""
+        for mode in 'native', 'embedded', 'daemon':
+            done = harness.run(('unshare', '-T', '--boottime', '1000000000', 'sh', '-c',
+                                'read up idle </proc/uptime; test "${up%.*}" -ge 1000000000'),
+                               mode, 'everything', cwd=self.place)
+            self.assertEqual((done.returncode, done.stderr), (0, b''), mode)
+
     def test_propagation(self):
         """no mount is made that happens in the first namespace, too"""
         inner = ' '.join(harness.usher_command(
