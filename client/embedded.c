@@ -43,6 +43,9 @@
 /* For a broker-to-be, and for the program until it is executed. */
 #define STACK_BYTES (1024u * 1024u)
 
+/* A sanitizer does not know that stack, and complains of what never returns on it. */
+#define ON_OTHER_STACK __attribute__((no_sanitize("address")))
+
 /* As many brokers may die before the program has started. */
 #define HANDOVER_DEATHS_MAX 8
 
@@ -124,7 +127,7 @@ int embedded_send_start(const struct embedded *session, bool resume)
 }
 
 /* The calling process becomes the broker. It may share its memory with whoever waits for that. */
-_Noreturn static void become_broker(const char *path, int control, pid_t child)
+ON_OTHER_STACK _Noreturn static void become_broker(const char *path, int control, pid_t child)
 {
 	char number[16];
 	char *arguments[] = {"usher-broker", child > 0 ? "--child" : NULL, number, NULL};
@@ -177,7 +180,7 @@ static pid_t start_broker(int (*child)(void *birth), struct birth *birth)
 	return pid < 0 ? -error : pid;
 }
 
-static int become_successor(void *argument)
+ON_OTHER_STACK static int become_successor(void *argument)
 {
 	const struct birth *birth = argument;
 
@@ -206,7 +209,7 @@ int embedded_start_successor(struct embedded *session)
 	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
-_Noreturn static void become_program(
+ON_OTHER_STACK _Noreturn static void become_program(
 	int socket, const struct run_options *options, const struct handover_hello *hello)
 {
 	struct handover_failure failure = {.text = ""};
@@ -223,7 +226,7 @@ _Noreturn static void become_program(
  * The program gets a copy of our memory, since it makes its own way from here on. Of our ends it
  * keeps none: if we die before it has begun, it and the broker have to see them close.
  */
-static int become_first(void *argument)
+ON_OTHER_STACK static int become_first(void *argument)
 {
 	struct birth *birth = argument;
 	pid_t program = fork();
