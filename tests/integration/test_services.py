@@ -191,6 +191,9 @@ def start_ssh(far, place):
 def far():
     """The servers of the far side, and where their files are."""
     result = world.World(delay=None)
+    # As many refusals as are asked for: the kernel counts those to one host.
+    result.run('sh', '-c', 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; '
+               'echo 0 >/proc/sys/net/ipv6/icmp/ratelimit')
     places = {start: open_place(start.__name__) for start in (start_web, start_sql, start_ssh)}
     for start, place in places.items():
         start(result, place)
@@ -266,6 +269,20 @@ class Services(unittest.TestCase):
     def test_segments(self, mode):
         """Datagrams that the kernel cuts up (UDP_SEGMENT), by a message's word and by an option"""
         self.says(mode, SEGMENTS_EXPECTED, PYTHON, '-c', SEGMENTS, UDP, FAR, FAR6)
+
+    def test_calls(self, mode):
+        """Control messages, error queues, broadcasts and options: each call as natively"""
+        policy = harness.policy(
+            f'[network]\ndefault = deny ENETUNREACH\nallow bind = tcp {HERE}:*\nallow connect =\n'
+            f' tcp {FAR}:* udp 10.77.0.0/24:* udp [{FAR6}]:* udp 239.0.0.0/8:* udp [fe80::/10]:*\n')
+        command = [PYTHON, harness.SOURCE / 'tests/integration/programs/network_calls.py', FAR,
+                   FAR6, HERE, world.HERE6, UDP, 9999, WEB]
+        native = harness.run(command, 'native')
+        self.assertEqual(native.returncode, 0, native.stderr.decode())
+        for network in NETWORKS:
+            result = harness.run(command, mode, policy, [f'--net={network}'])
+            self.assertEqual(result.stdout.decode().splitlines(),
+                             native.stdout.decode().splitlines(), network)
 
     def test_interfaces(self, mode):
         """netlink answers, also to who has capabilities in a user namespace and not beyond"""
