@@ -2,10 +2,10 @@
 /*
  * Where sockets are exchanged (daemon/broker/outside.h) the second one is given the options of the
  * first, which have to be read for that, one call each. Most of them nearly no program ever sets.
- * So where these are set the broker is told, of each by itself: until then it need not read it. To be
- * told costs some twenty times as much as to read one. So what programs do set on most connections
- * is not told (keep-alive and its times, as Go and curl do), and least of all what is set again and
- * again on one (TCP_NODELAY, TCP_CORK).
+ * So where these are set the broker is told, of each by itself: until then it need not read it. To
+ * be told costs some twenty times as much as to read one. So what programs do set on most
+ * connections is not told (keep-alive and its times, as Go and curl do), and least of all what is
+ * set again and again on one (TCP_NODELAY, TCP_CORK).
  */
 #pragma once
 
