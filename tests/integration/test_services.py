@@ -139,6 +139,17 @@ def is_open():
         return probe.connect_ex((HERE, NAMES)) == 0
 
 
+def udp_answers():
+    """Does the far side answer datagrams?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.1)
+        probe.connect((FAR, UDP))
+        try:
+            return bool(probe.send(b'x') and probe.recv(10))
+        except OSError:
+            return False
+
+
 def as_ordinary(*command):
     """Servers that refuse to be root's are nobody's."""
     if os.geteuid() != 0:
@@ -200,6 +211,7 @@ def far():
     result.serve(PYTHON, '-c', UDP_SERVER, UDP)
     for port in WEB, SQL, SSH:
         harness.wait_until(lambda port=port: world.is_open(port), f'port {port} is open')
+    harness.wait_until(udp_answers, 'datagrams are answered')
     return result, places
 
 
