@@ -99,20 +99,53 @@ static long environment(const struct world *world)
 	return first_failure(results, count);
 }
 
-static bool is_broker(const char *pid)
+/* /proc/PID/ENTRY as a string, with blanks for what ends its words; empty if it cannot be read. */
+static void read_entry(const char *pid, const char *entry, char *text, size_t room)
 {
-	char path[300], name[32] = "";
+	char path[300];
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, entry);
 	int fd = raw_open(path, O_RDONLY, 0);
+	ssize_t size = fd < 0 ? 0 : read(fd, text, room - 1);
 	if (fd >= 0) {
-		(void)!read(fd, name, sizeof(name) - 1);
 		close(fd);
 	}
+	text[size < 0 ? 0 : size] = '\0';
+	for (ssize_t i = 0; i < size; i++) {
+		text[i] = text[i] ? text[i] : ' ';
+	}
+}
+
+static bool is_broker(const char *pid)
+{
+	char name[32];
+
+	read_entry(pid, "comm", name, sizeof(name));
 	return strcmp(name, "usher-broker\n") == 0;
 }
 
-/* Our parent, if there is no daemon; others on this machine may have brokers of their own. */
+/* Others on this machine may have brokers as well. Ours is a child of the usherd that was told to
+ * serve in our own run-time directory. */
+static bool is_own_broker(const char *pid)
+{
+	const char *place = getenv("XDG_RUNTIME_DIR");
+	char status[4096], parent[16], command[4096];
+	int number;
+
+	if (!place || !is_broker(pid)) {
+		return false;
+	}
+	read_entry(pid, "status", status, sizeof(status));
+	const char *line = strstr(status, "\nPPid:");
+	if (!line || sscanf(line, "\nPPid: %d", &number) != 1) {
+		return false;
+	}
+	snprintf(parent, sizeof(parent), "%d", number);
+	read_entry(parent, "cmdline", command, sizeof(command));
+	return strstr(command, place);
+}
+
+/* Our parent, if there is no daemon. */
 static pid_t find_broker(void)
 {
 	struct dirent *entry;
@@ -126,7 +159,7 @@ static pid_t find_broker(void)
 	DIR *proc = opendir("/proc");
 	prepare(proc);
 	while ((entry = readdir(proc))) {
-		if (is_broker(entry->d_name)) {
+		if (is_own_broker(entry->d_name)) {
 			found = atoi(entry->d_name);
 		}
 	}
