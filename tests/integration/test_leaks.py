@@ -24,6 +24,7 @@ WARM_UP = max(40, SESSIONS // 10)
 # An allocator keeps some pages, more with each thread that it serves apart; what leaks leaks with each
 # session, or with each call.
 SLACK_KIB = 768
+SPARE_THREADS = 2  # a leader that got no processor for a while is relieved by another, which stays
 SANITIZED = harness.PATIENCE > 1  # their allocators keep what was freed
 
 
@@ -87,7 +88,9 @@ class Leaks(unittest.TestCase):
             memory, others = memory_of(broker), holds(broker)
             call(500 + 20 * SESSIONS)
             self.grows(memory, memory_of(broker), 'a broker', f'{60 * SESSIONS} calls')
-            self.assertEqual(holds(broker), others)
+            descriptors, threads = holds(broker)
+            self.assertEqual(descriptors, others[0])
+            self.assertLessEqual(threads, others[1] + SPARE_THREADS)
             process.communicate(timeout=harness.SECONDS)
 
 
