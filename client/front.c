@@ -20,6 +20,7 @@
 #include "client/embedded.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
+#include "daemon/base/limit.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 
@@ -197,13 +198,8 @@ static int end_like(int status)
 
 void front_lift_file_limit(void)
 {
-	struct rlimit limit;
-
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_FSIZE, &limit);
-	}
+	(void)limit_to_most(RLIMIT_FSIZE);
 }
 
 static int watch(struct front *front)

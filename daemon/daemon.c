@@ -18,6 +18,7 @@
 #include "daemon/adopt.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/install.h"
+#include "daemon/base/limit.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/doors.h"
@@ -91,7 +92,6 @@ int daemon_check(const struct daemon_options *options)
 /* What we were started with is not ours to trust. */
 static int settle(void)
 {
-	struct rlimit limit;
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -103,10 +103,7 @@ static int settle(void)
 		return -errno;
 	}
 	/* Each session takes some descriptors; those who run as our user shall not take them. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	(void)limit_to_most(RLIMIT_NOFILE);
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/limit.h"
 #include "daemon/broker/confine_calls.h"
 #include "daemon/broker/identity.h"
 
@@ -48,17 +49,6 @@ static int limit(__rlimit_resource_t resource, rlim_t most)
 	}
 	limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
 	limit.rlim_cur = limit.rlim_cur < limit.rlim_max ? limit.rlim_cur : limit.rlim_max;
-	return setrlimit(resource, &limit) < 0 ? -errno : 0;
-}
-
-static int limit_to_most(int resource)
-{
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit) < 0) {
-		return -errno;
-	}
-	limit.rlim_cur = limit.rlim_max;
 	return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 

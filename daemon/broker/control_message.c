@@ -17,6 +17,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/idmap.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/target_fd.h"
@@ -131,7 +132,7 @@ static bool pids_are_of_our_namespace(void)
 	struct stat first, second;
 
 	return owner >= 0 && ours >= 0 && fstat(owner, &first) == 0 && fstat(ours, &second) == 0 &&
-	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+	       namespaces_is_same(&first, &second);
 }
 
 static bool rules_pids;

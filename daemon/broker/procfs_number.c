@@ -12,6 +12,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/assume.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
@@ -55,8 +56,8 @@ static bool is_in_same_namespace(int root, pid_t there, pid_t here)
 
 	(void)snprintf(path, sizeof(path), "%d/ns/pid", there);
 	(void)snprintf(our_path, sizeof(our_path), "/proc/%d/ns/pid", here);
-	return fstatat(root, path, &a, 0) == 0 && stat(our_path, &b) == 0 && a.st_ino == b.st_ino &&
-	       a.st_dev == b.st_dev;
+	return fstatat(root, path, &a, 0) == 0 && stat(our_path, &b) == 0 &&
+	       namespaces_is_same(&a, &b);
 }
 
 /* Is the thread's group what the procfs has under its number of `level`? */

@@ -9,6 +9,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/assume.h"
+#include "daemon/broker/namespaces.h"
 #include "daemon/broker/request.h"
 
 static const struct {
@@ -31,8 +32,7 @@ static bool shares_namespace(const char *kind, pid_t tid)
 
 	(void)snprintf(ours, sizeof(ours), "/proc/thread-self/ns/%s", kind);
 	(void)snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", tid, kind);
-	return stat(ours, &a) == 0 && stat(theirs, &b) == 0 && a.st_ino == b.st_ino &&
-	       a.st_dev == b.st_dev;
+	return stat(ours, &a) == 0 && stat(theirs, &b) == 0 && namespaces_is_same(&a, &b);
 }
 
 bool procfs_is_setting_elsewhere(

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -37,10 +36,7 @@ struct programs *programs_new(void)
 
 bool programs_ask(pid_t tid, struct program *program)
 {
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", tid);
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = target_open_entry(tid, "comm", O_RDONLY);
 	ssize_t length = fd < 0 ? 0 : read(fd, program->name, sizeof(program->name) - 1);
 	program->name[length > 0 ? length - 1 : 0] = '\0';
 	program->pid = length > 0 ? target_tgid(tid) : -1;
