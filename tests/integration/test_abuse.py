@@ -253,19 +253,23 @@ class Shortage(usherd.Case):
                 ['umount', disk], check=False, stderr=subprocess.DEVNULL).returncode == 0,
                 'the disk is free')
 
+    def begin_too_many(self, daemon, sessions, count, reason, **how):
+        """Begins sessions, of which some have to be refused for the reason."""
+        refused = 0
+        for _ in range(count):
+            process = daemon.popen('sh', '-c', 'echo begun; read x', stdin=subprocess.PIPE, **how)
+            sessions.callback(process.communicate)
+            if process.stdout.readline() == '':
+                self.assertEqual(process.wait(harness.SECONDS), 125)
+                refused += 1
+                self.assertRegex(process.stderr.read(), reason)
+        self.assertGreater(refused, 0)
+
     def test_descriptors(self):
         """a usherd without descriptors refuses, and serves again when there are some"""
         with Daemon(prefix=['prlimit', '--nofile=64:64']) as daemon, \
                 bystander(daemon, 'no descriptors'), contextlib.ExitStack() as sessions:
-            refused = 0
-            for _ in range(12):
-                process = daemon.popen('sh', '-c', 'echo begun; read x', stdin=subprocess.PIPE)
-                sessions.callback(process.communicate)
-                if process.stdout.readline() == '':
-                    self.assertEqual(process.wait(harness.SECONDS), 125)
-                    refused += 1
-                    self.assertRegex(process.stderr.read(), 'ulimit -n|Too many open files')
-            self.assertGreater(refused, 0)
+            self.begin_too_many(daemon, sessions, 12, 'ulimit -n|Too many open files')
             sessions.close()
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'it serves again')
 
@@ -286,16 +290,7 @@ class Shortage(usherd.Case):
             self.assertIn('at a limit of processes', done.stderr)
             limit(serving, 60)
             sessions.enter_context(bystander(daemon, 'no processes', prefix=user))
-            refused = 0
-            for _ in range(20):
-                process = daemon.popen('sh', '-c', 'echo begun; read x', stdin=subprocess.PIPE,
-                                       prefix=user)
-                sessions.callback(process.communicate)
-                if process.stdout.readline() == '':
-                    self.assertEqual(process.wait(harness.SECONDS), 125)
-                    refused += 1
-                    self.assertRegex(process.stderr.read(), 'limit|temporarily unavailable')
-            self.assertGreater(refused, 0)
+            self.begin_too_many(daemon, sessions, 20, 'limit|temporarily unavailable', prefix=user)
             sessions.close()
             harness.wait_until(lambda: daemon.run('true', prefix=user).returncode == 0,
                                'it serves again')
