@@ -49,25 +49,28 @@ static long outside_root(const struct world *world)
 	return result ? result : read_only(world, world_file(world));
 }
 
-static long bind_directory(const struct world *world)
+static long bind_in_own_mounts(const char *what, const char *where)
 {
 	long result = enter(CLONE_NEWNS);
 
-	if (!result) {
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-		result = raw(SYS_mount, world_directory(world), "dirM", NULL, MS_BIND, NULL);
+	if (result) {
+		return result;
 	}
+	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return raw(SYS_mount, what, where, NULL, MS_BIND, NULL);
+}
+
+static long bind_directory(const struct world *world)
+{
+	long result = bind_in_own_mounts(world_directory(world), "dirM");
+
 	return result ? result : read_only(world, "dirM/file");
 }
 
 static long bind_file(const struct world *world)
 {
-	long result = enter(CLONE_NEWNS);
+	long result = bind_in_own_mounts(world_file(world), "dirM/target");
 
-	if (!result) {
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-		result = raw(SYS_mount, world_file(world), "dirM/target", NULL, MS_BIND, NULL);
-	}
 	return result ? result : read_only(world, "dirM/target");
 }
 
@@ -135,13 +138,9 @@ static long overlay(const struct world *world)
 /* The mount is gone, and only the descriptor knows where. */
 static long detached_directory(const struct world *world)
 {
-	long result = enter(CLONE_NEWNS);
+	long result = bind_in_own_mounts(world_directory(world), "dirM");
 	int directory;
 
-	if (!result) {
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-		result = raw(SYS_mount, world_directory(world), "dirM", NULL, MS_BIND, NULL);
-	}
 	directory = result ? (int)result : (int)raw_open("dirM", O_PATH | O_CLOEXEC, 0);
 	if (directory < 0) {
 		return directory;
@@ -153,14 +152,10 @@ static long detached_directory(const struct world *world)
 /* A file is mounted over another one, held, taken off, and opened again by its descriptor. */
 static long detached_file(const struct world *world)
 {
-	long result = enter(CLONE_NEWNS);
+	long result = bind_in_own_mounts(world_file(world), "dirM/target");
 	char path[64];
 	int file;
 
-	if (!result) {
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-		result = raw(SYS_mount, world_file(world), "dirM/target", NULL, MS_BIND, NULL);
-	}
 	file = result ? (int)result : (int)raw_open("dirM/target", O_PATH | O_CLOEXEC, 0);
 	if (file < 0) {
 		return file;
