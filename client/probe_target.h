@@ -13,15 +13,7 @@
 #include <sys/types.h>
 
 #include "client/probe.h"
-
-/* Newer than the headers of Debian 12. */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
+#include "daemon/base/missing.h"
 
 struct probe_target {
 	pid_t pid;

@@ -37,10 +37,6 @@
 #define EXIT_CONFIG  2
 #define EXIT_STOPPED 3 /* systemd is not to start us again */
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5) /* Linux 5.19 */
-#endif
-
 struct daemon {
 	const struct daemon_options *options;
 	uv_loop_t loop;

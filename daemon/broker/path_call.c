@@ -6,11 +6,9 @@
 #include <sys/syscall.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/missing.h"
 #include "daemon/policy/policy.h"
 
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452 /* Linux 6.6; the same on all architectures */
-#endif
 #define NONE NO_ARGUMENT
 
 #define REMOVE   OPERATION_REMOVE

@@ -13,11 +13,8 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/missing.h"
 #include "daemon/broker/target.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
 
 #define PLACES          64u
 #define LIMIT_PER_PLACE 16u      /* of RLIMIT_NOFILE, where that is low */

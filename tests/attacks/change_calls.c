@@ -15,11 +15,8 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "daemon/base/missing.h"
 #include "tests/attacks/change.h"
-
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
 
 static const struct utimbuf seconds = {1111, 2222};
 static const struct timeval micro[2] = {{1111, 0}, {2222, 0}};

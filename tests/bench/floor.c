@@ -39,15 +39,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
-
-/* Newer than the headers of Debian 12. */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
+#include "daemon/base/missing.h"
 
 #define FILTER_MAX 24
 #define PIDFDS     64

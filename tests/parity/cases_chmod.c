@@ -9,11 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/missing.h"
 #include "tests/parity/cross.h"
-
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
 
 static long call_chmod(struct scene *scene, int dirfd, const char *path)
 {
