@@ -236,15 +236,11 @@ static int follow(
 }
 
 /* The walk is over: `name` below where we stand is the place. */
-static int arrive(struct walk *w, const char *name, bool slash_behind)
+static int end_at(struct walk *w, const char *name)
 {
 	struct place *place = w->options->place;
-	size_t length = strlen(name);
 
-	memcpy(place->name_room, name, length + 1);
-	if (slash_behind) {
-		memcpy(place->name_room + length, "/", 2);
-	}
+	memcpy(place->name_room, name, strlen(name) + 1);
 	place->name = place->name_room;
 	place->kind = PLACE_NAME;
 	place->directory = w->at;
@@ -253,19 +249,22 @@ static int arrive(struct walk *w, const char *name, bool slash_behind)
 	return 1;
 }
 
+static int arrive(struct walk *w, const char *name, bool slash_behind)
+{
+	size_t length = strlen(name);
+	int result = end_at(w, name);
+
+	if (slash_behind) {
+		memcpy(w->options->place->name_room + length, "/", 2);
+	}
+	return result;
+}
+
 /* The name ends here with `error`; what it would have been is told all the same. */
 static int lead_nowhere(struct walk *w, int error)
 {
-	struct place *place = w->options->place;
-
-	place->error = -error;
-	memcpy(place->name_room, w->rest, strlen(w->rest) + 1);
-	place->name = place->name_room;
-	place->kind = PLACE_NAME;
-	place->directory = w->at;
-	place->directory_owned = w->at_owned;
-	w->at_owned = false;
-	return 1;
+	w->options->place->error = -error;
+	return end_at(w, w->rest);
 }
 
 /*
