@@ -24,19 +24,9 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter.h"
-#include "policy_text.h"
+#include "tests/unit/filter_text.h"
 
 #define X32_BIT 0x40000000L
-
-static struct filter filter_of(const char *text)
-{
-	cleanup_policy struct policy *policy = policy_text(text);
-	const struct filter_options options = {0};
-	struct filter filter;
-
-	assert_int_equal(filter_compile(&filter, policy, &options), 0);
-	return filter;
-}
 
 static bool load(const struct filter *filter, unsigned int flags)
 {
@@ -50,7 +40,7 @@ static bool load(const struct filter *filter, unsigned int flags)
 /* Runs `in_child` in a child under the filter; its exit status, or -SIGNAL. */
 static int run_under(const char *text, unsigned int flags, int (*in_child)(void))
 {
-	struct filter filter = filter_of(text);
+	struct filter filter = filter_of(text, false);
 	int status;
 	pid_t child = fork();
 
@@ -201,7 +191,7 @@ static int agree(void)
 static void the_kernel_agrees_with_our_interpreter(void **state)
 {
 	(void)state;
-	agreement = filter_of(agreement_text);
+	agreement = filter_of(agreement_text, false);
 	assert_int_equal(run_under(agreement_text, 0, agree), 0);
 	filter_finish(&agreement);
 }

@@ -32,7 +32,7 @@
 #include "daemon/policy/filter.h"
 #include "daemon/policy/syscall_account.h"
 #include "daemon/policy/syscall_names.h"
-#include "tests/unit/policy_text.h"
+#include "tests/unit/filter_text.h"
 #include "usher/wire.h"
 
 #define ALL   "[files]\ndefault = deny\ndeny all = /x\ndeny metadata stat = /y\n"
@@ -67,16 +67,6 @@ static unsigned int answers(const struct filter *filter, int nr)
 		}
 	}
 	return saw;
-}
-
-static struct filter filter_of(const char *text, bool targets_are_root)
-{
-	cleanup_policy struct policy *policy = policy_text(text);
-	const struct filter_options options = {.targets_are_root = targets_are_root};
-	struct filter filter;
-
-	assert_int_equal(filter_compile(&filter, policy, &options), 0);
-	return filter;
 }
 
 static const char *name_of(int nr)
