@@ -21,6 +21,7 @@
 #include "daemon/broker/mounts.h"
 #include "daemon/broker/names.h"
 #include "daemon/broker/path_call.h"
+#include "daemon/broker/procfs_descriptor.h"
 #include "daemon/broker/procfs_number.h"
 #include "daemon/broker/procfs_settings.h"
 #include "daemon/broker/request.h"
@@ -289,6 +290,20 @@ static int write_usual(const struct broker *broker, const struct request *reques
 	return 0;
 }
 
+/* Also of a directory that only its own process may look into. */
+static int open_root(
+	const struct broker *broker, const struct request *request, int directory, int *depth)
+{
+	int root = open_mount_root(directory, depth);
+
+	if (root < 0) {
+		assume_broker(broker, request);
+		root = open_mount_root(directory, depth);
+		assume_target(broker, request);
+	}
+	return root;
+}
+
 static int judge(const struct broker *broker, struct request *request, int directory, char *path,
 	bool follows)
 {
@@ -298,13 +313,7 @@ static int judge(const struct broker *broker, struct request *request, int direc
 		return 0;
 	}
 	int depth;
-	cleanup_fd int root = open_mount_root(directory, &depth);
-	if (root < 0) {
-		/* A directory that only its own process may look into. */
-		assume_broker(broker, request);
-		root = open_mount_root(directory, &depth);
-		assume_target(broker, request);
-	}
+	cleanup_fd int root = open_root(broker, request, directory, &depth);
 	if (root < 0 || name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
 		return -EACCES;
 	}
@@ -396,13 +405,20 @@ int procfs_follow(
 	}
 	bool by_place = error == JUDGED_BY_PLACE;
 	cleanup_fd int fd = openat(directory, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && !by_place) {
-		return procfs_open_own(broker, request, directory, name, O_PATH);
-	}
 	if (fd < 0) {
-		return -errno;
+		fd = errno == EACCES && !by_place
+			     ? procfs_open_own(broker, request, directory, name, O_PATH)
+			     : -errno;
 	}
-	return by_place && !mounts_is_first(broker, fd) ? -EACCES : steal_fd(&fd);
+	if (fd < 0 || (by_place && !mounts_is_first(broker, fd))) {
+		return fd < 0 ? fd : -EACCES;
+	}
+	if (!procfs_descriptor_is_nameless(broker, path, fd)) {
+		return steal_fd(&fd);
+	}
+	int depth;
+	cleanup_fd int root = open_root(broker, request, directory, &depth);
+	return root < 0 ? root : procfs_descriptor_take(broker, request, root, path, fd);
 }
 
 bool procfs_is_own_table(const char *path)
