@@ -80,14 +80,15 @@ bool admit_mount(const struct broker *broker, const struct request *request)
 
 bool admit_is_asked(unsigned int flags)
 {
-	return flags == 0 || (flags & CLONE_NEWNS);
+	return flags == 0 || (flags & (CLONE_NEWNS | CLONE_NEWPID));
 }
 
 /* What setns(2) is given: which process's namespaces, or which namespace. */
 enum given {
 	GIVEN_PROCESS,
-	GIVEN_NAMESPACE,
-	GIVEN_OTHER, /* the kernel refuses it, or it is of another kind than mounts */
+	GIVEN_MOUNTS,
+	GIVEN_PROCESSES,
+	GIVEN_OTHER, /* the kernel refuses it, or it is of another kind */
 	GIVEN_UNKNOWN,
 };
 
@@ -120,7 +121,10 @@ static enum given what_is(int fd)
 		return process_of(fd) == -EINVAL ? GIVEN_OTHER : GIVEN_PROCESS;
 	}
 	kind = ioctl(fd, NS_GET_NSTYPE);
-	return kind == CLONE_NEWNS ? GIVEN_NAMESPACE : kind < 0 ? GIVEN_UNKNOWN : GIVEN_OTHER;
+	return kind == CLONE_NEWNS    ? GIVEN_MOUNTS
+	       : kind == CLONE_NEWPID ? GIVEN_PROCESSES
+	       : kind < 0             ? GIVEN_UNKNOWN
+				      : GIVEN_OTHER;
 }
 
 /* The number was its own all the time if it is so before and after. */
@@ -131,32 +135,53 @@ static bool is_process_of_session(const struct broker *broker, int pidfd)
 	return pid > 0 && members_has(broker, pid) && process_of(pidfd) == pid;
 }
 
+struct sought {
+	const char *kind;
+	struct stat namespace;
+};
+
 static bool lives_in(void *state, int process)
 {
-	const struct stat *wanted = state;
+	const struct sought *sought = state;
 	struct stat namespace;
 
-	return namespaces_of_process(process, &namespace) == 0 &&
-	       namespaces_is_same(&namespace, wanted);
+	return namespaces_of_process(process, sought->kind, &namespace) == 0 &&
+	       namespaces_is_same(&namespace, &sought->namespace);
 }
 
 /* We hold it, so that its number is no other's. */
-static bool is_namespace_of_session(const struct broker *broker, int fd)
+static bool is_namespace_of_session(const struct broker *broker, const char *kind, int fd)
 {
-	struct stat wanted, first;
+	struct sought sought = {.kind = kind};
+	struct stat first;
 
-	return fstat(fd, &wanted) == 0 && namespaces_of(getpid(), &first) == 0 &&
-	       (namespaces_is_same(&wanted, &first) || namespaces_find(broker, lives_in, &wanted));
+	return fstat(fd, &sought.namespace) == 0 && namespaces_of(getpid(), kind, &first) == 0 &&
+	       (namespaces_is_same(&sought.namespace, &first) ||
+		       namespaces_find(broker, kind, lives_in, &sought));
+}
+
+/* Names of files are changed for who goes to another mount namespace: see mounts.h. */
+static bool may_change_names(const struct request *request, enum given given)
+{
+	return given == GIVEN_MOUNTS ||
+	       (given == GIVEN_PROCESS && (argument(request, 1) & CLONE_NEWNS));
 }
 
 /* 0 or -EPERM. */
-static int judge_given(const struct broker *broker, int fd)
+static int judge_given(const struct broker *broker, const struct request *request, int fd)
 {
-	switch (what_is(fd)) {
+	enum given given = what_is(fd);
+
+	if (may_change_names(request, given) && !broker_knows(broker, SESSION_ROOT_IS_OURS)) {
+		return -EPERM;
+	}
+	switch (given) {
 	case GIVEN_PROCESS:
 		return is_process_of_session(broker, fd) ? 0 : -EPERM;
-	case GIVEN_NAMESPACE:
-		return is_namespace_of_session(broker, fd) ? 0 : -EPERM;
+	case GIVEN_MOUNTS:
+		return is_namespace_of_session(broker, NAMESPACE_MOUNTS, fd) ? 0 : -EPERM;
+	case GIVEN_PROCESSES:
+		return is_namespace_of_session(broker, NAMESPACE_PROCESSES, fd) ? 0 : -EPERM;
 	case GIVEN_OTHER:
 		return 0;
 	case GIVEN_UNKNOWN:
@@ -178,8 +203,12 @@ static int refuse_sharer(const struct request *request, int fd)
 	if (fd < 0) {
 		return fd;
 	}
-	if (what_is(fd) == GIVEN_OTHER) {
+	enum given given = what_is(fd);
+	if (given == GIVEN_OTHER) {
 		return argument(request, 1) ? -EINVAL : -EPERM;
+	}
+	if (!may_change_names(request, given)) {
+		return -EPERM;
 	}
 	if (target_has_one_thread(request->tid) || !identity ||
 		identity_read(identity, request->tid) < 0) {
@@ -192,12 +221,10 @@ static int refuse_sharer(const struct request *request, int fd)
 /* The call is continued, and the kernel looks the descriptor up again: see table.h. */
 int admit_namespace(const struct broker *broker, const struct request *request)
 {
-	if (!broker_knows(broker, SESSION_ROOT_IS_OURS)) {
-		return -EPERM;
-	}
 	cleanup_fd int fd = target_take_fd(request->tid, (int)argument(request, 0));
+
 	if (!table_is_own(broker, request->tid)) {
 		return refuse_sharer(request, fd);
 	}
-	return fd < 0 ? fd : judge_given(broker, fd);
+	return fd < 0 ? fd : judge_given(broker, request, fd);
 }

@@ -122,7 +122,7 @@ static int find_view(
 		pid = target_parent(pid);
 		found = pid > 1 && members_has(broker, pid) && look_from_number(view, pid);
 	}
-	if (!found && !namespaces_find(broker, look_from, view)) {
+	if (!found && !namespaces_find(broker, NAMESPACE_MOUNTS, look_from, view)) {
 		mount_table_finish(&view->table);
 		return -ENOENT;
 	}

@@ -204,7 +204,7 @@ static bool sees_all(void *state, int process)
 	struct overview *overview = state;
 	struct stat namespace;
 
-	if (namespaces_of_process(process, &namespace) < 0 ||
+	if (namespaces_of_process(process, NAMESPACE_MOUNTS, &namespace) < 0 ||
 		!namespaces_is_same(&namespace, &overview->namespace)) {
 		return false;
 	}
@@ -229,10 +229,10 @@ static int read_whole_table(const struct broker *broker, pid_t tid, struct mount
 		return 0;
 	}
 	overview.mount = here.stx_mnt_id;
-	if (namespaces_of(tid, &overview.namespace) < 0) {
+	if (namespaces_of(tid, NAMESPACE_MOUNTS, &overview.namespace) < 0) {
 		return -ESRCH;
 	}
-	bool found = namespaces_find(broker, sees_all, &overview);
+	bool found = namespaces_find(broker, NAMESPACE_MOUNTS, sees_all, &overview);
 	mount_table_finish(table);
 	*table = overview.table;
 	return found ? 0 : -ENOENT;

@@ -20,17 +20,17 @@ static int look(int directory, const char *path, struct stat *namespace)
 	return fstatat(directory, path, namespace, 0) < 0 ? -errno : 0;
 }
 
-int namespaces_of(pid_t tid, struct stat *namespace)
+int namespaces_of(pid_t tid, const char *kind, struct stat *namespace)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", tid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", tid, kind);
 	return look(AT_FDCWD, path, namespace);
 }
 
-int namespaces_of_process(int process, struct stat *namespace)
+int namespaces_of_process(int process, const char *kind, struct stat *namespace)
 {
-	return look(process, "ns/mnt", namespace);
+	return look(process, kind, namespace);
 }
 
 bool namespaces_is_same(const struct stat *a, const struct stat *b)
@@ -42,7 +42,8 @@ bool namespaces_is_first(pid_t tid)
 {
 	struct stat first, theirs;
 
-	return look(AT_FDCWD, "/proc/self/ns/mnt", &first) < 0 || namespaces_of(tid, &theirs) < 0 ||
+	return look(AT_FDCWD, "/proc/self/" NAMESPACE_MOUNTS, &first) < 0 ||
+	       namespaces_of(tid, NAMESPACE_MOUNTS, &theirs) < 0 ||
 	       namespaces_is_same(&first, &theirs);
 }
 
@@ -75,27 +76,29 @@ static bool is_of_session(const struct broker *broker, int process, pid_t pid)
 	return members_has(broker, pid) && faccessat(process, "stat", F_OK, 0) == 0;
 }
 
-static bool is_found(const struct broker *broker, int processes, const char *name,
-	namespaces_match *match, void *state)
+static bool is_elsewhere(int process, const char *kind)
 {
 	struct stat first, theirs;
-	cleanup_fd int process = openat(processes, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return process >= 0 && look(AT_FDCWD, "/proc/self/ns/mnt", &first) == 0 &&
-	       namespaces_of_process(process, &theirs) == 0 &&
-	       !namespaces_is_same(&first, &theirs) && match(state, process) &&
-	       is_of_session(broker, process, (pid_t)strtol(name, NULL, 10));
+	return namespaces_of(getpid(), kind, &first) == 0 &&
+	       namespaces_of_process(process, kind, &theirs) == 0 &&
+	       !namespaces_is_same(&first, &theirs);
 }
 
-bool namespaces_find(const struct broker *broker, namespaces_match *match, void *state)
+bool namespaces_find(
+	const struct broker *broker, const char *kind, namespaces_match *match, void *state)
 {
 	DIR *processes = opendir("/proc");
 	bool found = false;
 
 	for (struct dirent *entry = processes ? readdir(processes) : NULL; entry && !found;
 		entry = readdir(processes)) {
-		found = isdigit((unsigned char)entry->d_name[0]) &&
-			is_found(broker, dirfd(processes), entry->d_name, match, state);
+		cleanup_fd int process = isdigit((unsigned char)entry->d_name[0])
+						 ? openat(dirfd(processes), entry->d_name,
+							   O_PATH | O_DIRECTORY | O_CLOEXEC)
+						 : -1;
+		found = process >= 0 && is_elsewhere(process, kind) && match(state, process) &&
+			is_of_session(broker, process, (pid_t)strtol(entry->d_name, NULL, 10));
 	}
 	if (processes) {
 		closedir(processes);
