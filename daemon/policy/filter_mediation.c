@@ -330,6 +330,10 @@ static const struct row rows[] = {
 	REFUSE(quotactl, NEED_FILES, EPERM),
 	REFUSE(uselib, NEED_FILES, ENOSYS),
 	REFUSE(bpf, NEED_BROKER, EPERM),
+	/* Who lets another process dump core, and has it die by a signal, has its memory in a file.
+	 */
+	REFUSE(prlimit64, NEED_BROKER, EPERM, ABOVE(0, 0), MASKED(1, UINT32_MAX, RLIMIT_CORE),
+		ABOVE(2, 0)),
 	CORE_ROWS(NEED_CREATE),
 	CORE_ROWS(NEED_REMOVE),
 
