@@ -30,9 +30,11 @@ struct world {
 	pid_t outsider;        /* of the same user, outside the session; see outsider.c */
 	uint64_t outsider_memory;
 	int outsider_fd;
-	pid_t elsewhere; /* its child, which sees "secret" in dirM/file; or -1 */
-	double seconds;  /* for a race */
-	bool twin;       /* go to what is allowed */
+	int outsider_memory_fd; /* a memory file */
+	pid_t elsewhere;        /* its child, which sees "secret" in dirM/file, and is number 1 of
+				   processes of its own; or -1 */
+	double seconds;         /* for a race */
+	bool twin;              /* go to what is allowed */
 };
 
 typedef long attack_function(const struct world *world);

@@ -125,8 +125,9 @@ static bool world_set(struct world *world, const char *key, const char *value)
 	} else if (!strcmp(key, "seconds")) {
 		world->seconds = atof(value);
 	} else if (!strcmp(key, "outsider")) {
-		return sscanf(value, "%d:%lx:%d:%d", &world->outsider, &world->outsider_memory,
-			       &world->outsider_fd, &world->elsewhere) == 4;
+		return sscanf(value, "%d:%lx:%d:%d:%d", &world->outsider, &world->outsider_memory,
+			       &world->outsider_fd, &world->outsider_memory_fd,
+			       &world->elsewhere) == 5;
 	} else {
 		return false;
 	}

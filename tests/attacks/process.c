@@ -5,10 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -112,6 +115,70 @@ static long open_descriptor(const struct world *world)
 	return victim_leave(&victim, world_check(world, raw_open(path, O_RDONLY, 0)));
 }
 
+/*
+ * A file that has no name, by way of a descriptor of O_PATH: that is made without being asked
+ * about, and its own entry in /proc is the program's. The twin has it open.
+ */
+static long open_memory_file(const struct world *world)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", world->outsider, world->outsider_memory_fd);
+	int fd = world->twin ? memfd_create("own", MFD_CLOEXEC)
+			     : raw_open(path, O_PATH | O_CLOEXEC, 0);
+	prepare(fd >= 0 && (!world->twin || write(fd, "allowed\n", 8) == 8));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return world_check(world, raw_open(path, O_RDWR, 0));
+}
+
+/* By numbers that only those have who are in the same namespace. The twin made it. */
+static long read_by_namespace(const struct world *world)
+{
+	int flags = geteuid() ? CLONE_NEWUSER : 0, status;
+	char *there = world->twin ? own_memory : (char *)world->outsider_memory;
+	pid_t pid = world->elsewhere;
+
+	if (pid < 0) {
+		attack_impossible("no processes outside that are for themselves");
+	}
+	if (world->twin) {
+		pid = (pid_t)raw(SYS_clone, CLONE_NEWPID | flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	}
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	int process = (int)raw(SYS_pidfd_open, pid, 0);
+	prepare(process >= 0 && (!flags || !raw(SYS_setns, process, flags)));
+	long result = raw(SYS_setns, process, CLONE_NEWPID);
+	pid_t reader = result < 0 ? -1 : fork();
+	if (reader == 0) {
+		char content[8] = "";
+		struct iovec to = {content, sizeof(content)}, from = {there, sizeof(content)};
+		long got = raw(SYS_process_vm_readv, 1, &to, 1, &from, 1, 0);
+		_exit(got < 0 ? (int)-got : 0);
+	}
+	if (reader > 0) {
+		prepare(waitpid(reader, &status, 0) == reader && WIFEXITED(status));
+		result = -WEXITSTATUS(status);
+	}
+	if (world->twin) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return result;
+}
+
+/* Dead by a signal, it would leave its memory in a file. */
+static long let_dump_core(const struct world *world)
+{
+	struct rlimit limit;
+
+	prepare(!raw(SYS_prlimit64, world->outsider, RLIMIT_CORE, NULL, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	return raw(SYS_prlimit64, world->outsider, RLIMIT_CORE, &limit, NULL);
+}
+
 static long open_by_directory(const struct world *world)
 {
 	struct victim victim = victim_find(world);
@@ -139,5 +206,8 @@ const struct attack attacks_process[] = {
 	{"process-proc-fd", open_descriptor},
 	{"process-proc-cwd", open_by_directory},
 	{"process-proc-mem", open_memory},
+	{"process-memory-file", open_memory_file},
+	{"process-namespace", read_by_namespace},
+	{"process-core", let_dump_core},
 	{NULL, NULL},
 };

@@ -51,6 +51,7 @@ REFUSALS = (
     ('setns-', {'EPERM'}),
     ('race-setns', {'EPERM', 'EINVAL'}),
     ('process-proc', {'EACCES'}),
+    ('process-memory-file', {'EACCES'}),
     ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
     ('move-', {'EACCES', 'EXDEV'}),
     ('proc-broker', {'EACCES', 'ENOENT'}),
@@ -64,7 +65,7 @@ LOOKS = tuple('change-' + call for call in (
     'stat', 'lstat', 'newfstatat', 'access', 'faccessat', 'readlink', 'getxattr', 'lgetxattr',
     'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
-NO_TWIN = ('foreign-', 'process-pidfd_getfd',
+NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'process-core',
            'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns',
            'sibling-core', 'sibling-flags')
 # Doors that a kernel may lack: then the control is that it says so.
