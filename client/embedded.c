@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/own_rights.h"
 #include "client/rendezvous.h"
 #include "client/run.h"
 #include "client/variables.h"
@@ -315,7 +315,7 @@ static int make_enforcement(struct enforcement *enforcement, const struct policy
 	bool landlock, enum enforcement_part *failed)
 {
 	const struct enforcement_options options = {
-		.targets_are_root = geteuid() == 0, .offers_landlock = landlock};
+		.targets_are_root = own_ids_can_vary(), .offers_landlock = landlock};
 
 	return enforcement_make(enforcement, policy, &options, failed);
 }

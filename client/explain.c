@@ -13,6 +13,7 @@
 
 #include "client/commands.h"
 #include "client/mechanism_report.h"
+#include "client/own_rights.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/execute.h"
@@ -328,7 +329,7 @@ static const char *kernel_mechanism(const struct policy *policy,
 static int explain(const struct policy *policy, struct explain_question *question, bool json)
 {
 	struct mechanism_report report;
-	struct filter_options options = {.targets_are_root = geteuid() == 0};
+	struct filter_options options = {.targets_are_root = own_ids_can_vary()};
 	struct explain_answer answer;
 	struct filter filter;
 

@@ -372,9 +372,23 @@ print(mount(b'kept', b'empty', None, 4096, None) or 'bound')
         self.assertEqual(done.stdout.split(), [b'shown'])
         self.assertEqual(done.stderr.count(b'Permission denied'), 2, done.stderr)
 
+    def test_given_up(self):
+        """who is not root, and gives capabilities up, has them no more in the broker either"""
+        able = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups',
+                '--inh-caps=+dac_override', '--ambient-caps=+dac_override')
+        command = harness.usher_command(
+            ('sh', '-c', 'cat closed; capsh --caps= -- -c "cat closed"'), 'embedded', 'everything')
+        (self.place / 'closed').write_text('content')
+        (self.place / 'closed').chmod(0o600)
+        done = subprocess.run((*able, *command), cwd=self.place, env=harness.environment(),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.stdout, b'content', done.stderr)
+        self.assertIn(b'cat: closed: Permission denied', done.stderr)
+
 
 if os.geteuid() != 0:
-    del Root  # others can neither share mounts nor take away what hides
+    del Root  # others can neither share mounts, take away what hides, nor hand capabilities on
 
 if __name__ == '__main__':
     unittest.main()
