@@ -71,6 +71,7 @@ class Clean(unittest.TestCase):
         'everything': r"this allows (writing|connections) to|'all' leaves out execute",
         'secrets': r'the section has no default',
         'services': r'the section has no default',
+        'startup': r'the section has no default',
         'base': r'the section has no default',
     }
 
@@ -205,6 +206,23 @@ class Default(PolicyCase):
         self.assertFalse((outside / 'file').exists())
         self.assert_allowed(self.run_in(place, command, 'native', ''))
         self.assertTrue((outside / 'file').exists())
+
+    def test_anywhere(self, mode):
+        """default: neither the system nor what runs later is written, wherever it is started"""
+        home = pwd.getpwuid(os.getuid()).pw_dir
+        kept = ('/proc/sys/kernel/core_pattern', '/sys/kernel/uevent_helper', '/dev/sda', '/etc/passwd',
+                '/run/systemd/system/a.service',
+                *(f'{home}/{name}' for name in ('.bash_aliases', '.inputrc', '.zshrc', '.cache/p10k-a',
+                                                '.local/share/fish/vendor_conf.d/a.fish')))
+        for name in ('/srv/file', f'{home}/notes', *kept):
+            answer = harness.usher(
+                'explain', '--policy', 'default', 'open', '-w', name, cwd='/')
+            verdict = 'deny EACCES' if name in kept else 'allow'
+            self.assertRegex(answer.stdout, f'verdict +{verdict}', (name, answer.stderr))
+        # The kernel's own settings are root's; in a directory of them a write by him is refused.
+        script = 'echo made >/tmp/usher-$$ && rm /tmp/usher-$$; : >>core_pattern'
+        result = self.run_in('/proc/sys/kernel', ['sh', '-c', script], mode, 'default')
+        self.assert_denied(result, errno.EACCES)
 
     def test_curl(self, mode):
         """default: curl fetches a page from a server; a service that starts processes is refused"""
@@ -367,6 +385,34 @@ class Build(PolicyCase):
         self.assertEqual(os.listdir(place / '.git/hooks'), [])
         self.assertEqual((place / 'made').read_text(), 'made\n')
         self.assert_allowed(self.run_in(place, command, 'native', ''))
+
+    def test_settings(self, mode):
+        """build: a build script does not tell git of other settings, which it would obey later"""
+        place, made = self.project(), harness.workdir('made') / 'made'
+        script = f"""
+            mkdir -p elsewhere && cp -r .git/objects .git/refs .git/HEAD elsewhere && cat >elsewhere/config <<end
+[core]
+    repositoryformatversion = 0
+    fsmonitor = "echo >{made}; false"
+end
+            eval "$1\""""
+        self.assert_allowed(self.run_in(place, ['git', 'init', '-q', '.'], 'native', ''))
+        for trick in 'echo ../elsewhere >.git/commondir', 'mv .git other':
+            command = ['bash', '-c', script, 'bash', trick]
+            with self.subTest(trick):
+                self.assert_denied(self.run_in(place, command, mode, 'build'), errno.EACCES)
+                self.assert_allowed(self.run_in(place, ['git', 'status'], 'native', ''))
+                self.assertFalse(made.exists())
+        shutil.rmtree(place / '.git')
+        command = ['sh', '-c', 'echo gitdir: elsewhere >.git']
+        self.assert_denied(self.run_in(place, command, mode, 'build'), errno.EACCES)
+        self.assertFalse((place / '.git').exists())
+        # That it works where nothing holds it.
+        self.assert_allowed(self.run_in(place, ['git', 'init', '-q', '.'], 'native', ''))
+        command = ['bash', '-c', script, 'bash', 'echo ../elsewhere >.git/commondir']
+        self.assert_allowed(self.run_in(place, command, 'native', ''))
+        self.assert_allowed(self.run_in(place, ['git', 'status'], 'native', ''))
+        self.assertTrue(made.exists())
 
     def test_network(self, mode):
         """build: tests reach a server on this machine; other sockets are out of reach"""
