@@ -80,7 +80,7 @@ static int prepare_change(struct request *request)
 	umask(mask);
 	if (prlimit(request->tid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
 		strtoull(table, NULL, 10) >= limit.rlim_cur &&
-		target_count_fds(request->tid) >= limit.rlim_cur) {
+		target_has_full_table(request->tid, limit.rlim_cur)) {
 		return -EMFILE;
 	}
 	return 0;

@@ -281,13 +281,14 @@ bool target_has_one_thread(pid_t tid)
 	return stat(path, &st) == 0 && st.st_nlink == 2 + 1;
 }
 
-static uint64_t count_entries(const char *path)
+/* Of the numbers that a directory of /proc lists, how many are below `limit`. */
+static uint64_t count_numbers(const char *path, uint64_t limit)
 {
 	DIR *directory = opendir(path);
 	uint64_t count = 0;
 
 	for (struct dirent *entry; directory && (entry = readdir(directory));) {
-		count += entry->d_name[0] != '.';
+		count += entry->d_name[0] != '.' && strtoull(entry->d_name, NULL, 10) < limit;
 	}
 	if (directory) {
 		closedir(directory);
@@ -295,16 +296,18 @@ static uint64_t count_entries(const char *path)
 	return count;
 }
 
-uint64_t target_count_fds(pid_t tid)
+/* Numbers beyond the limit stay open when it is lowered, so to know how many there are may not do.
+ */
+bool target_has_full_table(pid_t tid, uint64_t limit)
 {
 	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	if (stat(path, &st) < 0) {
-		return 0;
+	if (stat(path, &st) < 0 || (st.st_size > 0 && (uint64_t)st.st_size < limit)) {
+		return false;
 	}
-	return st.st_size > 0 ? (uint64_t)st.st_size : count_entries(path);
+	return count_numbers(path, limit) >= limit;
 }
 
 bool target_is_in_other_user_namespace(pid_t tid)

@@ -62,9 +62,9 @@ int target_umask_of(const char *status, mode_t *mask);
 /* Is it the only thread of its process? False if that cannot be told. */
 bool target_has_one_thread(pid_t tid);
 
-/* How many descriptors the thread has open, or 0. Linux 6.2 tells; on older kernels they are
- * counted. */
-uint64_t target_count_fds(pid_t tid);
+/* Is each descriptor below `limit` open in the thread? False if that cannot be told. Linux 6.2
+ * tells how many it has open; with older kernels, and where there are as many, they are counted. */
+bool target_has_full_table(pid_t tid, uint64_t limit);
 
 /* In another user namespace than ours? Also if that cannot be told. */
 bool target_is_in_other_user_namespace(pid_t tid);

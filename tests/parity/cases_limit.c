@@ -51,6 +51,32 @@ static void run_full_table(struct scene *scene)
 	tree_tell_changes(scene);
 }
 
+/* What is open beyond a limit that was lowered takes no place below it. */
+static void run_numbers_beyond(struct scene *scene)
+{
+	struct rlimit rlimit = {32, 32};
+
+	for (int number = 40; number < 60; number++) {
+		prepare(scene, dup2(0, number) == number);
+	}
+	prepare(scene, !setrlimit(RLIMIT_NOFILE, &rlimit));
+	for (int count = 0; count < 40; count++) {
+		int fd = raw_open("regular", O_RDWR | O_TRUNC | O_CREAT, 0600);
+
+		if (fd < 0) {
+			tell(scene, "after %d ", count);
+			tell_result(scene, fd);
+			break;
+		}
+	}
+	tell(scene, " create ");
+	tell_result(scene, raw_open("new", O_RDWR | O_CREAT, 0600));
+	close(9);
+	tell(scene, " one free ");
+	tell_result(scene, raw_open("new", O_RDWR | O_CREAT, 0600));
+	tree_tell_changes(scene);
+}
+
 static void run_limit_zero(struct scene *scene)
 {
 	struct rlimit rlimit = {0, 0};
@@ -180,6 +206,7 @@ struct limit_case {
 
 static const struct limit_case limits[] = {
 	{"full-table", run_full_table},
+	{"numbers-beyond", run_numbers_beyond},
 	{"no-descriptors", run_limit_zero},
 	{"high-numbers", run_high_numbers},
 	{"file-size", run_file_size},
