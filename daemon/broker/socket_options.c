@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker/socket_options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/in6.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,8 @@ static const struct option {
 	{IPPROTO_UDP, UDP_GRO, ON_DATAGRAM},
 };
 
+static_assert(array_length(options) <= UINT8_MAX, "a byte for each");
+
 struct value {
 	socklen_t size; /* 0: the socket has no such option */
 	char bytes[VALUE_MAX];
@@ -95,10 +99,19 @@ struct buffers {
 	uint32_t receive, send;
 };
 
+/* What a socket of one kind has, and what is read of it. */
+struct usual {
+	struct value values[array_length(options)];
+	struct buffers buffers;
+	/* Options that the kind has: first those of which nobody is told, then the others. */
+	uint8_t order[array_length(options)];
+	size_t untold, count;
+};
+
 struct socket_defaults {
-	struct value values[KINDS][array_length(options)];
-	struct buffers buffers[KINDS];
+	struct usual usual[KINDS];
 	uint64_t told[array_length(options)]; /* its bit, told_options.h; 0: it has to be read */
+	uint64_t told_buffers;                /* the bits of both */
 };
 
 static struct value read_value(int socket, const struct option *option)
@@ -132,11 +145,34 @@ static int look_at(struct socket_defaults *defaults, enum kind kind)
 	}
 	for (size_t i = 0; i < array_length(options); i++) {
 		if (options[i].kinds & (1u << kind)) {
-			defaults->values[kind][i] = read_value(fd, &options[i]);
+			defaults->usual[kind].values[i] = read_value(fd, &options[i]);
 		}
 	}
-	defaults->buffers[kind] = read_buffers(fd);
+	defaults->usual[kind].buffers = read_buffers(fd);
 	return 0;
+}
+
+static void add_to_order(struct usual *usual, const uint64_t *told, bool is_told)
+{
+	for (size_t i = 0; i < array_length(options); i++) {
+		if (usual->values[i].size != 0 && (told[i] != 0) == is_told) {
+			usual->order[usual->count++] = (uint8_t)i;
+		}
+	}
+}
+
+static void find_order(struct socket_defaults *defaults)
+{
+	for (size_t i = 0; i < array_length(options); i++) {
+		defaults->told[i] = told_option_bit(options[i].level, options[i].name);
+	}
+	defaults->told_buffers =
+		told_option_bit(SOL_SOCKET, SO_RCVBUF) | told_option_bit(SOL_SOCKET, SO_SNDBUF);
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		add_to_order(&defaults->usual[kind], defaults->told, false);
+		defaults->usual[kind].untold = defaults->usual[kind].count;
+		add_to_order(&defaults->usual[kind], defaults->told, true);
+	}
 }
 
 int socket_defaults_new(struct socket_defaults **defaultsp)
@@ -147,10 +183,8 @@ int socket_defaults_new(struct socket_defaults **defaultsp)
 	for (enum kind kind = 0; kind < KINDS && error == 0; kind++) {
 		error = look_at(defaults, kind);
 	}
-	for (size_t i = 0; i < array_length(options) && error == 0; i++) {
-		defaults->told[i] = told_option_bit(options[i].level, options[i].name);
-	}
 	if (error == 0) {
+		find_order(defaults);
 		*defaultsp = steal_pointer(&defaults);
 	}
 	return error;
@@ -190,11 +224,16 @@ void socket_options_copy(const struct socket_defaults *defaults, uint64_t told, 
 			 : domain == AF_INET6 ? DATAGRAM_6
 					      : DATAGRAM_4;
 
-	for (size_t i = 0; i < array_length(options); i++) {
-		const struct value *usual = &defaults->values[kind][i];
-		if (usual->size != 0 && (!defaults->told[i] || (defaults->told[i] & told))) {
-			copy_value(&options[i], usual, from, to);
+	const struct usual *usual = &defaults->usual[kind];
+	size_t count = told ? usual->count : usual->untold;
+
+	for (size_t i = 0; i < count; i++) {
+		uint8_t option = usual->order[i];
+		if (i < usual->untold || (defaults->told[option] & told)) {
+			copy_value(&options[option], &usual->values[option], from, to);
 		}
 	}
-	copy_buffers(&defaults->buffers[kind], from, to);
+	if (defaults->told_buffers & told) {
+		copy_buffers(&usual->buffers, from, to);
+	}
 }

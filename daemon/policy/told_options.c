@@ -56,6 +56,8 @@ static const struct socket_option options[] = {
 	{IPPROTO_TCP, TCP_NOTSENT_LOWAT},
 	{IPPROTO_UDP, UDP_SEGMENT},
 	{IPPROTO_UDP, UDP_GRO},
+	{SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE},
+	{SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE},
 };
 static_assert(array_length(options) <= 64, "a bit for each");
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     6u          /* layout ef0302ce */
+#define SESSION_VERSION     7u          /* layout ba85c02d */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */

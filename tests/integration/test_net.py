@@ -191,11 +191,11 @@ poll.unregister(s)
 OPTIONS = """
 import fcntl, os, socket, struct, sys
 usual = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77), (socket.IPPROTO_TCP, socket.TCP_CORK, 1),
-         (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432)]
+         (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77), (socket.IPPROTO_TCP, socket.TCP_CORK, 1)]
 told = [(socket.IPPROTO_IP, socket.IP_TOS, 16), (socket.IPPROTO_IP, socket.IP_TTL, 33),
         (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4321), (socket.SOL_SOCKET, socket.SO_PRIORITY, 5),
-        (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1), (socket.IPPROTO_IP, 10, 2)] # IP_MTU_DISCOVER
+        (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1), (socket.IPPROTO_IP, 10, 2), # IP_MTU_DISCOVER
+        (socket.SOL_SOCKET, socket.SO_RCVBUF, 54321), (socket.SOL_SOCKET, socket.SO_SNDBUF, 5432)]
 SNDTIMEO_NEW = 67
 s = socket.socket()
 keep = os.dup(s.fileno())
@@ -232,6 +232,41 @@ before = len(os.listdir('/proc/self/fd'))
 [t.start() for t in threads]
 [t.join() for t in threads]
 print(len(failures), len(os.listdir('/proc/self/fd')) - before)
+"""
+
+# Connects to argv[3] until nobody answers there any more: first with a time limit, then without one,
+# until a second thread that connects to argv[2] meanwhile says that it could.
+SILENT = """
+import errno, os, signal, socket, struct, sys, threading, time
+address, silent = (sys.argv[1], int(sys.argv[2])), (sys.argv[1], int(sys.argv[3]))
+class Enough(Exception):
+    pass
+def enough(*_):
+    raise Enough
+signal.signal(signal.SIGUSR1, enough)
+def limited():
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('qq', 0, 200000))
+    return s, s.connect_ex(silent)
+held = []
+while not held or held[-1][1] == 0:
+    held.append(limited())
+print(len(held) > 2, errno.errorcode[held[-1][1]])
+main, entry = threading.main_thread(), f'/proc/self/task/{os.getpid()}/syscall'
+def others():
+    while not open(entry).read().startswith('42 '): # connect
+        time.sleep(0.001)
+    for _ in range(20):
+        with socket.create_connection(address) as s:
+            s.recv(100)
+    signal.pthread_kill(main.ident, signal.SIGUSR1)
+threading.Thread(target=others).start()
+s = socket.socket()
+try:
+    s.connect(silent)
+except Enough:
+    s.setblocking(False)
+    print('interrupted', errno.errorcode[s.connect_ex(silent)])
 """
 
 # A socket that has gone out (the first address) is turned to the loopback that no rule names.
@@ -300,6 +335,16 @@ class Broker(unittest.TestCase):
                 self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n', cloexec,
                              which, program=OPTIONS),
                 [f'True True (1, 3) (4, 500000) (5, 0) {cloexec} 0 True outside'])
+
+    def test_silent(self, mode):
+        """Where nobody answers any more who did, time limits and signals hold, and others go on"""
+        for net in 'broker', 'host':
+            with socket.create_server(('127.0.0.1', 0), backlog=4) as full:
+                silent = full.getsockname()[1]
+                rules = (BROKER.replace('broker', net) + 'allow connect = tcp 127.0.0.1:{port} '
+                         f'tcp 127.0.0.1:{silent}\n')
+                self.assertEqual(self.connect(mode, rules, silent, program=SILENT),
+                                 ['True EINPROGRESS', 'interrupted EALREADY'])
 
     def test_turned(self, mode):
         """A socket that has gone out does not reach this machine's loopback where inside is meant"""
