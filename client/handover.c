@@ -388,7 +388,9 @@ static int obtain_filter(
 /* Before all else: it takes a process of one thread, and calls that the filter may refuse. */
 static int enter_network(const struct wire_filter *filter, struct handover_failure *failure)
 {
-	int error = filter->network > WIRE_NETWORK_HOST ? network_enter() : 0;
+	int error = filter->network > WIRE_NETWORK_HOST
+			    ? network_enter(filter->network == WIRE_NETWORK_BROKER)
+			    : 0;
 
 	return error == 0 ? 0
 			  : fail(failure, error,

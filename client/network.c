@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "client/families.h"
 #include "daemon/base/cleanup.h"
 
 /* What a user namespace would add to, and what is restored behind it. */
@@ -96,20 +97,31 @@ static int raise_loopback(void)
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
-int network_enter(void)
+static int furnish(unsigned int families)
+{
+	int error = raise_loopback();
+
+	if (error == 0 && families) {
+		families_show(families);
+	}
+	return error;
+}
+
+int network_enter(bool leads_out)
 {
 	struct rights rights;
+	unsigned int families = leads_out ? families_find() : 0;
 	int error = read_rights(&rights);
 
 	if (error < 0) {
 		return error;
 	}
 	if (unshare(CLONE_NEWNET) == 0) {
-		return raise_loopback();
+		return furnish(families);
 	}
 	error = errno == EPERM ? enter_with_user_namespace() : -errno;
 	if (error == 0) {
-		error = raise_loopback();
+		error = furnish(families);
 	}
 	return error < 0 ? error : restore_rights(&rights);
 }

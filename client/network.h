@@ -6,9 +6,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /*
  * Puts the calling process, which must have one thread only, into a new network namespace with its
- * loopback up. 0 or a negative errno; on an error the process may be in namespaces that are half
- * made, and is good for nothing but to end.
+ * loopback up; and if connections are to lead out of it, with what families.h tells. 0 or a
+ * negative errno; on an error the process may be in namespaces that are half made, and is good for
+ * nothing but to end.
  */
-int network_enter(void);
+int network_enter(bool leads_out);

@@ -125,7 +125,7 @@ static ino_t own_network(void)
 void probe_network_namespace(struct probe_result *result)
 {
 	ino_t outside = own_network();
-	int error = network_enter();
+	int error = network_enter(false);
 
 	if (error < 0) {
 		probe_report(result, PROBE_MISSING, "entering one: %s", strerror(-error));
