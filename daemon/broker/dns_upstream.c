@@ -3,6 +3,7 @@
 
 #include <ares.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -11,6 +12,14 @@
 #include "daemon/base/cleanup.h"
 
 #define ASKERS_MAX 64u /* of one question */
+
+/*
+ * So long a server is waited for before the next is asked, and twice as long in the second round.
+ * Who asks us may wait no longer than that (timeout:1), or would have asked all of them at once: in
+ * the five seconds that c-ares takes by itself he has given up.
+ */
+#define TRY_MS 1000
+#define TRIES  3
 
 /* One of c-ares' sockets. */
 struct watched {
@@ -124,16 +133,39 @@ static void on_socket_state(void *user, ares_socket_t fd, int readable, int writ
 	uv_close((uv_handle_t *)&watched->poll, on_watched_closed);
 }
 
+/* "options ... use-vc": the one that c-ares does not look for. */
+static bool asks_by_streams(const char *resolv_conf)
+{
+	cleanup_file FILE *file = fopen(resolv_conf, "re");
+	char line[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		char *rest = NULL;
+		char *word = strtok_r(line, " \t\n", &rest);
+		bool are_options = word && strcmp(word, "options") == 0;
+		while (are_options && !found && (word = strtok_r(NULL, " \t\n", &rest))) {
+			found = strcmp(word, "use-vc") == 0;
+		}
+	}
+	return found;
+}
+
 static int open_channel(struct dns_upstream *upstream)
 {
+	bool by_streams = asks_by_streams(upstream->resolv_conf);
 	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+			 (by_streams ? ARES_FLAG_USEVC : 0),
+		.timeout = TRY_MS,
+		.tries = TRIES,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = upstream,
 		.lookups = "b",
 	};
 	int result = ares_init_options(&upstream->channel, &options,
-		ARES_OPT_FLAGS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
+		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+			ARES_OPT_LOOKUPS);
 
 	upstream->has_channel = result == ARES_SUCCESS;
 	return upstream->has_channel ? 0 : result == ARES_ENOMEM ? -ENOMEM : -EIO;
