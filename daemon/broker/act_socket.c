@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/socket_facts.h"
 #include "daemon/broker/workers.h"
 
 static int connect_errno(int socket, const struct exact_address *to)
@@ -63,6 +65,33 @@ static int connect_and_note(struct address_request *address, const struct exact_
 	return result;
 }
 
+static bool is_closed(int socket)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
+
+/*
+ * Goes on with a connection that was begun. What another thread of the target has ended meanwhile
+ * (shutdown, AF_UNSPEC) is not begun anew: the kernel tells it who waits for it, by that errno
+ * alone.
+ */
+static int go_on(struct address_request *address, const struct exact_address *to)
+{
+	if (!is_closed(address->socket)) {
+		return connect_and_note(address, to);
+	}
+	int error = socket_number(address->socket, SOL_SOCKET, SO_ERROR);
+	if (error == ECONNRESET) {
+		return -ECONNRESET;
+	}
+	int result = connect_errno(address->socket, to);
+	return error > 0 ? -error : result;
+}
+
 bool act_has_send_timeout(int socket)
 {
 	struct timeval timeout = {0};
@@ -87,9 +116,12 @@ static int connect_to(
 	if (result < 0) {
 		return result;
 	}
-	do {
-		result = connect_and_note(address, to);
-	} while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT);
+	result = address->outcome == -EINPROGRESS ? go_on(address, to)
+						  : connect_and_note(address, to);
+	while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT) {
+		result = address->endpoint.kind == ENDPOINT_TCP ? go_on(address, to)
+								: connect_and_note(address, to);
+	}
 	/* What we had begun the target has not. */
 	if (result == -EALREADY && address->outcome == -EINPROGRESS) {
 		return -EINPROGRESS;
