@@ -5,6 +5,10 @@ namespace in which they keep their own ids.
 
     10.77.0.1, fd77::1   here      10.77.0.2, fd77::2   far, 3 ms away
     10.77.1.0/24         unreachable at once      fd78::/64   nothing ever answers
+
+With a cable between the two there are other hosts on the far side, 10.80.0.0/12 and fd79::/64, which
+are slow, unreachable or silent as cable.py says, and routes here prohibit 10.79.1.0/24 and drop
+10.79.2.0/24.
 """
 
 import atexit
@@ -13,6 +17,7 @@ import socket
 import subprocess
 import sys
 
+import cable
 import harness
 
 HERE, FAR = '10.77.0.1', '10.77.0.2'
@@ -21,36 +26,51 @@ SILENT6 = 'fd78::1'
 DELAY = '3ms'
 
 
-def enter():
-    """Starts this program anew in a network of its own; returns there."""
+def enter(*more):
+    """Starts this program anew in a network of its own, and what else unshare(1) is asked for;
+    returns there."""
     if os.environ.pop('USHER_TEST_WORLD', None):
         return
-    ways = ['-n'] if os.geteuid() == 0 else ['-n', '-U', '--map-current-user', '--keep-caps']
+    ways = ['-n', *more] if os.geteuid() == 0 else ['-n', *more, '-U', '--map-current-user', '--keep-caps']
     os.execvpe('unshare', ['unshare', *ways, sys.executable, *sys.argv],
                os.environ | {'USHER_TEST_WORLD': 'yes'})
 
 
-def is_open(port):
+def is_open(port, address=FAR):
     """Does somebody listen there on the far side?"""
     with socket.socket() as probe:
-        return probe.connect_ex((FAR, port)) == 0
+        return probe.connect_ex((address, port)) == 0
+
+
+def host(kind, number, family=4):
+    """One of the other hosts of the far side."""
+    return f'10.{80 + kind}.{number >> 8}.{number & 255}' if family == 4 else f'fd79::{kind:x}:{number:x}'
 
 
 def sh(*words):
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
 
 
+def new_network():
+    """A process that holds one."""
+    holder = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'])
+    atexit.register(harness.end, holder)
+    own = os.readlink('/proc/self/ns/net')
+    harness.wait_until(lambda: os.readlink(f'/proc/{holder.pid}/ns/net') != own,
+                       'there is another network')
+    return holder
+
+
 class World:
     """Made once for a test program; ended with it."""
 
-    def __init__(self, delay=DELAY):
-        self.holder = subprocess.Popen(['unshare', '-n', 'sleep', 'infinity'])
-        atexit.register(harness.end, self.holder)
-        own = os.readlink('/proc/self/ns/net')
-        harness.wait_until(lambda: os.readlink(f'/proc/{self.holder.pid}/ns/net') != own,
-                           'there is a second network')
-        sh('ip', 'link', 'add', 'here0', 'type', 'veth', 'peer', 'name', 'far0', 'netns',
-           str(self.holder.pid))
+    def __init__(self, delay=DELAY, with_cable=False):
+        self.holder = new_network()
+        if with_cable:
+            self.lay_cable()
+        else:
+            sh('ip', 'link', 'add', 'here0', 'type', 'veth', 'peer', 'name', 'far0', 'netns',
+               str(self.holder.pid))
         for prefix, name, four, six in (((), 'here0', HERE, HERE6),
                                         (self.inside(), 'far0', FAR, FAR6)):
             sh(*prefix, 'ip', 'link', 'set', 'lo', 'up')
@@ -65,6 +85,27 @@ class World:
         if delay:
             subprocess.run([*self.inside(), 'tc', 'qdisc', 'add', 'dev', 'far0', 'root', 'netem',
                             'delay', delay], check=False, stderr=subprocess.DEVNULL)
+
+        if with_cable:
+            self.add_hosts()
+
+    def lay_cable(self):
+        between = new_network()
+        for name, netns, end in (('here0', os.getpid(), 'end0'),
+                                 ('far0', self.holder.pid, 'end1')):
+            sh('ip', 'link', 'add', name, 'netns', str(netns), 'type', 'veth', 'peer', 'name', end,
+               'netns', str(between.pid))
+            sh('nsenter', '-t', str(between.pid), '-n', 'ip', 'link', 'set', end, 'up')
+        process = subprocess.Popen(['nsenter', '-t', str(between.pid), '-n', sys.executable,
+                                    cable.__file__, 'end0', 'end1'])
+        atexit.register(harness.end, process)
+
+    def add_hosts(self):
+        for words in (('10.80.0.0/12', 'via', FAR), ('fd79::/64', 'via', FAR6),
+                      ('prohibit', '10.79.1.0/24'), ('blackhole', '10.79.2.0/24')):
+            sh('ip', 'route', 'add', *words)
+        for all_of_them in '10.80.0.0/12', 'fd79::/64':
+            sh(*self.inside(), 'ip', 'route', 'add', 'local', all_of_them, 'dev', 'lo')
 
     def inside(self):
         """What makes a command run on the far side."""
