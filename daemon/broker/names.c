@@ -12,8 +12,10 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/request.h"
+#include "daemon/policy/policy.h"
 
-#define DELETED " (deleted)"
+#define DELETED  " (deleted)"
+#define STAND_IN "(too deep)"
 
 /* The kernel marks an unlinked object; a file may as well be called so. */
 static void strip_deleted(int fd, char *name, size_t length)
@@ -124,17 +126,54 @@ static int read_deep_name(const struct broker *broker, int fd, char *name, size_
 	return error < 0 ? error : name_append(name, capacity, below + 1);
 }
 
+/* Of the first directory above that the kernel has a name for. */
+static int read_name_above(const struct broker *broker, int fd, char *name, size_t capacity)
+{
+	cleanup_fd int at = openat(fd, "..", O_PATH | O_CLOEXEC);
+	int error = at < 0 ? -ENAMETOOLONG : read_name(broker, at, name, capacity);
+
+	while (error == -ENAMETOOLONG) {
+		int parent = openat(at, "..", O_PATH | O_CLOEXEC);
+		if (parent < 0) {
+			break;
+		}
+		close(at);
+		at = parent;
+		error = read_name(broker, at, name, capacity);
+	}
+	return error;
+}
+
+static int finish_name(const struct broker *broker, char *name, size_t capacity)
+{
+	return name[0] == '/' ? strip_root(broker, name, capacity) : -ENOENT;
+}
+
+/* Where the policy tells nothing apart one name is as good as another, however deep that is. */
+static int stand_in(const struct broker *broker, int fd, char *name, size_t capacity)
+{
+	int error = read_name_above(broker, fd, name, capacity);
+
+	if (error == 0) {
+		error = finish_name(broker, name, capacity);
+	}
+	if (error < 0 || !policy_is_uniform_below(broker->policy, name)) {
+		return -ENAMETOOLONG;
+	}
+	return name_append(name, capacity, STAND_IN);
+}
+
 int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity)
 {
 	int error = read_name(broker, fd, name, capacity);
 
 	if (error == -ENAMETOOLONG) {
+		if (stand_in(broker, fd, name, capacity) == 0) {
+			return 0;
+		}
 		error = read_deep_name(broker, fd, name, capacity);
 	}
-	if (error < 0) {
-		return error;
-	}
-	return name[0] == '/' ? strip_root(broker, name, capacity) : -ENOENT;
+	return error < 0 ? error : finish_name(broker, name, capacity);
 }
 
 int name_append(char *name, size_t capacity, const char *rest)

@@ -13,7 +13,9 @@ struct broker;
 /*
  * The path of what `fd` refers to, as a target of the session sees it, from the session's root. 0
  * or a negative errno: -ENOENT for what has no path (pipes, memfds, ...; `name` then holds the
- * kernel's word for it), -ENAMETOOLONG.
+ * kernel's word for it), -ENAMETOOLONG. A directory that is deeper than the kernel has a name for
+ * is called "(too deep)", in the last one above that has a name, if the policy tells nothing below
+ * that apart.
  */
 int name_of_fd(const struct broker *broker, int fd, char *name, size_t capacity);
 

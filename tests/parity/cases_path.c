@@ -226,11 +226,12 @@ static void run_length(struct scene *scene)
 /* The working directory's own name is longer than PATH_MAX, the names asked for are short. */
 static void run_deep(struct scene *scene)
 {
+	int levels = *(const int *)scene->data;
 	char name[201];
 
 	memset(name, 'd', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	for (int i = 0; i < 25; i++) {
+	for (int i = 0; i < levels; i++) {
 		prepare(scene, !mkdir(name, 0755) && !chdir(name));
 	}
 	tell_fd(scene, raw_open("new", O_RDWR | O_CREAT | O_EXCL, 0600));
@@ -301,6 +302,7 @@ static void cases_length(struct runner *runner)
 	static const size_t components[] = {1, 254, 255, 256, 4000};
 	static const size_t lengths[] = {255, 256, 4093, 4094, 4095, 4096, 4097, 5000};
 	static const int counts[] = {1, 39, 40, 41, 60};
+	static const int levels[] = {25, 45, 100};
 
 	for (size_t i = 0; i < array_length(components); i++) {
 		runner_case(runner, run_component, &components[i], "name/%zu", components[i]);
@@ -311,7 +313,10 @@ static void cases_length(struct runner *runner)
 	for (size_t i = 0; i < array_length(counts); i++) {
 		runner_case(runner, run_many_links, &counts[i], "links/%d", counts[i]);
 	}
-	runner_case(runner, run_deep, NULL, "path/deeper-than-PATH_MAX");
+	for (size_t i = 0; i < array_length(levels); i++) {
+		runner_case(
+			runner, run_deep, &levels[i], "path/deeper-than-PATH_MAX/%d", levels[i]);
+	}
 }
 
 void cases_path(struct runner *runner)

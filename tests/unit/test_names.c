@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The text of paths: tables, and name_clean() against a slow and simple reference on names made of
- * all that can go wrong.
+ * all that can go wrong. And what a directory is called that lies deeper than names are long.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +12,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/broker.h"
 #include "daemon/broker/names.h"
+#include "daemon/broker/request.h"
+#include "tests/unit/policy_text.h"
 
 static void clean_leaves_out_what_says_nothing(void **state)
 {
@@ -223,6 +228,53 @@ static void rest_and_join_are_opposites(void **state)
 	assert_int_equal(name_join(joined, sizeof(joined), "/abcd", "/efg"), -ENAMETOOLONG);
 }
 
+/* Goes as many directories down, below the current one. Each has 200 bytes. */
+static void descend(int levels)
+{
+	char name[201];
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < levels; i++) {
+		assert_int_equal(mkdir(name, 0755), 0);
+		assert_int_equal(chdir(name), 0);
+	}
+}
+
+/* By a policy of this text. 0 or a negative errno. */
+static int name_here(const char *text, char *name)
+{
+	cleanup_policy struct policy *policy = policy_text(text);
+	cleanup_fd int proc_fds = open("/proc/self/fd", O_PATH | O_CLOEXEC);
+	cleanup_fd int here = open(".", O_PATH | O_CLOEXEC);
+	char no_root[] = "";
+	struct broker broker = {.policy = policy, .root_name = no_root, .proc_fds = proc_fds};
+
+	assert_true(proc_fds >= 0 && here >= 0);
+	return name_of_fd(&broker, here, name, NAME_ROOM);
+}
+
+/* A stand-in is no name where rules tell names apart. */
+static void deep_directories_have_names_where_none_is_told_apart(void **state)
+{
+	static const char told[] = "[files]\ndeny all = /**/secret\ndefault = allow\n";
+	static const char same[] = "[files]\ndeny all = /elsewhere/**\ndefault = allow\n";
+	cleanup_fd int start = open(".", O_PATH | O_CLOEXEC);
+	char name[NAME_ROOM];
+
+	(void)state;
+	descend(25);
+	assert_int_equal(name_here(told, name), 0);
+	assert_true(strlen(name) > (size_t)25 * 200);
+	assert_int_equal(name_here(same, name), 0);
+	assert_string_equal(name + strlen(name) - strlen("d/(too deep)"), "d/(too deep)");
+	assert_true(strlen(name) < PATH_MAX + strlen("/(too deep)"));
+	descend(25);
+	assert_int_equal(name_here(told, name), -ENAMETOOLONG);
+	assert_int_equal(name_here(same, name), 0);
+	assert_int_equal(fchdir(start), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,8 +286,10 @@ int main(void)
 		cmocka_unit_test(trim_leaves_the_root),
 		cmocka_unit_test(below_means_a_component),
 		cmocka_unit_test(rest_and_join_are_opposites),
+		cmocka_unit_test(deep_directories_have_names_where_none_is_told_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
+	policy_text_enter();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
