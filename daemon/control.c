@@ -2,7 +2,6 @@
 #include "daemon/control.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/control_connection.h"
@@ -116,8 +116,7 @@ static void on_written(uv_write_t *write, int status)
 /* Consumes `object`. */
 static void send_line(struct connection *connection, struct json_object *object, bool ends_answer)
 {
-	const char *text = json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_text(object);
 	size_t length = text ? strlen(text) : 0;
 	struct message *message = text ? malloc(sizeof(*message) + length + 1) : NULL;
 
@@ -143,7 +142,7 @@ static void send_line(struct connection *connection, struct json_object *object,
 static void finish_request(struct connection *connection, struct json_object *answer)
 {
 	if (connection->tag) {
-		json_object_object_add(answer, "tag", steal_pointer(&connection->tag));
+		json_add(answer, "tag", steal_pointer(&connection->tag));
 	}
 	connection->request = NULL;
 	connection->on_gone = NULL;
@@ -155,7 +154,7 @@ void connection_answer(struct connection *connection, struct json_object *answer
 		json_object_put(answer);
 		return;
 	}
-	json_object_object_add(answer, "reply", json_object_new_string(connection->request));
+	json_add(answer, "reply", json_object_new_string(connection->request));
 	finish_request(connection, answer);
 	send_line(connection, answer, true);
 }
@@ -175,8 +174,7 @@ void connection_refuse(struct connection *connection, enum control_error error, 
 	va_end(arguments);
 	answer = control_error_make(error, key, text);
 	if (connection->request) {
-		json_object_object_add(
-			answer, "request", json_object_new_string(connection->request));
+		json_add(answer, "request", json_object_new_string(connection->request));
 	}
 	finish_request(connection, answer);
 	send_line(connection, answer, true);
@@ -337,6 +335,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	struct connection *connection = status < 0 ? NULL : calloc(1, sizeof(*connection));
 
 	if (!connection) {
+		if (status == 0) {
+			turn_away(&control->away, listener);
+		}
 		return;
 	}
 	connection->control = control;

@@ -12,6 +12,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "daemon/turn_away.h"
+
 struct connection;
 struct context;
 
@@ -20,6 +22,7 @@ LIST_HEAD(connection_list, connection);
 struct control {
 	struct context *context;
 	uv_pipe_t listener;
+	struct turn_away away;
 	struct connection_list connections;
 	unsigned int connection_count;
 };

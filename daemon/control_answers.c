@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The requests that are answered at once, from what the daemon knows. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
 #include "daemon/control_describe.h"
@@ -22,8 +22,8 @@ void answer_version(struct connection *connection, struct json_object *request)
 	struct json_object *answer = json_object_new_object();
 
 	(void)request;
-	json_object_object_add(answer, "version", json_object_new_int(CONTROL_VERSION));
-	json_object_object_add(answer, "release", json_object_new_string(USHER_VERSION));
+	json_add(answer, "version", json_object_new_int(CONTROL_VERSION));
+	json_add(answer, "release", json_object_new_string(USHER_VERSION));
 	connection_answer(connection, answer);
 }
 
@@ -46,7 +46,7 @@ static struct json_object *list_sessions(
 	{
 		if (control_may_see(connection, session) && (id == 0 || session->id == id) &&
 			(!policy || strcmp(session->policy, policy) == 0)) {
-			json_object_array_add(sessions, control_describe_session(session));
+			json_append(sessions, control_describe_session(session));
 		}
 	}
 	return sessions;
@@ -56,9 +56,8 @@ void answer_status(struct connection *connection, struct json_object *request)
 {
 	struct json_object *answer = json_object_new_object();
 
-	json_object_object_add(
-		answer, "daemon", control_describe_daemon(connection->control->context));
-	json_object_object_add(answer, "sessions", list_sessions(connection, request));
+	json_add(answer, "daemon", control_describe_daemon(connection->control->context));
+	json_add(answer, "sessions", list_sessions(connection, request));
 	connection_answer(connection, answer);
 }
 
@@ -66,7 +65,7 @@ void answer_sessions(struct connection *connection, struct json_object *request)
 {
 	struct json_object *answer = json_object_new_object();
 
-	json_object_object_add(answer, "sessions", list_sessions(connection, request));
+	json_add(answer, "sessions", list_sessions(connection, request));
 	connection_answer(connection, answer);
 }
 
@@ -92,8 +91,8 @@ void answer_end(struct connection *connection, struct json_object *request)
 		return;
 	}
 	answer = json_object_new_object();
-	json_object_object_add(answer, "session", json_object_new_uint64(id));
-	json_object_object_add(answer, "signalled", json_object_new_int(result));
+	json_add(answer, "session", json_object_new_uint64(id));
+	json_add(answer, "signalled", json_object_new_int(result));
 	connection_answer(connection, answer);
 }
 
@@ -105,6 +104,6 @@ void answer_metrics(struct connection *connection, struct json_object *request)
 	struct json_object *answer = json_object_new_object();
 
 	(void)request;
-	json_object_object_add(answer, "metrics", text ? json_object_new_string(text) : NULL);
+	json_add(answer, "metrics", text ? json_object_new_string(text) : NULL);
 	connection_answer(connection, answer);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/control_describe.h"
 
-#include <json-c/json.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/child.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
@@ -30,12 +30,16 @@ static const struct {
 
 static void add_string(struct json_object *object, const char *name, const char *text)
 {
-	json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
+	if (text) {
+		json_add(object, name, json_object_new_string(text));
+	} else {
+		json_add_null(object, name);
+	}
 }
 
 static void add_number(struct json_object *object, const char *name, uint64_t number)
 {
-	json_object_object_add(object, name, json_object_new_uint64(number));
+	json_add(object, name, json_object_new_uint64(number));
 }
 
 static void add_counters(struct json_object *object, const struct session_memory *memory)
@@ -55,11 +59,11 @@ static void add_delays(struct json_object *object, const struct session_memory *
 
 	for (size_t i = 0; i < SESSION_DELAYS; i++) {
 		uint64_t count = atomic_load(&memory->statistics.delays[i]);
-		json_object_array_add(delays, json_object_new_uint64(count));
+		json_append(delays, json_object_new_uint64(count));
 		answers += count;
 	}
 	add_number(object, "answers", answers);
-	json_object_object_add(object, "delays", delays);
+	json_add(object, "delays", delays);
 }
 
 struct json_object *control_describe_session(struct session *session)
@@ -79,7 +83,7 @@ struct json_object *control_describe_session(struct session *session)
 	add_number(object, "age", (now - session->started_ms) / 1000);
 	add_counters(object, session->memory);
 	add_delays(object, session->memory);
-	json_object_object_add(object, "rate", json_object_new_double(session_rate(session)));
+	json_add(object, "rate", json_object_new_double(session_rate(session)));
 	return object;
 }
 

@@ -2,11 +2,12 @@
 #include "daemon/control_request.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 
 #define DEPTH_MAX 4
 #define KEYS_MAX  6
@@ -84,12 +85,12 @@ struct json_object *control_error_make(enum control_error error, const char *key
 	struct json_object *answer = json_object_new_object();
 	struct json_object *about = json_object_new_object();
 
-	json_object_object_add(about, "code", json_object_new_string(error_names[error]));
+	json_add(about, "code", json_object_new_string(error_names[error]));
 	if (key) {
-		json_object_object_add(about, "key", json_object_new_string(key));
+		json_add(about, "key", json_object_new_string(key));
 	}
-	json_object_object_add(about, "text", json_object_new_string(text));
-	json_object_object_add(answer, "error", about);
+	json_add(about, "text", json_object_new_string(text));
+	json_add(answer, "error", about);
 	return answer;
 }
 
@@ -99,10 +100,9 @@ static struct json_object *describe_keys(const struct request *request)
 
 	for (const struct key *key = request->keys; key->name; key++) {
 		struct json_object *about = json_object_new_object();
-		json_object_object_add(
-			about, "type", json_object_new_string(types[key->type].name));
-		json_object_object_add(about, "required", json_object_new_boolean(key->required));
-		json_object_object_add(keys, key->name, about);
+		json_add(about, "type", json_object_new_string(types[key->type].name));
+		json_add(about, "required", json_object_new_boolean(key->required));
+		json_add(keys, key->name, about);
 	}
 	return keys;
 }
@@ -115,16 +115,16 @@ struct json_object *control_describe_requests(void)
 
 	for (size_t i = 0; i < array_length(requests); i++) {
 		struct json_object *about = json_object_new_object();
-		json_object_object_add(about, "administrators",
+		json_add(about, "administrators",
 			json_object_new_boolean(requests[i].for_administrators));
-		json_object_object_add(about, "keys", describe_keys(&requests[i]));
-		json_object_object_add(all, requests[i].name, about);
+		json_add(about, "keys", describe_keys(&requests[i]));
+		json_add(all, requests[i].name, about);
 	}
 	for (size_t i = 0; i < array_length(error_names); i++) {
-		json_object_array_add(errors, json_object_new_string(error_names[i]));
+		json_append(errors, json_object_new_string(error_names[i]));
 	}
-	json_object_object_add(answer, "requests", all);
-	json_object_object_add(answer, "errors", errors);
+	json_add(answer, "requests", all);
+	json_add(answer, "errors", errors);
 	return answer;
 }
 
@@ -306,8 +306,14 @@ static void dispatch(struct connection *connection, struct json_object *object)
 
 void control_request(struct connection *connection, const char *line, size_t length)
 {
+	errno = 0;
 	struct json_object *object = parse(line, length);
 
+	if (errno == ENOMEM) { /* then keys may be missing, and nobody has left them out */
+		connection_refuse(connection, CONTROL_FAILED, NULL, "usherd is out of memory");
+		json_object_put(object);
+		return;
+	}
 	if (!object) {
 		connection_refuse(connection, CONTROL_NOT_JSON, NULL, "not a JSON object");
 		return;

@@ -147,6 +147,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	struct scrape *scrape = status < 0 ? NULL : calloc(1, sizeof(*scrape));
 
 	if (!scrape) {
+		if (status == 0) {
+			turn_away(&metrics->away, listener);
+		}
 		return;
 	}
 	scrape->metrics = metrics;

@@ -17,6 +17,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "daemon/turn_away.h"
+
 struct context;
 struct scrape;
 
@@ -26,6 +28,7 @@ struct metrics_socket {
 	struct context *context;
 	bool is_open;
 	uv_pipe_t listener;
+	struct turn_away away;
 	struct scrape_list scrapes;
 	unsigned int scrape_count;
 };

@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
 #include "daemon/control_describe.h"
@@ -171,9 +171,9 @@ static struct json_object *make_event(const char *name, const struct session *se
 {
 	struct json_object *event = json_object_new_object();
 
-	json_object_object_add(event, "event", json_object_new_string(name));
-	json_object_object_add(event, "session", json_object_new_uint64(session->id));
-	json_object_object_add(event, "policy", json_object_new_string(session->policy));
+	json_add(event, "event", json_object_new_string(name));
+	json_add(event, "session", json_object_new_uint64(session->id));
+	json_add(event, "policy", json_object_new_string(session->policy));
 	return event;
 }
 
@@ -209,8 +209,7 @@ static void tell_untold(struct session *session)
 
 	if (untold != session->untold) {
 		struct json_object *event = make_event("left-out", session);
-		json_object_object_add(
-			event, "count", json_object_new_uint64(untold - session->untold));
+		json_add(event, "count", json_object_new_uint64(untold - session->untold));
 		session->untold = untold;
 		tell(session, event, -1);
 	}
@@ -230,7 +229,7 @@ void monitor_decision(struct session *session, const char *record_text)
 		struct json_object *value = NULL;
 		if (json_object_object_get_ex(record, members[i].name, &value) &&
 			json_object_is_type(value, members[i].type)) {
-			json_object_object_add(event, members[i].name, json_object_get(value));
+			json_add(event, members[i].name, json_object_get(value));
 		}
 	}
 	json_object_put(record);
@@ -252,9 +251,9 @@ void monitor_began(struct session *session)
 	}
 	refresh(session);
 	event = make_event("began", session);
-	json_object_object_add(event, "uid", json_object_new_uint64(session->peer.uid));
-	json_object_object_add(event, "pid", json_object_new_int(session->peer.pid));
-	json_object_object_add(event, "command", json_object_new_string(session->command));
+	json_add(event, "uid", json_object_new_uint64(session->peer.uid));
+	json_add(event, "pid", json_object_new_int(session->peer.pid));
+	json_add(event, "command", json_object_new_string(session->command));
 	tell(session, event, -1);
 }
 

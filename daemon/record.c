@@ -2,12 +2,12 @@
 #include "daemon/record.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/session.h"
 #include "usher/wire.h"
 
@@ -108,7 +108,7 @@ static struct json_object *list_groups(const struct peer *peer)
 	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < peer->group_count; i++) {
-		json_object_array_add(list, json_object_new_uint64(peer->groups[i]));
+		json_append(list, json_object_new_uint64(peer->groups[i]));
 	}
 	return list;
 }
@@ -119,7 +119,7 @@ static struct json_object *list_descriptors(const struct session *session)
 
 	for (size_t i = 0; i < array_length(descriptors); i++) {
 		if (*(int *)member(session, descriptors[i].offset) >= 0) {
-			json_object_array_add(list, json_object_new_string(descriptors[i].name));
+			json_append(list, json_object_new_string(descriptors[i].name));
 		}
 	}
 	return list;
@@ -127,30 +127,30 @@ static struct json_object *list_descriptors(const struct session *session)
 
 static char *to_text(struct json_object *record)
 {
-	char *text = strdup(json_object_to_json_string_ext(record, JSON_C_TO_STRING_PLAIN));
+	const char *text = json_text(record);
+	char *copy = text ? strdup(text) : NULL;
 
 	json_object_put(record);
-	return text;
+	return copy;
 }
 
 char *record_write(const struct session *session)
 {
 	struct json_object *record = json_object_new_object();
 
-	json_object_object_add(record, "version", json_object_new_int(RECORD_VERSION));
+	json_add(record, "version", json_object_new_int(RECORD_VERSION));
 	for (size_t i = 0; i < array_length(numbers); i++) {
-		json_object_object_add(record, numbers[i].name,
+		json_add(record, numbers[i].name,
 			json_object_new_uint64(get_number(session, &numbers[i])));
 	}
 	for (size_t i = 0; i < array_length(strings); i++) {
 		const char *value = *(char **)member(session, strings[i].offset);
 		if (value) {
-			json_object_object_add(
-				record, strings[i].name, json_object_new_string(value));
+			json_add(record, strings[i].name, json_object_new_string(value));
 		}
 	}
-	json_object_object_add(record, "groups", list_groups(&session->peer));
-	json_object_object_add(record, "descriptors", list_descriptors(session));
+	json_add(record, "groups", list_groups(&session->peer));
+	json_add(record, "descriptors", list_descriptors(session));
 	return to_text(record);
 }
 
@@ -158,9 +158,9 @@ char *record_write_broker(pid_t pid)
 {
 	struct json_object *record = json_object_new_object();
 
-	json_object_object_add(record, "version", json_object_new_int(RECORD_VERSION));
-	json_object_object_add(record, "pid", json_object_new_int(pid));
-	json_object_object_add(record, "wire", json_object_new_int(WIRE_VERSION));
+	json_add(record, "version", json_object_new_int(RECORD_VERSION));
+	json_add(record, "pid", json_object_new_int(pid));
+	json_add(record, "wire", json_object_new_int(WIRE_VERSION));
 	return to_text(record);
 }
 

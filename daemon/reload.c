@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/config.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
@@ -78,11 +78,11 @@ static struct json_object *describe_mistakes(const struct policy_report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct policy_diagnostic *item = &report->items[i];
 		struct json_object *one = json_object_new_object();
-		json_object_object_add(one, "file", json_object_new_string(item->file));
-		json_object_object_add(one, "line", json_object_new_int((int)item->line));
-		json_object_object_add(one, "column", json_object_new_int((int)item->column));
-		json_object_object_add(one, "text", json_object_new_string(item->text));
-		json_object_array_add(list, one);
+		json_add(one, "file", json_object_new_string(item->file));
+		json_add(one, "line", json_object_new_int((int)item->line));
+		json_add(one, "column", json_object_new_int((int)item->column));
+		json_add(one, "text", json_object_new_string(item->text));
+		json_append(list, one);
 	}
 	return list;
 }
@@ -91,12 +91,11 @@ static struct json_object *describe_plan(const struct reload_plan *plan)
 {
 	struct json_object *one = json_object_new_object();
 
-	json_object_object_add(one, "session", json_object_new_uint64(plan->session));
-	json_object_object_add(one, "policy", json_object_new_string(plan->policy));
-	json_object_object_add(
-		one, "outcome", json_object_new_string(reload_outcome_name(plan->outcome)));
+	json_add(one, "session", json_object_new_uint64(plan->session));
+	json_add(one, "policy", json_object_new_string(plan->policy));
+	json_add(one, "outcome", json_object_new_string(reload_outcome_name(plan->outcome)));
 	if (plan->reason[0]) {
-		json_object_object_add(one, "reason", json_object_new_string(plan->reason));
+		json_add(one, "reason", json_object_new_string(plan->reason));
 	}
 	return one;
 }
@@ -110,13 +109,13 @@ static struct json_object *describe(const struct reload *reload)
 	bool done = reload->error == 0;
 
 	for (size_t i = 0; done && i < reload->plan_count; i++) {
-		json_object_array_add(sessions, describe_plan(&reload->plans[i]));
+		json_append(sessions, describe_plan(&reload->plans[i]));
 	}
-	json_object_object_add(answer, "done", json_object_new_boolean(done));
-	json_object_object_add(answer, "policies",
+	json_add(answer, "done", json_object_new_boolean(done));
+	json_add(answer, "policies",
 		json_object_new_uint64(policy_texts_count(reload->context->config->texts)));
-	json_object_object_add(answer, "mistakes", describe_mistakes(&reload->report));
-	json_object_object_add(answer, "sessions", sessions);
+	json_add(answer, "mistakes", describe_mistakes(&reload->report));
+	json_add(answer, "sessions", sessions);
 	return answer;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/stop.h"
 
-#include <json-c/json.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/client.h"
 #include "daemon/context.h"
 #include "daemon/control.h"
@@ -23,7 +23,7 @@ static void stop(struct connection *connection)
 	connection->control->context->is_stopped = true;
 	struct json_object *answer = json_object_new_object();
 
-	json_object_object_add(answer, "stops", json_object_new_boolean(true));
+	json_add(answer, "stops", json_object_new_boolean(true));
 	connection_answer(connection, answer);
 	(void)kill(getpid(), SIGTERM);
 }

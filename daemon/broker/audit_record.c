@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/json.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/dns_message.h"
 #include "daemon/broker/path_call.h"
@@ -302,13 +302,13 @@ static void add_text(struct json_object *object, const char *key, const char *by
 	cleanup_free char *text = bytes ? escape(bytes) : NULL;
 
 	if (text) {
-		json_object_object_add(object, key, json_object_new_string(text));
+		json_add(object, key, json_object_new_string(text));
 	}
 }
 
 static void add_number(struct json_object *object, const char *key, int64_t number)
 {
-	json_object_object_add(object, key, json_object_new_int64(number));
+	json_add(object, key, json_object_new_int64(number));
 }
 
 static char *call_name(const struct audit_record *record)
@@ -357,9 +357,8 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 	if (dropped) {
 		add_number(object, "dropped", (int64_t)dropped);
 	}
-	const char *text = json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (asprintf(&line, "%s\n", text) < 0) {
+	const char *text = json_text(object);
+	if (!text || asprintf(&line, "%s\n", text) < 0) {
 		line = NULL;
 	}
 	json_object_put(object);
