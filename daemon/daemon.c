@@ -278,6 +278,12 @@ static int exit_status(const struct daemon *daemon, int result)
 									       : EXIT_SUCCESS;
 }
 
+/* Of what passes: who is started again then may find the configuration right. */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 /*
  * With a wrong configuration nothing begins. But sessions that were left to us go on: then nobody
  * new is served until the configuration is right and `usher reload` has told us so.
@@ -285,13 +291,21 @@ static int exit_status(const struct daemon *daemon, int result)
 static int configure(struct daemon *daemon)
 {
 	struct context *context = &daemon->context;
+	int result = load_config(&context->config, daemon->options);
 
-	if (load_config(&context->config, daemon->options) == 0 &&
-		load_policies(context->config) == 0) {
+	if (result == 0) {
+		result = load_policies(context->config);
+	}
+	if (result == 0) {
 		return 0;
 	}
 	config_unref(context->config);
 	context->config = NULL;
+	if (is_shortage(result)) {
+		journal_error(
+			"not started: the configuration cannot be read: %s", strerror(-result));
+		return result;
+	}
 	if (!adopt_is_due(daemon->inheritance) || config_load_closed(&context->config) < 0) {
 		journal_error("not started: the configuration is wrong");
 		return -EINVAL;
@@ -310,12 +324,16 @@ int daemon_run(const struct daemon_options *options, struct inheritance *inherit
 	service_init(options->holder);
 	store_init(&daemon.context.store);
 	daemon.context.config_file = options->config;
-	if (configure(&daemon) < 0) {
-		return EXIT_CONFIG;
+	int result = configure(&daemon);
+	if (result < 0) {
+		return is_shortage(result) ? EXIT_FAILURE : EXIT_CONFIG;
 	}
-	int result = uv_loop_init(&daemon.loop);
+	result = uv_loop_init(&daemon.loop);
 	if (result == 0) {
 		result = start(&daemon);
+	}
+	if (is_shortage(result)) {
+		journal_error("not started: %s", strerror(-result));
 	}
 	if (result == 0) {
 		service_ready(daemon.context.sessions_tally.total);
