@@ -28,7 +28,7 @@
 #include "client/own_rights.h"
 #include "client/rendezvous.h"
 #include "client/run.h"
-#include "client/variables.h"
+#include "client/run_policy.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/install.h"
@@ -52,38 +52,6 @@
 static int socket_pair(int pair[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
-}
-
-static int load_policy(struct policy **policyp, const struct run_options *options)
-{
-	struct client_variables variables = {0};
-	struct policy_report report = {0};
-	cleanup_free char *file = NULL;
-	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
-	const char *const *searched = (const char *const *)directories;
-	int error = policy_find(options->policy, searched, &file);
-
-	if (error < 0) {
-		(void)fprintf(stderr,
-			"usher: there is no policy '%s'; policies are looked for in:\n",
-			options->policy);
-		for (char **directory = directories; directory && *directory; directory++) {
-			(void)fprintf(stderr, "  %s\n", *directory);
-		}
-	} else {
-		error = client_variables_init(&variables, options->sets.items, options->sets.count);
-	}
-	if (error == 0) {
-		struct policy_options how = {.variables = variables.values,
-			.directories = searched,
-			.network = options->network};
-		error = policy_load(policyp, file, &how, &report);
-		policy_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
-		policy_report_finish(&report);
-	}
-	client_variables_finish(&variables);
-	install_free_directories(directories);
-	return error;
 }
 
 /* A packet that is legal in `phase`. 0 or a negative errno; -ECONNRESET at the end of the
@@ -478,7 +446,7 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 	int error = start(&session, &handover_socket, options, hello);
 	if (error == 0) {
 		front_lift_file_limit(); /* the program has its own already */
-		error = load_policy(&policy, options);
+		error = run_policy_load(&policy, options);
 	}
 	if (error == 0) {
 		error = prepare(&session, &enforcement, policy, options->policy);
