@@ -124,7 +124,7 @@ def main(path, policy, *command):
     try:
         client = Client(path)
         hand_over(client, client.filter(policy, ' '.join(command)), command)
-    except (Refused, EOFError) as error:
+    except (Refused, EOFError, ConnectionError) as error:
         print(f'refused: {error}', file=sys.stderr)
         sys.stderr.flush()
     os._exit(125)
