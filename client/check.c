@@ -30,7 +30,7 @@ static const char usage[] =
 	"  --mechanisms      tell who enforces what, and why\n"
 	"  --json            one JSON object instead of lines\n"
 	"  --set NAME=VALUE  give a variable its value\n"
-	"  --help            this text\n"
+	"  --help            print this\n"
 	"\n"
 	"Exit status: 0 clean, 1 warnings (with --strict), 2 errors.\n";
 

@@ -27,12 +27,12 @@ struct control_options {
 		"help", no_argument, NULL, 'h'                                        \
 	}
 #define CONTROL_LETTERS "js:"
-#define CONTROL_USAGE                                            \
-	"  -j, --json         print what usherd says as JSON\n"  \
-	"  -s, --socket PATH  ask the usherd that serves PATH\n" \
-	"      --user         ask only your own usherd, ...\n"   \
-	"      --system       ... or only the system's\n"        \
-	"      --help         print this\n"
+#define CONTROL_USAGE                                               \
+	"  -j, --json            print what usherd says as JSON\n"  \
+	"  -s, --socket PATH     ask the usherd that serves PATH\n" \
+	"      --user            ask only your own usherd, ...\n"   \
+	"      --system          ... or only the system's\n"        \
+	"      --help            print this\n"
 
 /*
  * False if the option is none of these; that of a command's own, which did not like its value, is

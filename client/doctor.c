@@ -19,7 +19,7 @@ static const char usage[] =
 	"Tries what usher needs of this machine, and says what is missing and what to do.\n"
 	"\n"
 	"  --json   one JSON object instead of the table\n"
-	"  --help   this text\n"
+	"  --help   print this\n"
 	"\n"
 	"Exit status: 0 if `usher run` can work here, 1 if it cannot.\n";
 

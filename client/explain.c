@@ -47,7 +47,7 @@ static const char usage[] =
 	"  --policy POLICY   a name, or a file (with a slash)\n"
 	"  --set NAME=VALUE  give a variable its value\n"
 	"  --json            one JSON object\n"
-	"  --help            this text\n"
+	"  --help            print this\n"
 	"\n"
 	"Exit status: 0 answered, 2 a mistake in the question or the policy.\n";
 

@@ -21,7 +21,7 @@ static const char usage[] =
 	"own\n"
 	"sessions.\n"
 	"\n"
-	"  -o, --output FILE  write to FILE, which is replaced as a whole\n" CONTROL_USAGE;
+	"  -o, --output FILE     write to FILE, which is replaced as a whole\n" CONTROL_USAGE;
 
 struct metrics_options {
 	struct control_options control;

@@ -23,7 +23,7 @@ static const char usage[] =
 	"nothing changes. New sessions get the new ones, and running sessions whose policy says\n"
 	"'follow = yes'; one that cannot go on under what its policy says now is told.\n"
 	"\n"
-	"  -q, --quiet        only tell what is wrong\n" CONTROL_USAGE;
+	"  -q, --quiet           only tell what is wrong\n" CONTROL_USAGE;
 
 struct reload_options {
 	struct control_options control;

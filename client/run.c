@@ -39,7 +39,7 @@ static const char help[] =
 	"is\n"
 	"                           standard error\n"
 	"  -v, --verbose            every decision in a line on standard error\n"
-	"  -h, --help               this text\n"
+	"  -h, --help               print this\n"
 	"\n"
 	"The exit status is COMMAND's; 127 if it is not there, 126 if it cannot be executed, 125 "
 	"if\n"

@@ -26,9 +26,9 @@ static const char usage[] =
 	"Lists the sessions of usherd, or ends some: your own, or as root any. Their programs get\n"
 	"SIGTERM, and SIGKILL if they have not ended after a while.\n"
 	"\n"
-	"  -p, --policy NAME  list those under this policy\n"
-	"      --grace N      seconds between the two signals, 0 to 600 (5)\n"
-	"      --no-wait      do not wait for their end\n" CONTROL_USAGE;
+	"  -p, --policy NAME     list those under this policy\n"
+	"      --grace N         seconds between the two signals, 0 to 600 (5)\n"
+	"      --no-wait         do not wait for their end\n" CONTROL_USAGE;
 
 struct sessions_options {
 	struct control_options control;

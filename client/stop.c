@@ -16,9 +16,9 @@ static const char usage[] =
 	"Stops usherd, but not while it has sessions, unless one of these says what becomes of\n"
 	"them. It serves nobody new meanwhile; if you interrupt the wait it goes on as before.\n"
 	"\n"
-	"  -w, --wait         wait until all have ended by themselves\n"
-	"  -e, --end          end them: SIGTERM, and SIGKILL after a while\n"
-	"      --grace N      seconds between the two signals, 0 to 600 (5)\n" CONTROL_USAGE;
+	"  -w, --wait            wait until all have ended by themselves\n"
+	"  -e, --end             end them: SIGTERM, and SIGKILL after a while\n"
+	"      --grace N         seconds between the two signals, 0 to 600 (5)\n" CONTROL_USAGE;
 
 struct stop_options {
 	struct control_options control;

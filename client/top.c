@@ -26,7 +26,7 @@ static const char usage[] =
 	"how long they take, and what is denied most. With --json: one look, and no terminal.\n"
 	"Keys: q quits, s sorts by rate, denied, delay, age or session, p pauses.\n"
 	"\n"
-	"  -d, --delay N      seconds between two looks, 0.1 to 60 (1)\n" CONTROL_USAGE;
+	"  -d, --delay N         seconds between two looks, 0.1 to 60 (1)\n" CONTROL_USAGE;
 
 struct top {
 	struct control_options options;

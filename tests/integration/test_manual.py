@@ -112,6 +112,17 @@ class Options(unittest.TestCase):
             self.assertTrue(options, command)
             self.assertEqual(documented_options(text), options, command)
 
+    def test_columns(self):
+        """in each --help what the options mean stands in one column"""
+        known = re.findall(r'(?m)^  ([a-z]+) ', harness.usher('--help').stdout)
+        for command in known:
+            text = harness.usher(command, '--help').stdout
+            columns = {match.start(1) for match in map(
+                re.compile(r' +(?:-\w, )?--[\w-]+(?:[ =]\S+)?  +(\S)').match, text.splitlines())
+                if match}
+            self.assertEqual(len(columns), 1, text)
+            self.assertRegex(text, r'(?m)^Usage: usher ' + command)
+
     def test_daemon(self):
         """usherd(8) has each option, and none else"""
         text = subprocess.run([harness.USHERD, '--help'], check=True, stdout=subprocess.PIPE,
