@@ -565,7 +565,8 @@ class MetricsSocket(unittest.TestCase):
 
     def test_metrics(self):
         """an HTTP client gets the metrics of the whole daemon, as the format is"""
-        with running(self.daemon, policy='everything'):
+        with running(self.daemon, 'sh', '-c', 'echo begun; exec cat', policy='everything') as process:
+            self.assertEqual(process.stdout.readline(), 'begun\n')  # so it has asked for something
             done = subprocess.run(['curl', '-sSi', '--unix-socket', self.path,
                                    'http://usherd/metrics'], stdout=subprocess.PIPE, text=True,
                                   check=True, timeout=harness.SECONDS)
