@@ -104,7 +104,12 @@ static int open_terminal(const struct request *request, const struct open_how *h
 static int open_object(const struct broker *broker, int object, struct open_how how)
 {
 	char link[32];
+	struct stat st;
 
+	/* Before the kernel asks whether it may be opened. */
+	if ((how.flags & O_CREAT) && fstat(object, &st) == 0 && S_ISDIR(st.st_mode)) {
+		return -EISDIR;
+	}
 	(void)snprintf(link, sizeof(link), "%d", object);
 	how.flags &= ~(uint64_t)(CREATING_FLAGS | O_NOFOLLOW);
 	how.mode = 0;

@@ -209,9 +209,13 @@ static void write_self(char *path, size_t prefix, size_t digits)
 	memcpy(path + prefix + 1, self, sizeof(self) - 1);
 }
 
-/* What an entry is like tells nothing that it holds; where its link leads may. */
+/* What an entry is like tells nothing that it holds; where its link leads may. With O_PATH it is
+ * looked at, too: what is done with such a descriptor is judged when it is done. */
 static bool is_looked_at(const struct request *request, const char *entry)
 {
+	if (request->call == CALL_OPEN) {
+		return (request->open.how.flags & O_PATH) != 0;
+	}
 	return request->call == CALL_PATH &&
 	       (request->path.call->act != PATH_READLINK || is_stand(entry)) &&
 	       !(request->path.call->operations & ~(unsigned int)OPERATION_STAT);
@@ -315,7 +319,7 @@ static int judge(const struct broker *broker, struct request *request, int direc
 	int depth;
 	cleanup_fd int root = open_root(broker, request, directory, &depth);
 	if (root < 0 || name_of_fd(broker, directory, directory_name, sizeof(directory_name)) < 0) {
-		return -EACCES;
+		return root == -ENOTDIR ? -ENOTDIR : -EACCES;
 	}
 	size_t prefix = cut_levels(directory_name, strlen(directory_name), depth);
 	/* A mount that was moved since `path` was told would make another name of its rest. */

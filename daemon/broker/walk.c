@@ -191,12 +191,13 @@ static int follow_magic(struct walk *w, const struct component *component)
 	if (object < 0) {
 		return object;
 	}
-	if (fstat(object, &st) == 0 && S_ISDIR(st.st_mode)) {
+	bool is_directory = fstat(object, &st) == 0 && S_ISDIR(st.st_mode);
+	if (is_directory && (!component->last || w->options->never_follow_last)) {
 		(void)splice_text(w, ".", component->behind);
 		stand_at(w, object, true);
 		return 0;
 	}
-	if (!component->last || component->slash_behind) {
+	if (!is_directory && (!component->last || component->slash_behind)) {
 		close(object);
 		return -ENOTDIR;
 	}

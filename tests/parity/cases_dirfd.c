@@ -125,6 +125,18 @@ static int proc_self(struct scene *scene)
 	return raw_open("/proc/self", O_RDONLY | O_DIRECTORY, 0);
 }
 
+static int proc_file(struct scene *scene)
+{
+	(void)scene;
+	return raw_open("/proc/version", O_RDONLY, 0);
+}
+
+static int proc_own_file(struct scene *scene)
+{
+	(void)scene;
+	return raw_open("/proc/self/status", O_PATH, 0);
+}
+
 static int unreachable(struct scene *scene)
 {
 	int fd = directory(scene);
@@ -149,6 +161,8 @@ static const struct dirfd_case dirfds[] = {
 	{"pipe", pipe_end},
 	{"socket", socket_fd},
 	{"proc-self", proc_self},
+	{"proc-file", proc_file},
+	{"proc-own-file", proc_own_file},
 	{"mode-0", unreachable},
 };
 

@@ -99,6 +99,50 @@ static void run_write_own(struct scene *scene)
 	tell_result(scene, raw_open("/proc/self/new", O_WRONLY | O_CREAT, 0600));
 }
 
+/* Calls on a directory that may not be searched, by the link of a descriptor to it. */
+static void run_shut_directory(struct scene *scene)
+{
+	static const char *const ends[] = {"", "/", "/.", "/x"};
+	struct stat st;
+	char path[64];
+
+	prepare(scene, !mkdir("shut", 0));
+	int fd = raw_open("shut", O_PATH, 0);
+	for (size_t i = 0; i < array_length(ends); i++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d%s", fd, ends[i]);
+		tell(scene, "[%s] open ", ends[i]);
+		tell_result(scene, raw_open(path, O_RDONLY, 0));
+		tell(scene, " create ");
+		tell_result(scene, raw_open(path, O_RDONLY | O_CREAT, 0600));
+		tell(scene, " stat ");
+		tell_result(scene, raw(SYS_stat, path, &st));
+		tell(scene, " utime ");
+		tell_result(scene, raw(SYS_utime, path, NULL));
+		tell(scene, " mkdir ");
+		tell_result(scene, raw(SYS_mkdir, path, 0755));
+		tell(scene, " truncate ");
+		tell_result(scene, raw(SYS_truncate, path, 0L));
+		tell(scene, " chmod ");
+		tell_result(scene, raw(SYS_chmod, path, 0));
+	}
+	tree_tell_changes(scene);
+}
+
+/* The entry of a process outside is looked at, by a descriptor that opens nothing. */
+static void run_other_entry(struct scene *scene)
+{
+	int proc = raw_open("/proc", O_PATH | O_DIRECTORY, 0);
+	struct stat st;
+
+	tell_result(scene, raw(SYS_openat, proc, "1", O_PATH | O_NOFOLLOW));
+	tell(scene, " file ");
+	tell_result(scene, raw_open("/proc/1/status", O_PATH, 0));
+	tell(scene, " stat ");
+	tell_result(scene, raw(SYS_stat, "/proc/1", &st));
+	tell(scene, " missing ");
+	tell_result(scene, raw_open("/proc/1/none", O_PATH, 0));
+}
+
 static int deleted_file(struct scene *scene)
 {
 	int fd = raw_open("regular", O_RDWR, 0);
@@ -376,6 +420,8 @@ void cases_proc(struct runner *runner)
 	runner_case(runner, run_standard, NULL, "proc/standard-streams");
 	runner_case(runner, run_lowest, NULL, "proc/lowest-number");
 	runner_case(runner, run_write_own, NULL, "proc/write-own");
+	runner_case(runner, run_shut_directory, NULL, "proc/shut-directory");
+	runner_case(runner, run_other_entry, NULL, "proc/other-entry");
 	runner_case(runner, run_thread_self, NULL, "proc/second-thread");
 	runner_case(runner, run_child, NULL, "proc/child");
 	runner_case(runner, run_text_busy, NULL, "proc/text-busy");
