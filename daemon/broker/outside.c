@@ -19,6 +19,7 @@
 #include "daemon/broker/socket_facts.h"
 #include "daemon/broker/socket_options.h"
 #include "daemon/broker/target_fd.h"
+#include "daemon/policy/told_options.h"
 
 struct outside {
 	uint64_t network; /* the cookie of ours */
@@ -43,19 +44,53 @@ int outside_new(struct outside **outsidep)
 	return error;
 }
 
+/* The devices inside are others than ours, and from none of them there is a way out. */
+static bool is_bound_to_device(int socket)
+{
+	return socket_number(socket, SOL_SOCKET, SO_BINDTOIFINDEX) > 0;
+}
+
 /* A socket of ours of the same kind, with the same options. It does not wait for anything yet. */
 static int make_like(const struct broker *broker, const struct address_request *inside)
 {
 	int type = inside->endpoint.kind == ENDPOINT_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	uint64_t told = atomic_load(&broker->memory->told);
+
+	if ((told & TOLD_OTHERS) && is_bound_to_device(inside->socket)) {
+		return -ENETUNREACH;
+	}
 	cleanup_fd int made =
 		socket(inside->domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, inside->protocol);
 
 	if (made < 0) {
 		return -errno;
 	}
-	socket_options_copy(broker->outside->defaults, atomic_load(&broker->memory->told),
-		inside->domain, type, inside->socket, made);
+	socket_options_copy(
+		broker->outside->defaults, told, inside->domain, type, inside->socket, made);
 	return steal_fd(&made);
+}
+
+/* Who gets the signals of one that sends some (O_ASYNC), and which. */
+static void copy_owner(int from, int to)
+{
+	struct f_owner_ex owner;
+	int signal = fcntl(from, F_GETSIG);
+
+	if (fcntl(from, F_GETOWN_EX, &owner) == 0 && owner.pid != 0) {
+		(void)fcntl(to, F_SETOWN_EX, &owner);
+	}
+	if (signal > 0) {
+		(void)fcntl(to, F_SETSIG, signal);
+	}
+}
+
+/* The flags of the first. 0 or a negative errno. */
+static int copy_flags(int from, int to, int flags)
+{
+	if (flags & O_ASYNC) {
+		copy_owner(from, to);
+	}
+	return fcntl(to, F_SETFL, flags & ~O_CLOEXEC) < 0 ? -errno : 0;
 }
 
 /* A descriptor on its way into the caller. */
@@ -103,10 +138,9 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	if (made < 0 || flags < 0) {
 		return made < 0 ? made : flags;
 	}
-	if (fcntl(made, F_SETFL, flags & ~O_CLOEXEC) < 0) {
-		return -errno;
-	}
-	return put_in_place(broker, request, number, socket, steal_fd(&owned), flags);
+	int error = copy_flags(*socket, made, flags);
+	return error < 0 ? error
+			 : put_in_place(broker, request, number, socket, steal_fd(&owned), flags);
 }
 
 static bool is_internet(const struct policy_endpoint *endpoint)
@@ -191,11 +225,10 @@ static int lead_out(const struct broker *broker, struct request *request, int nu
 		return made;
 	}
 	try_at_once(broker, request, made);
-	if (fcntl(made, F_SETFL, address->flags & ~O_CLOEXEC) < 0) {
-		return -errno;
-	}
-	return put_in_place(
-		broker, request, number, &address->socket, steal_fd(&made), address->flags);
+	int error = copy_flags(address->socket, made, address->flags);
+	return error < 0 ? error
+			 : put_in_place(broker, request, number, &address->socket, steal_fd(&made),
+				   address->flags);
 }
 
 int outside_lead(const struct broker *broker, struct request *request)

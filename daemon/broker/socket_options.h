@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of an internet socket that another is to take over: those that a program can have set
- * and that can be read again, and that are worth a system call for each connection: not those of
- * listening sockets, which are set behind bind(2). What a new socket has anyway is known beforehand
- * and left alone.
+ * The options of an internet socket that another is to take over (carried_options.h says which).
+ * What a new socket has anyway is known beforehand and left alone; and what nobody has set is not
+ * read, as far as that is told (daemon/policy/told_options.h).
  */
 #pragma once
 

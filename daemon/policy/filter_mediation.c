@@ -447,25 +447,23 @@ static int add_row(struct plan *plan, const struct row *row)
 	return plan_call_add(plan, row->nr, offsetof(struct plan_call, mediation), &clause);
 }
 
-static int add_told_option(struct plan *plan, int level, int name)
-{
-	const struct row row = {SCMP_SYS(setsockopt), NEED_OUTSIDE, FILTER_NOTIFY, 0,
-		{IS(1, (unsigned int)level), IS(2, (unsigned int)name)}};
-
-	return add_row(plan, &row);
-}
-
+/* See told_options.h. */
 static int add_told_options(struct plan *plan)
 {
-	size_t count;
-	const struct socket_option *options = told_options(&count);
+	size_t count, level_count;
+	const struct socket_option *usual = usual_options(&count);
+	const int *levels = told_levels(&level_count);
 	int error = 0;
 
 	for (size_t i = 0; i < count && !error; i++) {
-		error = add_told_option(plan, options[i].level, options[i].name);
-		if (!error && options[i].other) {
-			error = add_told_option(plan, options[i].level, options[i].other);
-		}
+		const struct row row = LET(setsockopt, NEED_OUTSIDE,
+			IS(1, (unsigned int)usual[i].level), IS(2, (unsigned int)usual[i].name));
+		error = add_row(plan, &row);
+	}
+	for (size_t i = 0; i < level_count && !error; i++) {
+		const struct row row =
+			NOTIFY(setsockopt, NEED_OUTSIDE, IS(1, (unsigned int)levels[i]));
+		error = add_row(plan, &row);
 	}
 	return error;
 }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
@@ -59,7 +60,27 @@ static const struct socket_option options[] = {
 	{SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE},
 	{SOL_SOCKET, SO_SNDBUF, SO_SNDBUFFORCE},
 };
-static_assert(array_length(options) <= 64, "a bit for each");
+static_assert(array_length(options) < 64, "a bit for each");
+
+static const struct socket_option usual[] = {
+	{SOL_SOCKET, SO_KEEPALIVE},
+	{SOL_SOCKET, SO_LINGER},
+	{SOL_SOCKET, SO_BROADCAST},
+	{SOL_SOCKET, SO_PASSCRED},
+	{IPPROTO_IP, IP_RECVERR},
+	{IPPROTO_IPV6, IPV6_V6ONLY},
+	{IPPROTO_IPV6, IPV6_RECVERR},
+	{IPPROTO_TCP, TCP_NODELAY},
+	{IPPROTO_TCP, TCP_CORK},
+	{IPPROTO_TCP, TCP_KEEPIDLE},
+	{IPPROTO_TCP, TCP_KEEPINTVL},
+	{IPPROTO_TCP, TCP_KEEPCNT},
+	{IPPROTO_TCP, TCP_QUICKACK},
+	{IPPROTO_TCP, TCP_ULP},
+	{IPPROTO_UDP, UDP_CORK},
+};
+
+static const int levels[] = {SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP};
 
 const struct socket_option *told_options(size_t *count)
 {
@@ -67,13 +88,49 @@ const struct socket_option *told_options(size_t *count)
 	return options;
 }
 
+const struct socket_option *usual_options(size_t *count)
+{
+	*count = array_length(usual);
+	return usual;
+}
+
+const int *told_levels(size_t *count)
+{
+	*count = array_length(levels);
+	return levels;
+}
+
+static bool is(const struct socket_option *option, int level, int name)
+{
+	return option->level == level && (option->name == name || (name && option->other == name));
+}
+
+static bool is_usual(int level, int name)
+{
+	for (size_t i = 0; i < array_length(usual); i++) {
+		if (is(&usual[i], level, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool has_level(int level)
+{
+	for (size_t i = 0; i < array_length(levels); i++) {
+		if (levels[i] == level) {
+			return true;
+		}
+	}
+	return false;
+}
+
 uint64_t told_option_bit(int level, int name)
 {
 	for (size_t i = 0; i < array_length(options); i++) {
-		if (options[i].level == level &&
-			(options[i].name == name || (name && options[i].other == name))) {
+		if (is(&options[i], level, name)) {
 			return UINT64_C(1) << i;
 		}
 	}
-	return 0;
+	return has_level(level) && !is_usual(level, name) ? TOLD_OTHERS : 0;
 }

@@ -5,6 +5,7 @@ network code, and datagrams that the kernel cuts up.
 """
 
 import atexit
+import errno
 import functools
 import os
 import shutil
@@ -72,6 +73,13 @@ for host in sys.argv[2:]:
 SEGMENTS_EXPECTED = [line for _ in range(2) for line in (
     "5500 [b'1000', b'1000', b'1000', b'1000', b'1000', b'500']",
     "2500 [b'1000', b'1000', b'500']")]
+
+DEVICE = """
+import socket, sys
+with socket.socket(type=socket.SOCK_DGRAM) as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+    print(s.connect_ex((sys.argv[1], int(sys.argv[2]))))
+"""
 
 # With a body, whose connection the server closes, and requests of other kinds.
 PYTHON_HTTP = """
@@ -295,6 +303,22 @@ class Services(unittest.TestCase):
             result = harness.run(command, mode, policy, [f'--net={network}'])
             self.assertEqual(result.stdout.decode().splitlines(),
                              native.stdout.decode().splitlines(), network)
+
+    def test_options(self, mode):
+        """What a socket was told before it leaves its network, it has outside"""
+        command = [PYTHON, harness.SOURCE / 'tests/integration/programs/socket_options.py', FAR,
+                   FAR6, UDP]
+        native = harness.run(command, 'native').stdout.decode().splitlines()
+        self.assertGreater(len(native), 300)
+        result = harness.run(command, mode, self.policy, ['--net=broker'])
+        self.assertEqual(result.stdout.decode().splitlines(), native, result.stderr.decode())
+
+    def test_device(self, mode):
+        """Who is bound to a device inside does not get outside"""
+        for network, expected in ('host', 0), ('broker', errno.ENETUNREACH):
+            result = harness.run([PYTHON, '-c', DEVICE, FAR, UDP], mode, self.policy,
+                                 [f'--net={network}'])
+            self.assertEqual(int(result.stdout), expected, result.stderr.decode())
 
     def test_interfaces(self, mode):
         """netlink answers, also to who has capabilities in a user namespace and not beyond"""

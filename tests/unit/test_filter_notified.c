@@ -256,7 +256,12 @@ static void options_that_are_rare_are_told(void **state)
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_NODELAY, 1, 4), ALLOWED);
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_TCP, TCP_CORK, 1, 4), ALLOWED);
 	assert_int_equal(told_option_bit(IPPROTO_TCP, TCP_CORK), 0);
-	assert_int_equal(told_option_bit(SOL_SOCKET, 0), 0);
+	assert_int_equal(told_option_bit(SOL_ALG, 1), 0);
+	assert_int_equal(ASK(&filter, setsockopt, 3, SOL_ALG, 1, 1, 4), ALLOWED);
+	/* Of those that have no bit of their own, also of the next kernel's. */
+	assert_int_equal(told_option_bit(SOL_SOCKET, SO_BUSY_POLL), TOLD_OTHERS);
+	assert_int_equal(ASK(&filter, setsockopt, 3, SOL_SOCKET, SO_BUSY_POLL, 1, 4), NOTIFIED);
+	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IPV6, 9999, 1, 4), NOTIFIED);
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), EPERM);
 }
 
