@@ -24,6 +24,7 @@
 #include "client/given.h"
 #include "client/landlock.h"
 #include "client/network.h"
+#include "client/process_rights.h"
 #include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
@@ -346,8 +347,8 @@ static int explain_layer_failure(struct handover_failure *failure, int error)
 }
 
 /* The Landlock layer that goes with the filter. 0, LANDLOCK_UNSUITED, or a negative errno. */
-static int make_layer(
-	const struct wire_filter *filter, int *ruleset, struct handover_failure *failure)
+static int make_layer(const struct wire_filter *filter, struct landlock_layer *layer,
+	struct handover_failure *failure)
 {
 	const struct landlock_rules rules = {
 		.execute = wire_filter_execute(filter),
@@ -355,29 +356,29 @@ static int make_layer(
 		.grants = wire_filter_grants(filter),
 	};
 	char reason[LANDLOCK_REASON_MAX];
-	int result = landlock_make(&rules, ruleset, reason);
+	int result = landlock_make(&rules, layer, reason);
 
 	return result < 0 ? explain_layer_failure(failure, result) : result;
 }
 
 /* FILTER and layer. */
-static int try_filter(
-	struct handover *h, union packet *packet, int *ruleset, struct handover_failure *failure)
+static int try_filter(struct handover *h, union packet *packet, struct landlock_layer *layer,
+	struct handover_failure *failure)
 {
 	int error = ask_for_filter(h, packet, failure);
 
-	return error < 0 ? error : make_layer(&packet->filter, ruleset, failure);
+	return error < 0 ? error : make_layer(&packet->filter, layer, failure);
 }
 
 /* If they do not suit this machine, then those that leave more to the broker. */
-static int obtain_filter(
-	struct handover *h, union packet *packet, int *ruleset, struct handover_failure *failure)
+static int obtain_filter(struct handover *h, union packet *packet, struct landlock_layer *layer,
+	struct handover_failure *failure)
 {
-	int result = try_filter(h, packet, ruleset, failure);
+	int result = try_filter(h, packet, layer, failure);
 
 	if (result == LANDLOCK_UNSUITED) {
 		h->offers_landlock = false;
-		result = try_filter(h, packet, ruleset, failure);
+		result = try_filter(h, packet, layer, failure);
 	}
 	return result == LANDLOCK_UNSUITED
 		       ? fail(failure, -EPROTO,
@@ -425,9 +426,18 @@ static void probe_and_wait(struct handover *h)
 	wait_while(&h->ready, 0);
 }
 
+static int lose_sight(const struct landlock_layer *layer, struct handover_failure *failure)
+{
+	int error = layer->shows_processes ? process_rights_give_up() : 0;
+
+	return error == 0 ? 0
+			  : fail(failure, error, "capabilities could not be given up: %s",
+				    strerror(-error));
+}
+
 /* All before the filter, so that none of the calls that it takes is notified or denied. */
-static int lose_rights(
-	const struct wire_filter *filter, int ruleset, struct handover_failure *failure)
+static int lose_rights(const struct wire_filter *filter, const struct landlock_layer *layer,
+	struct handover_failure *failure)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
@@ -439,10 +449,10 @@ static int lose_rights(
 	}
 	error = enter_network(filter, failure);
 	if (error == 0) {
-		error = landlock_lay_on(ruleset);
+		error = landlock_lay_on(layer->ruleset);
 		error = error < 0 ? explain_layer_failure(failure, error) : 0;
 	}
-	return error;
+	return error == 0 ? lose_sight(layer, failure) : error;
 }
 
 int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
@@ -452,7 +462,7 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 	static struct handover h;
 	static union packet room[2];
 	union packet *packet = &room[0];
-	cleanup_fd int ruleset = -1;
+	struct landlock_layer layer = {.ruleset = -1};
 	pthread_t helper;
 
 	h = (struct handover){.rendezvous = rendezvous,
@@ -461,20 +471,20 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 		.answer = &room[1],
 		.tid = gettid(),
 		/* Who wants to see each decision has each made by the broker. */
-		.offers_landlock = hello->verbose_fd < 0 && landlock_knows_files(),
+		.offers_landlock = hello->verbose_fd < 0 && landlock_is_there(),
 		.listener = -1,
 		.probe = -1};
-	int error = obtain_filter(&h, packet, &ruleset, failure);
+	int error = obtain_filter(&h, packet, &layer, failure);
 	if (error == 0) {
 		error = find_given(&h, failure);
 	}
 	if (error == 0) {
-		error = lose_rights(&packet->filter, ruleset, failure);
+		error = lose_rights(&packet->filter, &layer, failure);
 	}
+	close_fd(&layer.ruleset);
 	if (error < 0) {
 		return error;
 	}
-	close_fd(&ruleset);
 	error = -pthread_create(&helper, NULL, help, &h);
 	if (error < 0) {
 		return fail(failure, error, "a thread cannot be started: %s", strerror(-error));

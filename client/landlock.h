@@ -17,16 +17,24 @@ struct landlock_rules {
 	struct string_pack grants;
 };
 
-/* Has the kernel what reading, writing, creating and removing take (Linux 6.2)? */
-bool landlock_knows_files(void);
+/* Has the kernel a Landlock, and is it switched on? */
+bool landlock_is_there(void);
+
+struct landlock_layer {
+	int ruleset;          /* -1 if none is needed */
+	bool shows_processes; /* it grants /proc: process_rights.h */
+};
+
+/* Would a layer with these operations suit this machine? The reason if not; nothing is made. */
+bool landlock_suits(const struct landlock_rules *rules, char reason[LANDLOCK_REASON_MAX]);
 
 /*
- * Makes the layer; `*rulesetp` is -1 if none is needed, else it becomes the caller's.
+ * Makes the layer; its ruleset becomes the caller's.
  * LANDLOCK_UNSUITED with the reason; 0 or a negative errno: -ENOSYS if the kernel has no Landlock,
  * -EOPNOTSUPP if it is switched off, -EPROTO if the rules are not as wire.h says.
  */
-int landlock_make(
-	const struct landlock_rules *rules, int *rulesetp, char reason[LANDLOCK_REASON_MAX]);
+int landlock_make(const struct landlock_rules *rules, struct landlock_layer *layer,
+	char reason[LANDLOCK_REASON_MAX]);
 
 /*
  * Lays it on the calling thread and all that comes of it; nothing is done with -1. no_new_privs is

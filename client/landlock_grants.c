@@ -4,16 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "client/landlock_reading.h"
+#include "client/procfs_mounts.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/mount_table.h"
 #include "daemon/base/path_text.h"
@@ -30,6 +30,7 @@ struct visit {
 	landlock_allow *allow;
 	void *user;
 	struct mount_table mounts;
+	struct procfs_mounts procfs;
 	char *reason;
 };
 
@@ -91,26 +92,16 @@ static int look_for_other_mounts(struct visit *visit, int fd, const char *path)
 	return LANDLOCK_SUITS;
 }
 
-static bool is_procfs(const char *path)
-{
-	struct statfs filesystem;
-
-	return statfs(path, &filesystem) == 0 && filesystem.f_type == PROC_SUPER_MAGIC;
-}
-
 static int look_for_procfs(struct visit *visit, const struct grant *grant)
 {
-	if (is_procfs(grant->path)) {
+	const char *point = procfs_mounts_near(&visit->procfs, grant->path);
+
+	if (point && name_rest(grant->path, point)) {
 		return unsuited(visit, "%s lies in a procfs", grant->path);
 	}
-	for (size_t i = 0; grant->is_tree && i < visit->mounts.count; i++) {
-		const char *point = visit->mounts.mounts[i].point;
-
-		if (name_rest(point, grant->path) && is_procfs(point)) {
-			return unsuited(visit, "%s has a procfs in it, %s", grant->path, point);
-		}
-	}
-	return LANDLOCK_SUITS;
+	return point && grant->is_tree
+		       ? unsuited(visit, "%s has a procfs in it, %s", grant->path, point)
+		       : LANDLOCK_SUITS;
 }
 
 static int look_at_kind(struct visit *visit, const struct grant *grant, const struct stat *st)
@@ -150,34 +141,57 @@ static int visit_grant(struct visit *visit, const struct grant *grant)
 	return result;
 }
 
-/* The strings' NULs are counted by wire_check. */
-static int visit_all(struct visit *visit, const struct string_pack *grants)
+/* Those about single operations, up to the rules about reading, where they are left off. */
+static int visit_grants(
+	struct visit *visit, const struct string_pack *grants, struct string_pack *rest)
 {
-	const char *text = grants->text;
 	int result = LANDLOCK_SUITS;
 
-	for (size_t i = 0; i < grants->count && result == LANDLOCK_SUITS; i++) {
+	*rest = *grants;
+	while (rest->count > 0 && result == LANDLOCK_SUITS && rest->size > 0 &&
+		!strchr(WIRE_READING_SIGNS, rest->text[0])) {
 		struct grant grant;
+		size_t size = strlen(rest->text) + 1;
 
-		result = text < grants->text + grants->size ? read_grant(&grant, text) : -EPROTO;
+		result = read_grant(&grant, rest->text);
 		if (result == 0) {
 			result = visit_grant(visit, &grant);
-			text += strlen(text) + 1;
 		}
+		*rest = (struct string_pack){rest->text + size, rest->size - size, rest->count - 1};
 	}
+	return result == LANDLOCK_SUITS && rest->count > 0 && rest->size == 0 ? -EPROTO : result;
+}
+
+static int visit_reading(
+	struct visit *visit, const struct string_pack *rules, bool *shows_processes)
+{
+	struct landlock_reading reading = {
+		.allow = visit->allow, .user = visit->user, .reason = visit->reason};
+	int result = rules->count > 0 ? landlock_reading_visit(&reading, rules) : LANDLOCK_SUITS;
+
+	*shows_processes = reading.shows_processes;
 	return result;
 }
 
 int landlock_grants_visit(const struct string_pack *grants, landlock_allow *allow, void *user,
-	char reason[LANDLOCK_REASON_MAX])
+	bool *shows_processes, char reason[LANDLOCK_REASON_MAX])
 {
 	struct visit visit = {.allow = allow, .user = user, .reason = reason};
+	struct string_pack reading;
 	int result = mount_table_read_of(&visit.mounts, getpid());
 
+	*shows_processes = false;
 	if (result < 0) {
 		return unsuited(&visit, "the mounts cannot be read: %s", strerror(-result));
 	}
-	result = visit_all(&visit, grants);
+	result = procfs_mounts_find(&visit.procfs, &visit.mounts);
+	if (result == 0) {
+		result = visit_grants(&visit, grants, &reading);
+	}
+	if (result == LANDLOCK_SUITS) {
+		result = visit_reading(&visit, &reading, shows_processes);
+	}
+	procfs_mounts_finish(&visit.procfs);
 	mount_table_finish(&visit.mounts);
 	return result;
 }

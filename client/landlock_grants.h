@@ -10,7 +10,8 @@
  *   lies in a procfs, or has one in it: of its files the broker asks whose they are.
  *
  * What is reached by a symbolic link only is no resolved path: no call is ever about it, and it is
- * passed over.
+ * passed over. The rules about reading, which may come last, have their own reasons
+ * (landlock_reading.h).
  */
 #pragma once
 
@@ -26,8 +27,9 @@ enum landlock_suits { LANDLOCK_SUITS = 0, LANDLOCK_UNSUITED = 1 };
 typedef int landlock_allow(int fd, bool is_directory, unsigned int operations, void *user);
 
 /*
- * Calls `allow` for each; NULL only looks. An enum landlock_suits, with the reason in `reason`; or
- * a negative errno: that of `allow`, -EPROTO for strings that are not right.
+ * Calls `allow` for each; NULL only looks. `*shows_processes` tells whether /proc is granted. An
+ * enum landlock_suits, with the reason in `reason`; or a negative errno: that of `allow`, -EPROTO
+ * for strings that are not right.
  */
 int landlock_grants_visit(const struct string_pack *grants, landlock_allow *allow, void *user,
-	char reason[LANDLOCK_REASON_MAX]);
+	bool *shows_processes, char reason[LANDLOCK_REASON_MAX]);

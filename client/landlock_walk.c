@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A walk over the tree of names from the root, no further than the rules tell names apart. At each
- * name one rule about a whole directory covers it; if an earlier one, of the other kind, lies
- * strictly below, the directory is taken apart: into its entries where it is allowed, into those
- * that rules lead to where it is denied.
+ * name one rule about all below covers it; if an earlier one, of the other kind, leads strictly
+ * below, the directory is taken apart: into its entries where it is allowed, into those that rules
+ * lead to where it is denied.
  */
 #include "client/landlock_walk.h"
 
@@ -11,237 +11,269 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/pattern.h"
+#include "usher/wire.h"
 
 struct rule {
-	const char *path; /* not ended; of the root empty */
-	size_t length;
-	bool allows, is_tree;
+	const struct pattern *pattern;
+	const char *beginning; /* literal */
+	size_t beginning_length;
+	bool allows;
 };
 
 struct walk {
 	struct rule *rules;
 	size_t count;
+	enum landlock_walk_for purpose;
 	landlock_grant *grant;
 	void *user;
-	char path[PATH_MAX]; /* of the name that is looked at; of the root empty */
+	size_t length;       /* of the name that is looked at */
+	char path[PATH_MAX]; /* and it itself */
 };
 
-static int read_rule(struct rule *rule, const char *text)
+/* Is one the beginning of the other? Most rules are about something else altogether. */
+static bool is_near(const struct walk *walk, const struct rule *rule)
 {
-	size_t length = strlen(text);
+	size_t length =
+		walk->length < rule->beginning_length ? walk->length : rule->beginning_length;
 
-	if (length < 2 || (text[0] != '+' && text[0] != '-') || text[1] != '/') {
-		return -EPROTO;
-	}
-	rule->allows = text[0] == '+';
-	rule->is_tree = text[length - 1] == '/';
-	rule->path = text + 1;
-	rule->length = length - 1 - rule->is_tree;
-	return 0;
+	return memcmp(walk->path, rule->beginning, length) == 0;
 }
 
-/* The strings' NULs are counted by wire_check. The last rule is about everything. */
-static int read_rules(struct walk *walk, const struct string_pack *rules)
+static enum pattern_reach reach_below(const struct walk *walk, const struct rule *rule)
 {
-	const char *text = rules->text, *end = rules->text + rules->size;
-
-	for (size_t i = 0; i < walk->count; i++) {
-		if (text >= end || read_rule(&walk->rules[i], text) < 0) {
-			return -EPROTO;
-		}
-		text += strlen(text) + 1;
-	}
-	const struct rule *last = &walk->rules[walk->count - 1];
-	return text == end && last->is_tree && last->length == 0 ? 0 : -EPROTO;
+	return is_near(walk, rule) ? pattern_reach_below(rule->pattern, walk->path, walk->length)
+				   : PATTERN_NOTHING;
 }
 
-static bool is_at_or_below(const char *path, size_t length, const char *above, size_t above_length)
+static bool matches(const struct walk *walk, const struct rule *rule)
 {
-	return length >= above_length && memcmp(path, above, above_length) == 0 &&
-	       (length == above_length || path[above_length] == '/');
+	return is_near(walk, rule) && pattern_matches(rule->pattern, walk->path, walk->length);
 }
 
-/* The first rule about a whole directory in which the path is. */
-static size_t find_cover(const struct walk *walk, size_t length)
+/* The first rule about all below the name, and the name itself; `count` if there is none. */
+static size_t find_cover(const struct walk *walk)
 {
 	size_t i = 0;
 
-	while (!walk->rules[i].is_tree ||
-		!is_at_or_below(walk->path, length, walk->rules[i].path, walk->rules[i].length)) {
+	while (i < walk->count && (reach_below(walk, &walk->rules[i]) != PATTERN_EVERYTHING ||
+					  !matches(walk, &walk->rules[i]))) {
 		i++;
 	}
 	return i;
 }
 
-static bool lies_below(const struct walk *walk, const struct rule *rule, size_t length)
+/* What no rule is about is denied. */
+static bool is_allowed_by(const struct walk *walk, size_t index)
 {
-	return rule->length > length &&
-	       is_at_or_below(rule->path, rule->length, walk->path, length);
+	return index < walk->count && walk->rules[index].allows;
 }
 
-/* Whether something below is answered otherwise than by the cover. */
-static bool is_mixed(const struct walk *walk, size_t cover, size_t length)
+/* Whether something below, or the listing of it, is answered otherwise than by the cover. */
+static bool is_mixed(const struct walk *walk, size_t cover)
 {
+	bool allows = is_allowed_by(walk, cover);
+
 	for (size_t i = 0; i < cover; i++) {
-		if (walk->rules[i].allows != walk->rules[cover].allows &&
-			lies_below(walk, &walk->rules[i], length)) {
+		const struct rule *rule = &walk->rules[i];
+
+		if (rule->allows != allows && (reach_below(walk, rule) != PATTERN_NOTHING ||
+						      (walk->purpose == LANDLOCK_WALK_READING &&
+							      allows && matches(walk, rule)))) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool allows_file(const struct walk *walk, size_t cover, size_t length)
+static bool allows_file(const struct walk *walk)
 {
-	for (size_t i = 0; i < cover; i++) {
-		const struct rule *rule = &walk->rules[i];
+	size_t i = 0;
 
-		if (!rule->is_tree && rule->length == length &&
-			memcmp(rule->path, walk->path, length) == 0) {
-			return rule->allows;
-		}
+	while (i < walk->count && !matches(walk, &walk->rules[i])) {
+		i++;
 	}
-	return walk->rules[cover].allows;
+	return is_allowed_by(walk, i);
 }
 
-static int walk_name(struct walk *walk, int directory, size_t length);
+static int walk_name(struct walk *walk, int directory);
 
-/* Goes down to an entry of the directory at walk->path, `length` long. */
-static int walk_entry(
-	struct walk *walk, int directory, size_t length, const char *name, size_t name_length)
+/* Goes down to an entry of the directory at walk->path. */
+static int walk_entry(struct walk *walk, int directory, const char *name, size_t name_length)
 {
-	int error;
+	size_t length = walk->length, end = length > 1 ? length : 0;
 
-	if (length + 1 + name_length >= sizeof(walk->path)) {
+	if (end + 1 + name_length >= sizeof(walk->path)) {
 		return 0;
 	}
-	walk->path[length] = '/';
-	memcpy(walk->path + length + 1, name, name_length);
-	walk->path[length + 1 + name_length] = '\0';
-	error = walk_name(walk, directory, length + 1 + name_length);
+	walk->path[end] = '/';
+	memcpy(walk->path + end + 1, name, name_length);
+	walk->length = end + 1 + name_length;
+	walk->path[walk->length] = '\0';
+	int result = walk_name(walk, directory);
+	walk->length = length;
 	walk->path[length] = '\0';
-	return error;
+	return result;
 }
 
-static int walk_all_entries(struct walk *walk, int directory, size_t length)
+static int walk_all_entries(struct walk *walk, int directory)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	int error = 0;
+	int result = 0;
 
 	if (!stream) {
 		close_fd(&fd);
 		return 0;
 	}
-	while (error == 0 && (entry = readdir(stream))) {
+	while (result == 0 && (entry = readdir(stream))) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			error = walk_entry(
-				walk, directory, length, entry->d_name, strlen(entry->d_name));
+			result = walk_entry(walk, directory, entry->d_name, strlen(entry->d_name));
 		}
 	}
 	closedir(stream);
-	return error;
+	return result;
 }
 
-/* The next component of a rule below the path. */
-static const char *next_name(const struct rule *rule, size_t length, size_t *name_lengthp)
+/* Of a rule that leads below: the next component, if it is literal; else NULL. */
+static const char *next_name(const struct walk *walk, const struct rule *rule, size_t *name_lengthp)
 {
-	const char *name = rule->path + length + 1;
-	const char *slash = memchr(name, '/', rule->length - length - 1);
+	size_t end = walk->length > 1 ? walk->length : 0;
 
-	*name_lengthp = slash ? (size_t)(slash - name) : rule->length - length - 1;
+	if (rule->beginning_length <= end + 1) {
+		return NULL;
+	}
+	const char *name = rule->beginning + end + 1;
+	size_t rest = rule->beginning_length - end - 1;
+	const char *slash = memchr(name, '/', rest);
+
+	*name_lengthp = slash ? (size_t)(slash - name) : rest;
 	return name;
 }
 
+static bool leads_below(const struct walk *walk, const struct rule *rule)
+{
+	return rule->allows && reach_below(walk, rule) != PATTERN_NOTHING;
+}
+
 /* Whether a rule before this one leads to the same entry. */
-static bool is_repeated(
-	const struct walk *walk, size_t index, size_t length, const char *name, size_t name_length)
+static bool is_repeated(const struct walk *walk, size_t index, const char *name, size_t name_length)
 {
 	for (size_t i = 0; i < index; i++) {
-		const struct rule *rule = &walk->rules[i];
 		size_t other_length;
-		const char *other;
+		const char *other = leads_below(walk, &walk->rules[i])
+					    ? next_name(walk, &walk->rules[i], &other_length)
+					    : NULL;
 
-		if (!rule->allows || !lies_below(walk, rule, length)) {
-			continue;
-		}
-		other = next_name(rule, length, &other_length);
-		if (other_length == name_length && !memcmp(other, name, name_length)) {
+		if (other && other_length == name_length && !memcmp(other, name, name_length)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static int walk_named_entries(struct walk *walk, int directory, size_t cover, size_t length)
+static bool leads_to_any(const struct walk *walk, size_t cover)
 {
-	int error = 0;
+	size_t length;
 
-	for (size_t i = 0; i < cover && error == 0; i++) {
-		const struct rule *rule = &walk->rules[i];
-		size_t name_length;
-		const char *name;
-
-		if (!rule->allows || !lies_below(walk, rule, length)) {
-			continue;
-		}
-		name = next_name(rule, length, &name_length);
-		if (!is_repeated(walk, i, length, name, name_length)) {
-			error = walk_entry(walk, directory, length, name, name_length);
+	for (size_t i = 0; i < cover; i++) {
+		if (leads_below(walk, &walk->rules[i]) &&
+			!next_name(walk, &walk->rules[i], &length)) {
+			return true;
 		}
 	}
-	return error;
+	return false;
+}
+
+static int walk_named_entries(struct walk *walk, int directory, size_t cover)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < cover && result == 0; i++) {
+		size_t name_length;
+		const char *name = leads_below(walk, &walk->rules[i])
+					   ? next_name(walk, &walk->rules[i], &name_length)
+					   : NULL;
+
+		if (name && !is_repeated(walk, i, name, name_length)) {
+			result = walk_entry(walk, directory, name, name_length);
+		}
+	}
+	return result;
+}
+
+static int walk_directory(struct walk *walk, int fd)
+{
+	size_t cover = find_cover(walk);
+	bool allows = is_allowed_by(walk, cover);
+
+	if (!is_mixed(walk, cover)) {
+		return allows ? walk->grant(fd, walk->path, true, walk->user) : 0;
+	}
+	return allows || leads_to_any(walk, cover) ? walk_all_entries(walk, fd)
+						   : walk_named_entries(walk, fd, cover);
+}
+
+static bool is_wanted(const struct walk *walk, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) ||
+	       (walk->purpose == LANDLOCK_WALK_READING && !S_ISLNK(st->st_mode));
 }
 
 /* The name is walk->path's last component, in `directory`. */
-static int walk_name(struct walk *walk, int directory, size_t length)
+static int walk_name(struct walk *walk, int directory)
 {
-	size_t cover = find_cover(walk, length);
-	const char *name = length > 0 ? strrchr(walk->path, '/') + 1 : "/";
+	const char *name = walk->length > 1 ? strrchr(walk->path, '/') + 1 : "/";
 	cleanup_fd int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		return 0;
 	}
-	if (S_ISREG(st.st_mode)) {
-		return allows_file(walk, cover, length) ? walk->grant(fd, walk->user) : 0;
+	if (S_ISDIR(st.st_mode)) {
+		return walk_directory(walk, fd);
 	}
-	if (!S_ISDIR(st.st_mode)) {
-		return 0;
-	}
-	if (!is_mixed(walk, cover, length)) {
-		return walk->rules[cover].allows ? walk->grant(fd, walk->user) : 0;
-	}
-	return walk->rules[cover].allows ? walk_all_entries(walk, fd, length)
-					 : walk_named_entries(walk, fd, cover, length);
+	return is_wanted(walk, &st) && allows_file(walk)
+		       ? walk->grant(fd, walk->path, false, walk->user)
+		       : 0;
 }
 
-int landlock_walk(const struct string_pack *rules, landlock_grant *grant, void *user)
+static void take_rules(struct walk *walk, const struct landlock_rule_list *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct landlock_rule *from = &rules->rules[i];
+		struct rule *rule = &walk->rules[walk->count];
+
+		*rule = (struct rule){.pattern = from->pattern,
+			.allows = from->sign == WIRE_READING_ALLOW ||
+				  from->sign == WIRE_READING_MAKE};
+		rule->beginning = pattern_prefix(from->pattern, &rule->beginning_length);
+		walk->count += from->sign != WIRE_READING_ABSENT;
+	}
+}
+
+int landlock_walk(const struct landlock_rule_list *rules, enum landlock_walk_for purpose,
+	landlock_grant *grant, void *user)
 {
 	cleanup_free struct walk *walk = calloc(1, sizeof(*walk));
 	cleanup_free struct rule *list = calloc(rules->count + 1, sizeof(*list));
-	int error;
 
 	if (!walk || !list) {
 		return -ENOMEM;
 	}
-	if (rules->count == 0) {
-		return -EPROTO;
-	}
 	walk->rules = list;
-	walk->count = rules->count;
+	walk->purpose = purpose;
 	walk->grant = grant;
 	walk->user = user;
-	error = read_rules(walk, rules);
-	return error < 0 ? error : walk_name(walk, AT_FDCWD, 0);
+	walk->length = 1;
+	walk->path[0] = '/';
+	take_rules(walk, rules);
+	return walk_name(walk, AT_FDCWD);
 }

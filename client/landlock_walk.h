@@ -5,18 +5,25 @@
  * Landlock only knows to allow, and what it allows of a directory holds for all below it. A denial
  * inside an allowed directory is therefore made by granting the directory's other entries, one by
  * one, down to what is denied; what is created later in a directory that had to be taken apart
- * so is not granted. Names are taken as they are: a symbolic link is nothing that is executed, and
- * rules are about resolved paths.
+ * so is not granted, nor is listing it. Names are taken as they are: a symbolic link is nothing
+ * that is opened or executed, and rules are about resolved paths.
  */
 #pragma once
 
-#include "daemon/base/string_pack.h"
+#include "client/landlock_rules.h"
 
-/* `fd` is O_PATH, of a file or of a directory with all below it. 0 or a negative errno. */
-typedef int landlock_grant(int fd, void *user);
+/* `fd` is O_PATH, of the file `path` or of a directory with all below it. 0 or what ends the walk.
+ */
+typedef int landlock_grant(int fd, const char *path, bool is_directory, void *user);
+
+enum landlock_walk_for {
+	LANDLOCK_WALK_EXECUTING, /* regular files, and directories for the sake of these */
+	LANDLOCK_WALK_READING,   /* files of all kinds, and the listing of directories */
+};
 
 /*
- * `rules` are those of a FILTER (include/usher/wire.h). 0 or a negative errno: that of `grant`,
- * -EPROTO for rules that are not right. What cannot be opened is passed over.
+ * `rules` are of the kinds WIRE_READING_* of usher/wire.h. 0, a negative errno, or what `grant` has
+ * returned. What cannot be opened is passed over.
  */
-int landlock_walk(const struct string_pack *rules, landlock_grant *grant, void *user);
+int landlock_walk(const struct landlock_rule_list *rules, enum landlock_walk_for purpose,
+	landlock_grant *grant, void *user);

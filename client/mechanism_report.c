@@ -44,10 +44,9 @@ void mechanism_report_make(struct mechanism_report *report, const struct policy 
 		grants_make(&grants, policy, report->mechanisms.landlock) < 0) {
 		return;
 	}
-	if (!landlock_knows_files()) {
-		(void)snprintf(report->unsuited, sizeof(report->unsuited),
-			"this kernel's Landlock is off, or older than Linux 6.2");
-	} else if (landlock_grants_visit(&grants, NULL, NULL, report->unsuited) == LANDLOCK_SUITS) {
+	const struct landlock_rules rules = {
+		.operations = report->mechanisms.landlock, .grants = grants};
+	if (landlock_suits(&rules, report->unsuited)) {
 		report->landlock = report->mechanisms.landlock;
 	}
 	string_pack_finish(&grants);

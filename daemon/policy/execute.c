@@ -12,6 +12,7 @@
 
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
+#include "daemon/policy/pattern_wire.h"
 #include "usher/wire.h"
 
 bool execute_pattern_is_enforceable(const struct pattern *pattern)
@@ -19,36 +20,42 @@ bool execute_pattern_is_enforceable(const struct pattern *pattern)
 	return pattern_literal(pattern) || pattern_is_tree(pattern);
 }
 
-/* Appends SIGN PATH [/], with its NUL. */
-static int append(struct string_pack *rules, char sign, const char *path, size_t length, bool tree)
+/* Appends SIGN PATTERN, with its NUL. */
+static int append(struct string_pack *rules, char sign, const struct pattern *pattern)
 {
 	char *text;
-	int error = string_pack_add(rules, WIRE_EXECUTE_MAX, 1 + length + tree + 1, &text);
+	int error = string_pack_add(
+		rules, WIRE_EXECUTE_MAX, 1 + pattern_wire_length(pattern) + 1, &text);
 
-	if (error < 0) {
-		return error;
+	if (error == 0) {
+		*text++ = sign;
+		*pattern_wire_write(text, pattern) = '\0';
 	}
-	*text++ = sign;
-	text = mempcpy(text, path, length);
-	if (tree) {
-		*text++ = '/';
-	}
-	*text = '\0';
-	return 0;
+	return error;
 }
 
 static int append_path(struct string_pack *rules, const struct policy_choice *path)
 {
 	const struct pattern *pattern = path->subject->path.pattern;
-	bool tree = !pattern_literal(pattern);
-	size_t length;
-	const char *prefix = pattern_prefix(pattern, &length);
+	const char *literal = pattern_literal(pattern);
 
 	/* The root itself is no file that could be executed. */
-	if ((path->operations & OPERATION_EXECUTE) == 0 || (!tree && length <= 1)) {
+	if ((path->operations & OPERATION_EXECUTE) == 0 || (literal && strcmp(literal, "/") == 0)) {
 		return 0;
 	}
-	return append(rules, path->rule->action == POLICY_ALLOW ? '+' : '-', prefix, length, tree);
+	return append(rules, path->rule->action == POLICY_ALLOW ? '+' : '-', pattern);
+}
+
+static int append_default(struct string_pack *rules, const struct policy_rule *fallback)
+{
+	const char *rule = fallback->action == POLICY_ALLOW ? "+/**" : "-/**";
+	char *text;
+	int error = string_pack_add(rules, WIRE_EXECUTE_MAX, strlen(rule) + 1, &text);
+
+	if (error == 0) {
+		strcpy(text, rule);
+	}
+	return error;
 }
 
 int execute_rules_make(struct string_pack *rules, const struct policy *policy)
@@ -66,7 +73,7 @@ int execute_rules_make(struct string_pack *rules, const struct policy *policy)
 		error = append_path(rules, &policy->paths[i]);
 	}
 	if (error == 0) {
-		error = append(rules, fallback->action == POLICY_ALLOW ? '+' : '-', "", 0, true);
+		error = append_default(rules, fallback);
 	}
 	if (error < 0) {
 		string_pack_finish(rules);

@@ -19,8 +19,8 @@ struct filter {
 struct filter_options {
 	bool targets_are_root; /* also notify the calls that change ids: they are continued and
 				  noted */
-	/* Operations on files that the client's Landlock layer is to decide on alone, if they are
-	 * its by the policy (mechanism.h). */
+	/* Operations on files that the client's Landlock layer decides on alone; mechanism.h says
+	 * of the policy that it can. */
 	unsigned int landlock;
 };
 

@@ -21,7 +21,6 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_plan.h"
 #include "daemon/policy/filter_sockets.h"
-#include "daemon/policy/mechanism.h"
 #include "daemon/policy/syscall_younger.h"
 #include "daemon/policy/told_options.h"
 #include "usher/wire.h"
@@ -386,18 +385,14 @@ static const struct {
 
 static unsigned int needs_of_file_rules(const struct policy *policy, unsigned int landlock)
 {
-	struct mechanisms mechanisms = {.landlock = 0};
 	unsigned int needs = 0;
 
-	if (landlock != 0) {
-		mechanisms_choose(&mechanisms, policy);
-	}
 	for (size_t i = 0; i < array_length(needs_of_files); i++) {
 		if (!policy_mediates_file(policy, needs_of_files[i].operation)) {
 			continue;
 		}
 		needs |= needs_of_files[i].needs;
-		if ((mechanisms.landlock & landlock & needs_of_files[i].operation) == 0) {
+		if ((landlock & needs_of_files[i].operation) == 0) {
 			needs |= needs_of_files[i].asks;
 		}
 	}

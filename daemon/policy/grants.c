@@ -8,6 +8,7 @@
 #include "daemon/policy/mechanism.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
+#include "daemon/policy/reading.h"
 #include "usher/wire.h"
 
 static_assert(sizeof(WIRE_GRANT_LETTERS) - 1 == MECHANISM_OPERATIONS, "a letter for each");
@@ -39,26 +40,55 @@ static int append(
 	return 0;
 }
 
+/* Of what lies in a directory that is allowed as well the latter is enough. */
+static unsigned int granted_by(const struct policy *policy, const unsigned int *live, size_t index,
+	unsigned int operations)
+{
+	unsigned int granted = live[index] & operations;
+
+	if (policy->paths[index].rule->action != POLICY_ALLOW) {
+		return 0;
+	}
+	for (unsigned int rest = granted; rest != 0; rest &= rest - 1) {
+		if (mechanism_is_nested(policy, live, index, rest & -rest)) {
+			granted &= ~(rest & -rest);
+		}
+	}
+	return granted;
+}
+
+int grants_make_of(struct string_pack *grants, const struct policy *policy, unsigned int operations,
+	const unsigned int *live)
+{
+	unsigned int by_rules =
+		policy->mechanism == MECHANISM_KERNEL ? operations & OPERATION_READ : 0;
+	int error = 0;
+
+	*grants = (struct string_pack){NULL, 0, 0};
+	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
+		unsigned int granted = granted_by(policy, live, i, operations & ~by_rules);
+
+		if (granted != 0) {
+			error = append(grants, granted, policy->paths[i].subject->path.pattern);
+		}
+	}
+	if (error == 0 && by_rules != 0) {
+		error = reading_rules_append(grants, policy, live);
+	}
+	if (error < 0) {
+		string_pack_finish(grants);
+	}
+	return error;
+}
+
 int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations)
 {
 	unsigned int live[MECHANISM_SUBJECTS_MAX];
-	int error = 0;
 
 	*grants = (struct string_pack){NULL, 0, 0};
 	if (operations == 0) {
 		return 0;
 	}
 	mechanism_survey(policy, live);
-	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
-		const struct policy_choice *path = &policy->paths[i];
-		unsigned int granted = live[i] & operations;
-
-		if (granted != 0 && path->rule->action == POLICY_ALLOW) {
-			error = append(grants, granted, path->subject->path.pattern);
-		}
-	}
-	if (error < 0) {
-		string_pack_finish(grants);
-	}
-	return error;
+	return grants_make_of(grants, policy, operations, live);
 }

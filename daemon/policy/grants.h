@@ -2,7 +2,7 @@
 /*
  * What is allowed of the operations that are Landlock's (mechanism.h), for the client, which lays
  * it on: one string for each file or whole directory (see FILTER in include/usher/wire.h). They are
- * in no order, since there are no denials among them.
+ * in no order, since there are no denials among them; the rules of reading.h, which come last, are.
  */
 #pragma once
 
@@ -15,3 +15,7 @@ struct policy;
  * they would not fit into a packet.
  */
 int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations);
+
+/* The same of a policy that was surveyed already (mechanism.h). */
+int grants_make_of(struct string_pack *grants, const struct policy *policy, unsigned int operations,
+	const unsigned int *live);

@@ -6,7 +6,6 @@
  */
 #include "daemon/policy/mechanism.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <seccomp.h>
@@ -16,58 +15,9 @@
 #include "daemon/policy/grants.h"
 #include "daemon/policy/model.h"
 #include "daemon/policy/pattern.h"
+#include "daemon/policy/reading.h"
 #include "daemon/policy/syscall_decide.h"
 #include "daemon/policy/syscall_younger.h"
-
-static const struct {
-	const char *name, *text;
-} obstacles[] = {
-	[OBSTACLE_NONE] = {"", ""},
-	[OBSTACLE_ASKED] = {"asked", "[policy] says 'mechanism = broker'"},
-	[OBSTACLE_MOUNTS] = {"mounts",
-		"Landlock refuses mounts and knows no other roots: let [syscalls] say "
-		"'deny EPERM = @mount' first"},
-	[OBSTACLE_MOVES] = {"moves",
-		"everything may be created and removed, and Landlock would refuse some renames"},
-	[OBSTACLE_SUBJECTS] = {"subjects", "there are more than 256 paths: name directories"},
-	[OBSTACLE_DEFAULT] = {"default",
-		"Landlock knows no denials, so all that is not allowed has to be denied: let the "
-		"default be 'quiet deny EACCES'"},
-	[OBSTACLE_ACTION] = {"action", "Landlock can only allow and deny"},
-	[OBSTACLE_LOGGED] = {"logged", "it belongs into the log: 'quiet deny' would not"},
-	[OBSTACLE_ERRNO] = {"errno", "Landlock denies with EACCES and nothing else"},
-	[OBSTACLE_PATTERN] = {"pattern", "Landlock knows files and whole directories"},
-	[OBSTACLE_SINGLE] = {"single", "Landlock knows creating and removing in whole directories"},
-	[OBSTACLE_INSIDE] = {"inside", "it denies inside of what a later rule allows"},
-	[OBSTACLE_PROCESSES] = {"processes", "files of /proc depend on who asks"},
-	[OBSTACLE_TOP] = {"top", "the directory itself may be created or removed, too: say 'quiet "
-				 "deny create remove "
-				 "= DIRECTORY' before"},
-	[OBSTACLE_MOVABLE] = {"movable",
-		"it may be renamed or removed, or a directory above: say 'quiet deny remove = ...' "
-		"of these before"},
-	[OBSTACLE_LINKS] = {"links",
-		"a hard link to it may be created where rules deny this, and Landlock would let it "
-		"pass: name its directory"},
-	[OBSTACLE_EXECUTE] = {"execute",
-		"Landlock wants what is executed to be readable: say 'execute' of what may be, and "
-		"allow it to be read"},
-	[OBSTACLE_UNREADABLE] = {"unreadable",
-		"what is created there may not be read or not be written, and Landlock would leave "
-		"the empty file behind"},
-	[OBSTACLE_SIZE] = {"size", "the paths come to more than 7 KiB: name directories"},
-};
-static_assert(array_length(obstacles) == OBSTACLES, "a text for each obstacle");
-
-const char *mechanism_obstacle_text(enum mechanism_obstacle obstacle)
-{
-	return obstacles[obstacle].text;
-}
-
-const char *mechanism_obstacle_name(enum mechanism_obstacle obstacle)
-{
-	return obstacles[obstacle].name;
-}
 
 /* ---- the policy as a whole ---- */
 
@@ -114,7 +64,7 @@ static bool refuses_mounts(const struct policy *policy)
 
 static enum mechanism_obstacle obstacle_of_policy(const struct policy *policy)
 {
-	if (policy->broker_only) {
+	if (policy->mechanism == MECHANISM_ALL_BROKER) {
 		return OBSTACLE_ASKED;
 	}
 	if (!refuses_mounts(policy)) {
@@ -134,6 +84,11 @@ struct survey {
 	unsigned int live[MECHANISM_SUBJECTS_MAX];
 };
 
+static bool is_kernels(const struct policy *policy, unsigned int operation)
+{
+	return policy->mechanism == MECHANISM_KERNEL && operation == OPERATION_READ;
+}
+
 static const struct pattern *pattern_of(const struct policy *policy, size_t index)
 {
 	return policy->paths[index].subject->path.pattern;
@@ -150,6 +105,20 @@ void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_S
 			}
 		}
 	}
+}
+
+bool mechanism_is_nested(
+	const struct policy *policy, const unsigned int *live, size_t index, unsigned int operation)
+{
+	for (size_t i = 0; i < policy->path_count; i++) {
+		if (i != index && (live[i] & operation) != 0 &&
+			policy->paths[i].rule->action == POLICY_ALLOW &&
+			pattern_is_tree(pattern_of(policy, i)) &&
+			pattern_covers(pattern_of(policy, i), pattern_of(policy, index))) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static enum mechanism_obstacle obstacle_of_denial(const struct policy_rule *rule)
@@ -238,6 +207,9 @@ static enum mechanism_obstacle obstacle_of_place(
 	if (takes_processes_in(pattern, top)) {
 		return OBSTACLE_PROCESSES;
 	}
+	if (mechanism_is_nested(survey->policy, survey->live, index, operation)) {
+		return OBSTACLE_NONE;
+	}
 	if (pattern_is_tree(pattern) && is_denied_inside(survey, index, operation, top, length)) {
 		return OBSTACLE_INSIDE;
 	}
@@ -283,17 +255,30 @@ static bool is_too_long(const struct policy *policy)
 	return policy->path_count > MECHANISM_SUBJECTS_MAX;
 }
 
+static bool is_obstacle(
+	const struct policy *policy, unsigned int operation, const struct policy_rule *fallback)
+{
+	if (fallback->action != POLICY_DENY) {
+		return true;
+	}
+	return is_kernels(policy, operation) ? fallback->audit || fallback->error != EACCES
+					     : obstacle_of_denial(fallback) != OBSTACLE_NONE;
+}
+
 /* By the rules that speak of it, and the default. */
 static struct mechanism_choice choose(const struct survey *survey, unsigned int operation)
 {
 	const struct policy_section_rules *files = &survey->policy->sections[POLICY_FILES];
 	const struct policy_rule *fallback = &files->rules[files->count - 1];
 
-	if (fallback->action != POLICY_DENY || obstacle_of_denial(fallback) != OBSTACLE_NONE) {
+	if (is_obstacle(survey->policy, operation, fallback)) {
 		return founder(OBSTACLE_DEFAULT, fallback, NULL);
 	}
 	if (is_too_long(survey->policy)) {
 		return founder(OBSTACLE_SUBJECTS, NULL, NULL);
+	}
+	if (is_kernels(survey->policy, operation)) {
+		return reading_choose(survey->policy, survey->live);
 	}
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
 		const struct policy_choice *path = &survey->policy->paths[i];
@@ -351,12 +336,20 @@ static size_t find_more(const struct survey *survey, unsigned int operation, uns
 	return NO_PATH;
 }
 
-/* A file that is allowed by itself, and not as a part of a directory. */
+/*
+ * A file that is allowed by itself, and not as a part of a directory; or what may let a directory
+ * be granted file by file.
+ */
 static size_t find_file(const struct survey *survey, unsigned int operation)
 {
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
-		if (allows(survey, i, operation) &&
-			pattern_literal(pattern_of(survey->policy, i))) {
+		bool by_file = is_kernels(survey->policy, operation)
+				       ? !allows(survey, i, operation) ||
+						 !pattern_is_tree(pattern_of(survey->policy, i))
+				       : allows(survey, i, operation) &&
+						 pattern_literal(pattern_of(survey->policy, i));
+
+		if ((survey->live[i] & operation) != 0 && by_file) {
 			return i;
 		}
 	}
@@ -407,16 +400,24 @@ static void settle_links(struct mechanisms *mechanisms, const struct survey *sur
 	}
 }
 
-static void settle(struct mechanisms *mechanisms, const struct survey *survey)
+static void settle_execute(struct mechanism_choice *read, const struct survey *survey)
 {
-	struct mechanism_choice *read = &mechanisms->choices[0], *create = &mechanisms->choices[2];
 	unsigned int named = survey->policy->sections[POLICY_FILES].named;
 
 	if (read->mechanism == MECHANISM_LANDLOCK && (named & OPERATION_EXECUTE) == 0) {
 		*read = founder(OBSTACLE_EXECUTE, NULL, NULL);
 	}
-	settle_links(mechanisms, survey);
 	owe(read, survey, find_more(survey, OPERATION_EXECUTE, OPERATION_READ), OBSTACLE_EXECUTE);
+}
+
+static void settle(struct mechanisms *mechanisms, const struct survey *survey)
+{
+	struct mechanism_choice *read = &mechanisms->choices[0], *create = &mechanisms->choices[2];
+
+	settle_links(mechanisms, survey);
+	if (!is_kernels(survey->policy, OPERATION_READ)) {
+		settle_execute(read, survey);
+	}
 	owe(create, survey,
 		find_more(survey, OPERATION_CREATE,
 			landlocks(mechanisms) & (OPERATION_READ | OPERATION_WRITE)),
@@ -424,10 +425,10 @@ static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 }
 
 /* The client can be told what is Landlock's only if all of it can be told. */
-static void fit(struct mechanisms *mechanisms, const struct policy *policy)
+static void fit(struct mechanisms *mechanisms, const struct survey *survey)
 {
 	struct string_pack grants;
-	int error = grants_make(&grants, policy, landlocks(mechanisms));
+	int error = grants_make_of(&grants, survey->policy, landlocks(mechanisms), survey->live);
 
 	string_pack_finish(&grants);
 	for (size_t i = 0; error < 0 && i < MECHANISM_OPERATIONS; i++) {
@@ -462,7 +463,7 @@ void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *polic
 	choose_for_all(mechanisms, &survey, obstacle);
 	if (landlocks(mechanisms) != 0) {
 		settle(mechanisms, &survey);
-		fit(mechanisms, policy);
+		fit(mechanisms, &survey);
 	}
 	mechanisms->landlock = landlocks(mechanisms);
 }

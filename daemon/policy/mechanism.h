@@ -12,6 +12,9 @@
  * elsewhere. So the rules have to refuse that, too. What depends on the machine (is there such a
  * file, has it one name only?) is found out by the client (client/landlock_grants.h), which asks
  * for a filter without any of this if something does not suit.
+ *
+ * `mechanism = kernel` in [policy] gives up some of that likeness where reading is concerned, so
+ * that more of it is Landlock's: reading.h.
  */
 #pragma once
 
@@ -67,13 +70,20 @@ struct mechanisms {
 /* A pure function of the policy. */
 void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy);
 
-#define MECHANISM_SUBJECTS_MAX 256u /* of [files]; with more of them nothing is Landlock's */
+#define MECHANISM_SUBJECTS_MAX 512u /* of [files]; with more of them nothing is Landlock's */
 
 /*
  * For which operations each subject of [files] can decide at all: those that it speaks of and no
  * earlier one has taken from it. The policy has at most MECHANISM_SUBJECTS_MAX.
  */
 void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX]);
+
+/*
+ * Is all that this subject allows of the operation allowed by another one, of a whole directory?
+ * Then it is no matter what becomes of its name: it stays in there, or the broker is asked.
+ */
+bool mechanism_is_nested(const struct policy *policy, const unsigned int *live, size_t index,
+	unsigned int operation);
 
 /* For people, and what could be done about it. "" for NONE. */
 const char *mechanism_obstacle_text(enum mechanism_obstacle obstacle);

@@ -52,10 +52,17 @@ struct policy_choice {
 	unsigned int operations;
 };
 
+/* `mechanism` of [policy]; mechanism.h. */
+enum mechanism_setting {
+	MECHANISM_AUTOMATIC,
+	MECHANISM_ALL_BROKER, /* nothing is Landlock's but execute */
+	MECHANISM_KERNEL,     /* and reading also where reading.h says */
+};
+
 struct policy {
 	char *description;
-	bool follows;              /* running sessions take this policy on when it is loaded anew */
-	bool broker_only;          /* `mechanism = broker`: nothing is Landlock's but execute */
+	unsigned int follows;      /* running sessions take this policy on when it is loaded anew */
+	unsigned int mechanism;    /* enum mechanism_setting */
 	enum wire_network network; /* UNASKED until some file has a `net` */
 	struct policy_place network_place;
 	unsigned int network_depth; /* of the file that it stands in, below the first */

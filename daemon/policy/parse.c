@@ -156,35 +156,35 @@ static int read_network(struct file_parse *file)
 			       &file->complaints);
 }
 
-/* That of an included file is not the policy's. */
+/* That of an included file is not the policy's, and leaves `value` alone. */
 static int read_switch(struct file_parse *file, const struct switch_setting *setting,
-	unsigned int *line, bool *value)
+	unsigned int *line, unsigned int *value)
 {
-	bool on;
+	unsigned int read;
 	int r = split_value(file, SPLIT_PLAIN);
 
 	if (r == 0) {
-		r = switch_setting_read(setting, &file->tokens, line, &on, &file->complaints);
+		r = switch_setting_read(setting, &file->tokens, line, &read, &file->complaints);
 	}
 	if (r == 0 && !file->file.parent) {
-		*value = on;
+		*value = read;
 	}
 	return r;
 }
 
 static int read_follow(struct file_parse *file)
 {
-	static const struct switch_setting setting = {"follow", "no", "yes"};
+	static const struct switch_setting setting = {"follow", {"no", "yes"}};
 
 	return read_switch(file, &setting, &file->follow_line, &file->parse->policy->follows);
 }
 
 static int read_mechanism(struct file_parse *file)
 {
-	static const struct switch_setting setting = {"mechanism", "automatic", "broker"};
+	static const struct switch_setting setting = {
+		"mechanism", {[MECHANISM_AUTOMATIC] = "automatic", "broker", "kernel"}};
 
-	return read_switch(
-		file, &setting, &file->mechanism_line, &file->parse->policy->broker_only);
+	return read_switch(file, &setting, &file->mechanism_line, &file->parse->policy->mechanism);
 }
 
 static int read_setting(struct file_parse *file)

@@ -276,8 +276,30 @@ bool pattern_is_tree(const struct pattern *pattern)
 	return !pattern->abstract && pattern->component_count == 1 && pattern->components[0].tree;
 }
 
+bool pattern_has_inner_tree(const struct pattern *pattern)
+{
+	for (size_t i = 0; i + 1 < pattern->component_count; i++) {
+		if (pattern->components[i].tree) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Their last bytes differ more often than the first ones. */
+bool pattern_is_apart(const struct pattern *a, const struct pattern *b)
+{
+	size_t length = a->prefix_length < b->prefix_length ? a->prefix_length : b->prefix_length;
+
+	return length > 0 && (a->text[length - 1] != b->text[length - 1] ||
+				     memcmp(a->text, b->text, length) != 0);
+}
+
 bool pattern_covers(const struct pattern *wide, const struct pattern *narrow)
 {
+	if (narrow->prefix_length < wide->prefix_length || pattern_is_apart(wide, narrow)) {
+		return false;
+	}
 	if (pattern_is_everything(wide)) {
 		return true;
 	}

@@ -40,6 +40,9 @@ bool pattern_is_everything(const struct pattern *pattern);
  */
 bool pattern_covers(const struct pattern *wide, const struct pattern *narrow);
 
+/* True if their beginnings already tell that nothing is matched by both. */
+bool pattern_is_apart(const struct pattern *a, const struct pattern *b);
+
 /* What of the names strictly below a directory a pattern matches. */
 enum pattern_reach { PATTERN_NOTHING, PATTERN_SOMETHING, PATTERN_EVERYTHING };
 
@@ -55,6 +58,9 @@ const char *pattern_literal(const struct pattern *pattern);
 
 /* True for /dir and `**` behind it: the directory and all below it, nothing else. */
 bool pattern_is_tree(const struct pattern *pattern);
+
+/* Is there a `**` that is not the last of it? */
+bool pattern_has_inner_tree(const struct pattern *pattern);
 
 /* The literal beginning below which all lies that it matches, to a component's end; not ended by a
  * NUL. Empty for what may match anywhere, and for abstract names. */

@@ -43,6 +43,7 @@ struct pattern {
 	struct range *ranges;
 	size_t range_count;
 	bool has_special;
+	bool has_masked; /* what looks special and is not, behind the literal beginning */
 	char *text;
 	size_t length;
 };

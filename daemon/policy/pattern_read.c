@@ -183,6 +183,16 @@ static int read_components(struct maker *maker, size_t begin)
 	return r;
 }
 
+static bool has_masked(const struct maker *maker)
+{
+	for (size_t i = maker->pattern->prefix_length; maker->literal && i < maker->length; i++) {
+		if (maker->literal[i] && strchr("*?[]!^-", maker->text[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Where the first component with something special in it begins: all before is the prefix. */
 static size_t find_special(const struct maker *maker, bool abstract)
 {
@@ -246,6 +256,7 @@ static int pattern_new(struct pattern **patternp, struct maker *maker, bool abst
 	if (!abstract && maker->length == 1) {
 		pattern->prefix_length = 1;
 	}
+	pattern->has_masked = has_masked(maker);
 	*patternp = pattern;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of [policy] that are one of two words: `follow = no|yes`, and `mechanism =
- * automatic|broker`. That of an included file is read, but is not the policy's.
+ * The settings of [policy] that are one of some words: `follow = no|yes`, and `mechanism =
+ * automatic|broker|kernel`. That of an included file is read, but is not the policy's.
  */
 #pragma once
 
@@ -11,12 +11,13 @@
 #include "daemon/policy/split.h"
 
 struct switch_setting {
-	const char *key, *off, *on;
+	const char *key;
+	const char *words[4]; /* the last is NULL */
 };
 
 /*
  * Takes the setting's words. `line` is 0, or where this file has the setting already, and becomes
- * where it is. 0 and `*on`, or -EINVAL, complained.
+ * where it is. 0 and the number of the word, or -EINVAL, complained.
  */
 int switch_setting_read(const struct switch_setting *setting, const struct tokens *words,
-	unsigned int *line, bool *on, struct complaints *complaints);
+	unsigned int *line, unsigned int *value, struct complaints *complaints);

@@ -28,12 +28,12 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC          0x72687375u /* "ushr" */
-#define WIRE_VERSION        4u          /* layout 2b88e3b3 */
+#define WIRE_VERSION        5u          /* layout 18f27d88 */
 #define WIRE_PACKET_MAX     (64u * 1024u)
 #define WIRE_TEXT_MAX       1024u /* a REFUSED text, with its NUL */
 #define WIRE_FILTER_MAX     4096u /* BPF_MAXINSNS */
-#define WIRE_EXECUTE_MAX    (24u * 1024u)
-#define WIRE_GRANTS_MAX     (7u * 1024u)
+#define WIRE_EXECUTE_MAX    (19u * 1024u)
+#define WIRE_GRANTS_MAX     (12u * 1024u)
 #define WIRE_SETS_MAX       64u
 #define WIRE_RECORD_MAX     (20u * 1024u) /* a DECISION's record, with its NUL */
 #define WIRE_GIVEN_MAX      8u            /* sockets that a policy names ... */
@@ -107,21 +107,30 @@ static_assert(sizeof(struct wire_hello) == 32, "wire layout");
 /*
  * FILTER. The tail is `count` struct sock_filter, then `execute_size` bytes that hold
  * `execute_count` NUL-terminated strings: what may be executed, tried in this order. Each is '+'
- * (it may) or '-', and an absolute path, of a file; or of a directory and all below it, with a
- * slash at its end. The last is "+/" or "-/". The client has the kernel enforce them by a Landlock
- * layer before it loads the filter; without any string there is none. No descriptor.
+ * (it may) or '-', and a pattern (daemon/policy/pattern_wire.h). The last is of everything. The
+ * client has the kernel enforce them by a Landlock layer before it loads the filter; without any
+ * string there is none. No descriptor.
  * Where `network` is neither HOST nor UNASKED the client enters a new network namespace before.
  *
  * `landlock` are operations on files that the same layer is to decide on, and the filter does not
  * notify: bit N is that of the Nth of WIRE_GRANT_LETTERS. Then follow `grant_size` bytes with
- * `grant_count` strings, what is allowed of them: letters, and a path as above. A client that
- * cannot have that enforced says HELLO once more, without WIRE_HELLO_LANDLOCK, and gets another
- * FILTER.
+ * `grant_count` strings, what is allowed of them: letters, and an absolute path, of a file; or of a
+ * directory and all below it, with a slash at its end. Then may follow rules about reading, tried
+ * in this order, each a WIRE_READING sign and a pattern; what none of them is about is not granted.
+ * A client that cannot have that enforced says HELLO once more, without WIRE_HELLO_LANDLOCK, and
+ * gets another FILTER.
  *
  * Last come `given_size` bytes that hold `given_count` NUL-terminated strings: the names of the
  * sockets that the policy gives to its programs, and that the client shall bring.
  */
 #define WIRE_GRANT_LETTERS "rwcd" /* read, write, create, remove */
+
+#define WIRE_READING_ALLOW       '+'
+#define WIRE_READING_MAKE        '=' /* the same; a directory that the client makes where it is not */
+#define WIRE_READING_DENY        '-'
+#define WIRE_READING_ABSENT      '~' /* no rule: such a file must not be there */
+#define WIRE_READING_ABSENT_DENY '!' /* both */
+#define WIRE_READING_SIGNS       "+=-~!"
 
 struct wire_filter {
 	struct wire_header header;

@@ -63,6 +63,8 @@ static const struct {
 	{QUIET PROGRAM "allow create remove = /w/**\n", "Landlock Landlock top top"},
 	{QUIET PROGRAM "quiet deny create = /w\nallow create = /w/**\n",
 		"Landlock Landlock unreadable Landlock"},
+	/* What lies in another directory that is allowed as well is no matter. */
+	{QUIET PROGRAM "allow write = /w/a/**\n" WORK, "Landlock Landlock Landlock Landlock"},
 	/* What Landlock holds on to could be given another name. */
 	{QUIET PROGRAM "allow write = /w/a/**\nallow remove = /w/**\n",
 		"Landlock movable Landlock top"},
@@ -133,6 +135,112 @@ static void chooses_the_cheapest_that_serves(void **state)
 	}
 }
 
+/* ---- `mechanism = kernel` ---- */
+
+#define KERNEL                                                  \
+	"[policy]\nmechanism = kernel\n[syscalls]\ndeny EPERM " \
+	"= @mount\n[files]\ndefault = deny EACCES\n"
+#define KEPT "deny create remove = /w\nallow read write create remove = /w/**\n"
+
+/* What is told of reading, or what keeps it from Landlock. */
+static const struct {
+	const char *text, *expected;
+} readings[] = {
+	{KERNEL "allow read = /usr/** /etc/passwd\n", "+/usr/** +/etc/passwd"},
+	{KERNEL "allow read = /etc/*.conf /etc/p?[0-9]/**\n", "+/etc/*.conf +/etc/p?[0-9]/**"},
+	{KERNEL "allow read = /${X}/*.c /x\\y\n", "+/a\\*b/*.c +/x\\\\y"},
+	{KERNEL "allow read = /w/*/${X}/f\n", "pattern"},
+	{KERNEL "allow read = /a/**/b\n", "pattern"},
+	{KERNEL KEPT, "+/w/**"},
+	{KERNEL "audit allow read = /usr/**\n", "logged"},
+	{KERNEL "audit deny read = /usr/**\n", "logged"},
+	{KERNEL "inject read = /a -> /b\n", "action"},
+	/* Denials: outside, of names that stay as they are, of names that the program makes. */
+	{KERNEL "deny read = /etc/shadow*\nallow read = /usr/**\n", "+/usr/**"},
+	{KERNEL "deny read = /etc/shadow*\nallow read = /etc/**\n", "-/etc/shadow* +/etc/**"},
+	{KERNEL "deny ENOENT read = /etc/x\nallow read = /etc/**\n", "!/etc/x +/etc/**"},
+	{KERNEL "deny ENOENT read = /home/x\nallow read = /etc/**\n", "~/home/x +/etc/**"},
+	{KERNEL "deny read create = /w/k*\n" KEPT, "~/w/k* +/w/**"},
+	{KERNEL "deny read = /w/k*\n" KEPT, "inside"},
+	{KERNEL "deny ENOENT read = /w/k*\nallow create = /w/**\nallow read = /etc/**\n", "errno"},
+	{KERNEL "deny read = /etc/**/x\nallow read = /etc/**\n", "inside"},
+	{KERNEL "deny read = /e*/x\nallow read = /etc/**\n", "-/e*/x +/etc/**"},
+	{KERNEL "deny read = /home/*/x\nallow read = /home/u/y/**\n", "+/home/u/y/**"},
+	/* What the program could move. */
+	{KERNEL "allow read = /w/a/**\nallow remove = /w/**\n", "movable"},
+	{KERNEL "allow read = /w/*.c\nallow create remove = /w/**\n", "movable"},
+	{KERNEL "allow read = /w/*.c\ndeny create remove = /w/s\n"
+		"allow read write create remove = /w/s/**\n",
+		"+/w/*.c +/w/s/**"},
+	{KERNEL "allow read = /w/a/**\n" KEPT, "+/w/a/** +/w/**"},
+	/* What the program could make, and what is made for it. */
+	{KERNEL "deny remove = /c\nallow read create remove = /c/**\n", "=/c/**"},
+	{KERNEL "deny remove = /c\nallow read = /c\nallow create = /c\n", "single"},
+	{KERNEL "deny remove = /c/d\nallow read = /c/d/**\nallow create = /c/**\n", "top"},
+	/* Processes: all that is in /proc, or nothing. */
+	{KERNEL "deny read = /proc/[1-9]*/maps\nallow read = /proc/self/** /proc/**\n",
+		"+/proc/**"},
+	{KERNEL "allow read = /proc /proc/**\n", "+/proc/**"},
+	{KERNEL "allow read = /proc/self/**\n", "processes"},
+	{KERNEL "allow read = /proc/cpuinfo\n", "processes"},
+	{KERNEL "allow read = /**\n", "-"},
+	{KERNEL "deny read = /usr\nallow read = /**\n", "processes"},
+	{KERNEL "deny ENOENT read = /proc/[1-9]*/maps\nallow read = /proc/**\n", "inside"},
+	{KERNEL "deny read = /proc/[1-9]*/cmdline\nallow read = /proc/**\n", "inside"},
+	/* As with others. */
+	{KERNEL "allow read = /etc/passwd\nallow create = /w/x\n", "links"},
+	{KERNEL "allow execute = /bin/**\nallow read = /usr/**\n", "+/usr/**"},
+	{"[policy]\nmechanism = kernel\n[files]\ndefault = deny\nallow read = /usr/**\n", "mounts"},
+	{"[policy]\nmechanism = kernel\n[syscalls]\ndeny EPERM = @mount\n[files]\n"
+	 "default = deny ENOENT\nallow read = /usr/**\n",
+		"default"},
+};
+
+static void join(char *text, const struct string_pack *strings)
+{
+	const char *string = strings->text;
+
+	*text = '\0';
+	for (size_t i = 0; i < strings->count; i++, string += strlen(string) + 1) {
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, string);
+	}
+}
+
+static void describe_reading(const struct policy *policy, char *text)
+{
+	struct mechanisms mechanisms;
+	struct string_pack grants;
+
+	mechanisms_choose(&mechanisms, policy);
+	const struct mechanism_choice *read = &mechanisms.choices[0];
+	assert_int_equal(grants_make(&grants, policy, mechanisms.landlock & OPERATION_READ), 0);
+	if (read->mechanism == MECHANISM_LANDLOCK) {
+		join(text, &grants);
+	} else {
+		strcpy(text, read->mechanism == MECHANISM_NONE
+				     ? "-"
+				     : mechanism_obstacle_name(read->obstacle));
+	}
+	string_pack_finish(&grants);
+}
+
+static void leaves_reading_to_the_kernel(void **state)
+{
+	char text[400];
+
+	(void)state;
+	for (size_t i = 0; i < array_length(readings); i++) {
+		cleanup_policy struct policy *policy = policy_text(readings[i].text);
+
+		describe_reading(policy, text);
+		if (strcmp(text, readings[i].expected) != 0) {
+			print_error("%s", readings[i].text);
+		}
+		assert_string_equal(text, readings[i].expected);
+	}
+}
+
 static void every_obstacle_has_its_words(void **state)
 {
 	(void)state;
@@ -150,7 +258,7 @@ static void has_bounds(void **state)
 
 	(void)state;
 	assert_non_null(text);
-	for (unsigned int count = 200; count <= 300; count += 100) {
+	for (unsigned int count = 400; count <= 600; count += 200) {
 		cleanup_policy struct policy *policy = NULL;
 		char *end = stpcpy(text, QUIET PROGRAM);
 
@@ -161,7 +269,7 @@ static void has_bounds(void **state)
 		policy = policy_text(text);
 		mechanisms_choose(&mechanisms, policy);
 		describe(&mechanisms, choices);
-		assert_string_equal(choices, count == 200 ? "size size size size"
+		assert_string_equal(choices, count == 400 ? "size size size size"
 							  : "subjects subjects subjects subjects");
 	}
 }
@@ -313,6 +421,14 @@ static void expect(const struct filter *filter, int nr, unsigned int flags_at,
 	assert_int_equal(answer, expected);
 }
 
+static unsigned int chosen(const struct policy *policy)
+{
+	struct mechanisms mechanisms;
+
+	mechanisms_choose(&mechanisms, policy);
+	return mechanisms.landlock;
+}
+
 static void what_is_landlocks_is_not_notified(void **state)
 {
 	static const struct {
@@ -339,7 +455,7 @@ static void what_is_landlocks_is_not_notified(void **state)
 		{SCMP_SYS(ptrace), 0, 16, true},
 	};
 	cleanup_policy struct policy *policy = policy_text(QUIET PROGRAM WORK);
-	const struct filter_options shared = {.landlock = OPERATIONS_LANDLOCK};
+	const struct filter_options shared = {.landlock = chosen(policy)};
 	const struct filter_options alone = {.landlock = 0};
 	struct filter with, without;
 
@@ -359,7 +475,7 @@ static void what_is_landlocks_is_not_notified(void **state)
 static void what_is_in_part_the_brokers_is_notified(void **state)
 {
 	cleanup_policy struct policy *policy = policy_text(QUIET PROGRAM "deny write = /log\n");
-	const struct filter_options options = {.landlock = OPERATIONS_LANDLOCK};
+	const struct filter_options options = {.landlock = chosen(policy)};
 	struct filter filter;
 
 	(void)state;
@@ -377,6 +493,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chooses_the_cheapest_that_serves),
+		cmocka_unit_test(leaves_reading_to_the_kernel),
 		cmocka_unit_test(every_obstacle_has_its_words),
 		cmocka_unit_test(has_bounds),
 		cmocka_unit_test(grants_are_what_the_policy_says),

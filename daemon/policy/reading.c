@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each subject gets its sign: it is granted, kept out, must not be there, or need not be told. What
+ * the program could do to names decides: where it can create or remove nothing the names are those
+ * of the session's start, and what is denied among them can be left out.
+ */
+#include "daemon/policy/reading.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/policy/model.h"
+#include "daemon/policy/pattern.h"
+#include "daemon/policy/pattern_wire.h"
+#include "usher/wire.h"
+
+#define UNTOLD '\0'
+
+static const char processes[] = "/proc";
+
+/*
+ * What the kernel keeps of a process from all outside of its Landlock domain, as from who may not
+ * trace it (ptrace(2), "access mode checking"); and of the machine from who is not root, or has
+ * lost the capabilities for it (client/process_rights.h).
+ */
+static const char *const kept_by_kernel[] = {
+	"/proc/[1-9]*/environ",
+	"/proc/[1-9]*/mem",
+	"/proc/[1-9]*/auxv",
+	"/proc/[1-9]*/maps",
+	"/proc/[1-9]*/smaps*",
+	"/proc/[1-9]*/numa_maps",
+	"/proc/[1-9]*/pagemap",
+	"/proc/[1-9]*/stack",
+	"/proc/[1-9]*/syscall",
+	"/proc/[1-9]*/fd/**",
+	"/proc/[1-9]*/fdinfo/**",
+	"/proc/[1-9]*/map_files/**",
+	"/proc/[1-9]*/root/**",
+	"/proc/[1-9]*/cwd/**",
+	"/proc/[1-9]*/task/*/environ",
+	"/proc/[1-9]*/task/*/mem",
+	"/proc/[1-9]*/task/*/auxv",
+	"/proc/[1-9]*/task/*/maps",
+	"/proc/[1-9]*/task/*/smaps*",
+	"/proc/[1-9]*/task/*/fd/**",
+	"/proc/[1-9]*/task/*/root/**",
+	"/proc/[1-9]*/task/*/cwd/**",
+	"/proc/[1-9]*/task/*/pagemap",
+	"/proc/kcore",
+	"/proc/kmem",
+	"/proc/kmsg",
+	"/proc/kpage*",
+	"/proc/kallsyms",
+	"/proc/keys",
+	"/proc/vmcore",
+	"/proc/sysrq-trigger",
+};
+
+struct reading {
+	const struct policy *policy;
+	const unsigned int *live;
+};
+
+static const struct pattern *pattern_of(const struct reading *reading, size_t index)
+{
+	return reading->policy->paths[index].subject->path.pattern;
+}
+
+static bool decides(const struct reading *reading, size_t index)
+{
+	return (reading->live[index] & OPERATION_READ) != 0;
+}
+
+static bool allows(const struct reading *reading, size_t index)
+{
+	return decides(reading, index) &&
+	       reading->policy->paths[index].rule->action == POLICY_ALLOW;
+}
+
+/* The literal beginning; of what may be anywhere the root. Longer than any path: cut, and so wider.
+ */
+static size_t beginning(const struct pattern *pattern, char path[PATH_MAX])
+{
+	size_t length;
+	const char *prefix = pattern_prefix(pattern, &length);
+
+	length = length < PATH_MAX ? length : PATH_MAX - 1;
+	memcpy(path, length > 0 ? prefix : "/", length > 0 ? length : 1);
+	length = length > 0 ? length : 1;
+	path[length] = '\0';
+	return length;
+}
+
+/* May the pattern match the directory, or something below it? */
+static bool reaches(const struct pattern *pattern, const char *path, size_t length)
+{
+	return pattern_matches(pattern, path, length) ||
+	       pattern_reach_below(pattern, path, length) != PATTERN_NOTHING;
+}
+
+/* Could something match both? All of it would lie at or below both beginnings. */
+static bool overlap(const struct pattern *a, const struct pattern *b)
+{
+	char path[PATH_MAX];
+
+	return !pattern_is_apart(a, b) && reaches(a, path, beginning(b, path)) &&
+	       reaches(b, path, beginning(a, path));
+}
+
+/* Can a program make, rename or remove something that the pattern matches? */
+static bool is_changeable(const struct reading *reading, const struct pattern *pattern)
+{
+	const unsigned int changes = OPERATION_CREATE | OPERATION_REMOVE;
+
+	if (!policy_mediates_file(reading->policy, OPERATION_CREATE) ||
+		!policy_mediates_file(reading->policy, OPERATION_REMOVE)) {
+		return true;
+	}
+	for (size_t i = 0; i < reading->policy->path_count; i++) {
+		enum policy_action action = reading->policy->paths[i].rule->action;
+
+		if ((action == POLICY_ALLOW || action == POLICY_INJECT) &&
+			(reading->live[i] & changes) != 0 &&
+			overlap(pattern_of(reading, i), pattern)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* May a program make something that this pattern matches? The first rule on that decides. */
+static bool may_appear(const struct reading *reading, const struct pattern *pattern)
+{
+	const struct policy *policy = reading->policy;
+
+	if (!policy_mediates_file(policy, OPERATION_CREATE)) {
+		return true;
+	}
+	for (size_t i = 0; i < policy->path_count; i++) {
+		enum policy_action action = policy->paths[i].rule->action;
+		bool lets = action == POLICY_ALLOW || action == POLICY_INJECT;
+
+		if ((reading->live[i] & OPERATION_CREATE) == 0) {
+			continue;
+		}
+		if (lets && overlap(pattern_of(reading, i), pattern)) {
+			return true;
+		}
+		if (!lets && pattern_covers(pattern_of(reading, i), pattern)) {
+			return false;
+		}
+	}
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+	return files->rules[files->count - 1].action == POLICY_ALLOW;
+}
+
+/* ---- denials ---- */
+
+static bool is_kept_by_kernel(const struct policy_subject *subject)
+{
+	for (size_t i = 0; i < array_length(kept_by_kernel); i++) {
+		if (strcmp(subject->text, kept_by_kernel[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum inside { INSIDE_NOTHING, INSIDE_STILL, INSIDE_CHANGEABLE };
+
+/* Of what a later rule allows; and can a program change the names there? */
+static enum inside inside_of(const struct reading *reading, size_t index)
+{
+	enum inside inside = INSIDE_NOTHING;
+
+	for (size_t i = index + 1; i < reading->policy->path_count; i++) {
+		const struct pattern *pattern = pattern_of(reading, i);
+
+		if (!allows(reading, i) || !overlap(pattern_of(reading, index), pattern)) {
+			continue;
+		}
+		if (is_changeable(reading, pattern)) {
+			return INSIDE_CHANGEABLE;
+		}
+		inside = INSIDE_STILL;
+	}
+	return inside;
+}
+
+static enum mechanism_obstacle look_at_denial(
+	const struct reading *reading, size_t index, char *sign)
+{
+	const struct policy_choice *path = &reading->policy->paths[index];
+	const struct pattern *pattern = path->subject->path.pattern;
+	bool has_errno = path->rule->error != EACCES;
+	enum inside inside = inside_of(reading, index);
+
+	if (path->rule->audit) {
+		return OBSTACLE_LOGGED;
+	}
+	if (!has_errno && (inside == INSIDE_NOTHING || is_kept_by_kernel(path->subject))) {
+		return OBSTACLE_NONE;
+	}
+	if (pattern_has_inner_tree(pattern) || reaches(pattern, processes, sizeof(processes) - 1)) {
+		return inside == INSIDE_NOTHING ? OBSTACLE_ERRNO : OBSTACLE_INSIDE;
+	}
+	if (inside == INSIDE_STILL) {
+		*sign = has_errno ? WIRE_READING_ABSENT_DENY : WIRE_READING_DENY;
+		return OBSTACLE_NONE;
+	}
+	if (may_appear(reading, pattern)) {
+		return inside == INSIDE_NOTHING ? OBSTACLE_ERRNO : OBSTACLE_INSIDE;
+	}
+	*sign = WIRE_READING_ABSENT;
+	return OBSTACLE_NONE;
+}
+
+/* ---- what is allowed ---- */
+
+/* May the session remove or rename this name, or one of the directories that it lies in? */
+static bool is_movable(const struct policy *policy, char *path, size_t length)
+{
+	while (length > 1) {
+		path[length] = '\0';
+		if (policy_decide_file(policy, OPERATION_REMOVE, path).action == POLICY_ALLOW) {
+			return true;
+		}
+		do {
+			length--;
+		} while (length > 0 && path[length] != '/');
+	}
+	return false;
+}
+
+static bool may_be_made(const struct policy *policy, const char *path)
+{
+	return policy_decide_file(policy, OPERATION_CREATE, path).action == POLICY_ALLOW;
+}
+
+/* A directory that the program may make must be there; one above it is not made for it. */
+static enum mechanism_obstacle look_at_top(
+	const struct reading *reading, const struct pattern *pattern, char *path, char *sign)
+{
+	if (!may_be_made(reading->policy, path)) {
+		return OBSTACLE_NONE;
+	}
+	if (!pattern_is_tree(pattern)) {
+		return OBSTACLE_SINGLE;
+	}
+	char *slash = strrchr(path, '/');
+	*slash = '\0';
+	if (may_be_made(reading->policy, *path ? path : "/")) {
+		return OBSTACLE_TOP;
+	}
+	*slash = '/';
+	*sign = WIRE_READING_MAKE;
+	return OBSTACLE_NONE;
+}
+
+static bool is_in_processes(const struct pattern *pattern)
+{
+	char path[PATH_MAX];
+	size_t length = beginning(pattern, path);
+
+	return length >= sizeof(processes) - 1 &&
+	       memcmp(path, processes, sizeof(processes) - 1) == 0 &&
+	       (path[sizeof(processes) - 1] == '/' || path[sizeof(processes) - 1] == '\0');
+}
+
+/* All of /proc or nothing: its files come and go. */
+static enum mechanism_obstacle look_at_processes(
+	const struct reading *reading, size_t index, char *sign)
+{
+	const struct pattern *pattern = pattern_of(reading, index);
+
+	if (mechanism_is_nested(reading->policy, reading->live, index, OPERATION_READ)) {
+		return OBSTACLE_NONE;
+	}
+	if (!is_in_processes(pattern) || !pattern_is_tree(pattern) ||
+		!pattern_matches(pattern, processes, sizeof(processes) - 1)) {
+		return OBSTACLE_PROCESSES;
+	}
+	*sign = WIRE_READING_ALLOW;
+	return OBSTACLE_NONE;
+}
+
+static enum mechanism_obstacle look_at_allowed(
+	const struct reading *reading, size_t index, char *sign)
+{
+	const struct policy_choice *choice = &reading->policy->paths[index];
+	const struct pattern *pattern = choice->subject->path.pattern;
+	char path[PATH_MAX];
+	size_t length = beginning(pattern, path);
+
+	if (choice->rule->audit) {
+		return OBSTACLE_LOGGED;
+	}
+	if (is_in_processes(pattern) || reaches(pattern, processes, sizeof(processes) - 1)) {
+		return look_at_processes(reading, index, sign);
+	}
+	if (pattern_has_inner_tree(pattern)) {
+		return OBSTACLE_PATTERN;
+	}
+	*sign = WIRE_READING_ALLOW;
+	if (mechanism_is_nested(reading->policy, reading->live, index, OPERATION_READ)) {
+		return OBSTACLE_NONE;
+	}
+	if (!pattern_is_tree(pattern) && !pattern_literal(pattern) &&
+		is_changeable(reading, pattern)) {
+		return OBSTACLE_MOVABLE;
+	}
+	if (is_movable(reading->policy, path, length)) {
+		return OBSTACLE_MOVABLE;
+	}
+	(void)beginning(pattern, path);
+	return look_at_top(reading, pattern, path, sign);
+}
+
+/* ---- all of them ---- */
+
+/* `*sign` is how it is told, or UNTOLD. */
+static enum mechanism_obstacle look_at(const struct reading *reading, size_t index, char *sign)
+{
+	enum policy_action action = reading->policy->paths[index].rule->action;
+	enum mechanism_obstacle obstacle = OBSTACLE_ACTION;
+
+	*sign = UNTOLD;
+	if (!decides(reading, index)) {
+		return OBSTACLE_NONE;
+	}
+	if (action == POLICY_DENY) {
+		obstacle = look_at_denial(reading, index, sign);
+	} else if (action == POLICY_ALLOW) {
+		obstacle = look_at_allowed(reading, index, sign);
+	}
+	if (obstacle == OBSTACLE_NONE && *sign != UNTOLD &&
+		pattern_wire_length(pattern_of(reading, index)) == 0) {
+		return OBSTACLE_PATTERN;
+	}
+	return obstacle;
+}
+
+struct mechanism_choice reading_choose(const struct policy *policy, const unsigned int *live)
+{
+	const struct reading reading = {policy, live};
+	char sign;
+
+	for (size_t i = 0; i < policy->path_count; i++) {
+		enum mechanism_obstacle obstacle = look_at(&reading, i, &sign);
+
+		if (obstacle != OBSTACLE_NONE) {
+			return (struct mechanism_choice){MECHANISM_BROKER, obstacle,
+				policy->paths[i].rule, policy->paths[i].subject};
+		}
+	}
+	return (struct mechanism_choice){.mechanism = MECHANISM_LANDLOCK};
+}
+
+/* SIGN PATTERN, with its NUL. */
+static int append(struct string_pack *grants, char sign, const struct pattern *pattern)
+{
+	char *text;
+	int error = string_pack_add(
+		grants, WIRE_GRANTS_MAX, 1 + pattern_wire_length(pattern) + 1, &text);
+
+	if (error == 0) {
+		*text++ = sign;
+		*pattern_wire_write(text, pattern) = '\0';
+	}
+	return error;
+}
+
+int reading_rules_append(
+	struct string_pack *grants, const struct policy *policy, const unsigned int *live)
+{
+	const struct reading reading = {policy, live};
+	int error = 0;
+
+	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
+		char sign;
+
+		(void)look_at(&reading, i, &sign);
+		error = sign == UNTOLD ? 0 : append(grants, sign, pattern_of(&reading, i));
+	}
+	return error;
+}
