@@ -76,6 +76,9 @@ BY_LANDLOCK = ('road-absolute', 'road-*dots', 'road-proc-*', 'road-reopen-[dost]
                'road-dirfd*', 'road-*chdir', 'road-thread-*', 'road-in-root*', 'sibling-[adoruw]*', 'sibling-creat*',
                'process-proc-[cf]*', 'held-proc-truncate', 'held-hard-link', 'race-rewritten',
                'race-final-link')
+# And where a policy leaves reading to it with all of /proc, and the rest to the broker.
+BY_KERNEL = ('road-absolute', 'road-proc-*', 'road-reopen-self', 'road-in-root', 'sibling-open*',
+             'process-proc-[cf]*', 'held-hard-link', 'race-final-link')
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
 MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
                     'send-routed', 'send-routed-socket', 'sibling-core', 'sibling-flags'}
@@ -340,12 +343,12 @@ def judge(suite, name, options):
         suite.test(last == 'reached', name + ' twin: reached', output)
 
 
-def judge_by_landlock(suite, name, options):
-    last, output, events = attack(name, options, True, False, 'attacks-landlock.ini')
-    suite.test(last == 'refused EACCES', name + ' by Landlock: refused with EACCES', output)
-    suite.test(not events, name + ' by Landlock: nothing has happened', *events)
-    last, output, _ = attack(name, options, True, True, 'attacks-landlock.ini')
-    suite.test(last == 'reached', name + ' twin by Landlock: reached', output)
+def judge_by_landlock(suite, name, options, template, how):
+    last, output, events = attack(name, options, True, False, template)
+    suite.test(last == 'refused EACCES', f'{name} {how}: refused with EACCES', output)
+    suite.test(not events, f'{name} {how}: nothing has happened', *events)
+    last, output, _ = attack(name, options, True, True, template)
+    suite.test(last == 'reached', f'{name} twin {how}: reached', output)
 
 
 def matches(name, patterns):
@@ -363,8 +366,10 @@ def main():
     for name in names:
         if not options.patterns or matches(name, options.patterns):
             judge(suite, name, options)
-            if matches(name, BY_LANDLOCK) and not options.controls:
-                judge_by_landlock(suite, name, options)
+            for patterns, *way in ((BY_LANDLOCK, 'attacks-landlock.ini', 'by Landlock'),
+                                   (BY_KERNEL, 'attacks-kernel.ini', 'by the kernel')):
+                if matches(name, patterns) and not options.controls:
+                    judge_by_landlock(suite, name, options, *way)
     print('1..%d' % suite.number)
     return 1 if suite.failed else 0
 
