@@ -5,6 +5,8 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "client/commands.h"
 #include "client/control.h"
@@ -76,6 +78,9 @@ int command_stop(int argc, char **argv)
 	json_object_object_add(request, "sessions", json_object_new_string(options.sessions));
 	if (options.grace >= 0) {
 		json_object_object_add(request, "grace", json_object_new_int(options.grace));
+	}
+	if (strcmp(options.sessions, "wait") == 0 && isatty(STDERR_FILENO)) {
+		(void)fputs("usher: waits until all sessions have ended\n", stderr);
 	}
 	if (control_exchange(&options.control, request, &answer) < 0) {
 		return EXIT_FAILURE;
