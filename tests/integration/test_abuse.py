@@ -296,6 +296,7 @@ class Shortage(usherd.Case):
                                'it serves again')
             self.assertEqual(daemon.pid(), serving)
 
+    @unittest.skipIf(harness.PATIENCE > 1, 'a sanitizer ends what it has no memory for')
     def test_memory(self):
         """a usherd without memory refuses what needs some, and lives"""
         with Daemon() as daemon, bystander(daemon, 'no memory'):
