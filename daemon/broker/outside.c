@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -109,6 +110,32 @@ static int install(void *user)
 		installation->made, installation->cloexec, installation->number);
 }
 
+/*
+ * Another thread may wait for datagrams on the first one, and nobody would send it any: one without
+ * content, from the socket to itself, has it look again at what lies under the number.
+ */
+static void wake_readers(int socket)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} name = {.any.sa_family = AF_UNSPEC};
+	socklen_t size = sizeof(name);
+
+	/* Of both families the port stands in the same place. */
+	if (socket_type(socket) != SOCK_DGRAM || getsockname(socket, &name.any, &size) < 0 ||
+		name.four.sin_port == 0) {
+		return;
+	}
+	if (name.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&name.six.sin6_addr)) {
+		name.six.sin6_addr = in6addr_loopback;
+	} else if (name.any.sa_family == AF_INET && name.four.sin_addr.s_addr == INADDR_ANY) {
+		name.four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	(void)sendto(socket, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, &name.any, size);
+}
+
 /* outside_replace() with one that has got its flags already, but for O_CLOEXEC. */
 static int put_in_place(const struct broker *broker, const struct request *request, int number,
 	int *socket, int made, int flags)
@@ -122,6 +149,7 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
 	int error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
+		wake_readers(*socket);
 		close(*socket);
 		*socket = steal_fd(&owned);
 	}

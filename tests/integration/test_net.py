@@ -409,6 +409,29 @@ asyncio.run(main())
 """
 
 
+# One thread waits for answers before another asks argv[1]:argv[2].
+READERS = """
+import socket, sys, threading, time
+def read(s):
+    while not answers.get(s):
+        answers[s] = s.recv(100)
+def is_waiting(thread):
+    with open(f'/proc/self/task/{thread.native_id}/syscall') as file:
+        return file.read().startswith('45 ')  # recvfrom
+answers = {}
+for host in '', '127.0.0.1', '::':
+    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((host, 0))
+        thread = threading.Thread(target=read, args=(s,), daemon=True)
+        thread.start()
+        while not is_waiting(thread):
+            time.sleep(0.01)
+        s.sendto(b'question', ('::ffff:' * (':' in host) + sys.argv[1], int(sys.argv[2])))
+        thread.join(10)
+        print(answers.get(s))
+"""
+
+
 @harness.both_modes
 class Led(unittest.TestCase):
     """inject connect and inject bind, in this machine's network and in one of the program's own"""
@@ -492,6 +515,25 @@ class Led(unittest.TestCase):
         self.assertEqual(self.python(mode, DATAGRAMS, '192.0.2.1', 9,
                                      policy=harness.policy(BROKER)),
                          ['[Errno 113] No route to host '])
+
+
+    def test_readers(self, mode):
+        """net = broker: who waits for answers on a socket that is exchanged goes on to wait for them"""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(('127.0.0.1', 0))
+            server.settimeout(20)
+
+            def answer():
+                for _ in range(3):
+                    server.sendto(b'answer', server.recvfrom(100)[1])
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            port = server.getsockname()[1]
+            rules = BROKER + f'allow connect = udp 127.0.0.1:{port}\n'
+            self.assertEqual(self.python(mode, READERS, '127.0.0.1', port,
+                                         policy=harness.policy(rules)), ["b'answer'"] * 3)
+            thread.join()
 
 
 @harness.both_modes
