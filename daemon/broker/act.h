@@ -44,7 +44,7 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
 bool act_needs_long_way(const struct broker *broker, const struct request *request);
 /* Writes what a call of act_path() has filled in to where the target wants it, with our own rights.
  */
-void act_give_back(struct request *request);
+void act_give_back(const struct broker *broker, struct request *request);
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request);
 

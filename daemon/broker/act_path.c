@@ -23,11 +23,20 @@ static bool is_of_entry(enum path_act act)
 	return act <= PATH_RENAME;
 }
 
-void act_give_back(struct request *request)
+static bool has_something_to_give(const struct path_request *path)
+{
+	return (path->has_reply && path->data_size > 0) || path->has_mount;
+}
+
+void act_give_back(const struct broker *broker, struct request *request)
 {
 	struct path_request *path = &request->path;
 	int error = 0;
 
+	/* The number of who has died may be that of a process outside by now. */
+	if (!has_something_to_give(path) || !notify_is_pending(broker->listener, request->id)) {
+		return;
+	}
 	if (path->has_reply && path->data_size > 0 &&
 		(request->result >= 0 || path->reply_on_error)) {
 		error = target_write(request->tid, path->reply, path->data, path->data_size);

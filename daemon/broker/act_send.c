@@ -7,6 +7,8 @@
  * the leader.
  *
  * All this is done with the target's rights; its memory and descriptors are got at with our own.
+ * While a piece waits the target may die, and its number become that of a process outside: so what
+ * was read is sent, and something is written, only if the call was still pending afterwards, or is.
  *
  * SIGPIPE is blocked in our threads: where the kernel would have struck the sender with it, it is
  * pending here, and is passed on to the thread that asked.
@@ -74,16 +76,22 @@ static void piece_free(unsigned int flags, char *piece, size_t size)
 	}
 }
 
+static bool is_pending(const struct sending *sending)
+{
+	return notify_is_pending(sending->worker->listener, sending->request->id);
+}
+
 /* The kernel has struck us with it in the target's place. */
-static void pass_sigpipe_on(const struct request *request)
+static void pass_sigpipe_on(const struct sending *sending)
 {
 	static const struct timespec at_once = {0};
 	sigset_t pipe;
 
 	sigemptyset(&pipe);
 	sigaddset(&pipe, SIGPIPE);
-	if (sigtimedwait(&pipe, NULL, &at_once) == SIGPIPE) {
-		(void)syscall(SYS_tgkill, target_tgid(request->tid), request->tid, SIGPIPE);
+	if (sigtimedwait(&pipe, NULL, &at_once) == SIGPIPE && is_pending(sending)) {
+		pid_t tid = sending->request->tid;
+		(void)syscall(SYS_tgkill, target_tgid(tid), tid, SIGPIPE);
 	}
 }
 
@@ -120,7 +128,7 @@ static ssize_t send_once(const struct sending *sending, struct iovec *data, unsi
 	long sent = send_by_call(sending, data, flags);
 
 	if (sent < 0 && errno == EPIPE) {
-		pass_sigpipe_on(sending->request);
+		pass_sigpipe_on(sending);
 		return -EPIPE;
 	}
 	return sent < 0 ? -errno : sent;
@@ -176,7 +184,9 @@ static ssize_t copy_and_send(const struct sending *sending, size_t skip, size_t 
 			message->part_count, skip, piece, size);
 		data.iov_base = error < 0 ? NULL : piece;
 	}
-	ssize_t sent = identity_resume(sending->own, sending->request->identity);
+	ssize_t sent = is_pending(sending)
+			       ? identity_resume(sending->own, sending->request->identity)
+			       : -EINTR;
 	if (sent == 0) {
 		sent = send_piece(sending, &data);
 		identity_pause(sending->own, sending->request->identity);
@@ -301,6 +311,9 @@ static ssize_t prepare_and_send(
 	}
 	if (sent == 0) {
 		sent = send_message(&sending);
+	}
+	if (sent >= 0 && has_many(request) && !is_pending(&sending)) {
+		sent = -EINTR;
 	}
 	if (sent >= 0 && has_many(request)) {
 		sent = note_sent(request, (unsigned int)sent);

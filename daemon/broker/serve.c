@@ -388,7 +388,7 @@ static enum act_outcome decode_to_act(
 		leave_identity(broker, request);
 	}
 	if (error == 0 && outcome == ACT_DONE && request->call == CALL_PATH) {
-		act_give_back(request);
+		act_give_back(broker, request);
 	}
 	decode_release(request);
 	return outcome;

@@ -266,5 +266,20 @@ class Crashes(unittest.TestCase):
             self.assertEqual(process.stdout.readline(), 'ok\n')
 
 
+class Numbers(unittest.TestCase):
+    def test_heir(self):
+        """nothing is written into the memory of a process outside that has a dead caller's number"""
+        policy = harness.policy('[network]\ndefault = allow\ndeny connect = tcp 192.0.2.1:*\n')
+        heir = str(harness.BUILD / 'tests/attacks/heir')
+        command = (heir, *harness.usher_command((heir, 'inside'), 'embedded', policy))
+        done = subprocess.run(('unshare', '-pf', '--mount-proc', *command), check=False, text=True,
+                              env=harness.environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, '0\n', ''))
+
+
+if not IS_ROOT:
+    del Numbers  # others cannot choose what number a process gets
+
 if __name__ == '__main__':
     unittest.main()
