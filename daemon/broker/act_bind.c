@@ -28,6 +28,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/act.h"
+#include "daemon/broker/bound.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/pin.h"
@@ -210,6 +211,9 @@ enum act_outcome act_bind(
 				  : bind_errno(address->socket, &address->name, address->length);
 	if (recover_is_repeated(request) && was_done(request, request->result)) {
 		request->result = 0;
+	}
+	if (request->result == 0 && address->domain != AF_UNIX) {
+		bound_note(address->socket);
 	}
 	return ACT_DONE;
 }

@@ -154,6 +154,22 @@ enum act_outcome act_connect(
 	return ACT_DONE;
 }
 
+static bool has_name(const struct address_request *address)
+{
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+
+	return getsockname(address->socket, (struct sockaddr *)&name, &length) == 0 &&
+	       length == address->length && memcmp(&name, &address->name, length) == 0;
+}
+
+/* With a port that nobody was asked about, since the one that was asked about was given back. */
+static bool is_stray(const struct address_request *address)
+{
+	return address->operation == OPERATION_BIND && address->endpoint.port != 0 &&
+	       !address->is_redirected && !has_name(address);
+}
+
 /* Only numbers, but the number of the socket may be another's by now: it is done on the very one.
  */
 enum act_outcome act_listen(
@@ -166,6 +182,10 @@ enum act_outcome act_listen(
 		return ACT_GONE;
 	}
 	request->result = listen(request->address.socket, backlog) < 0 ? -errno : 0;
+	if (request->result == 0 && is_stray(&request->address)) {
+		(void)shutdown(request->address.socket, SHUT_RDWR);
+		request->result = -EADDRINUSE;
+	}
 	return ACT_DONE;
 }
 

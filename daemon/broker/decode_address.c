@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/broker/bound.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_place.h"
 #include "daemon/broker/request.h"
@@ -311,6 +313,31 @@ static bool is_internet(int domain)
 	return domain == AF_INET || domain == AF_INET6 || domain == AF_SMC;
 }
 
+/* TCP_CLOSE also of what has none. */
+static int tcp_state(int socket)
+{
+	struct tcp_info info = {.tcpi_state = TCP_CLOSE};
+	socklen_t size = sizeof(info);
+
+	(void)getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_state;
+}
+
+/* What listen(2) may do with a port that is there: see bound.h. 0 or a negative errno. */
+static int judge_bound(struct address_request *address)
+{
+	int state = tcp_state(address->socket);
+
+	if (state != TCP_CLOSE && state != TCP_LISTEN) {
+		return -EINVAL;
+	}
+	if (state == TCP_LISTEN || address_type(address) != SOCK_STREAM ||
+		bound_has(address->socket)) {
+		address->operation = 0;
+	}
+	return 0;
+}
+
 /* A socket of the internet that has no port yet gets one from listen(2): that is a bind. */
 int decode_listen(
 	const struct broker *broker, struct request *request, const struct seccomp_data *data)
@@ -328,8 +355,7 @@ int decode_listen(
 		return -errno;
 	}
 	judge(address, NAME_BINDS);
-	if (is_internet(address->name.any.sa_family) && address->endpoint.port != 0) {
-		address->operation = 0;
-	}
-	return 0;
+	return is_internet(address->name.any.sa_family) && address->endpoint.port != 0
+		       ? judge_bound(address)
+		       : 0;
 }

@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "tests/attacks/attack.h"
 #include "tests/common/address.h"
@@ -175,11 +178,83 @@ static long descriptor(const struct world *world)
 	return race_run(&race, world, denied_or_connected);
 }
 
+/*
+ * Listening on a socket that is being connected: the port that it has meanwhile is given back when
+ * that fails, as it does after a second where nobody answers, and listen(2) makes it another one.
+ */
+#define CONNECTING 8
+
+static void *connect_for_ever(void *pointer)
+{
+	const struct address_state *state = pointer;
+
+	for (;;) {
+		(void)connect(state->socket, (const struct sockaddr *)&state->address.storage,
+			state->address.length);
+	}
+	return NULL;
+}
+
+/* A listener on the loopback that has no room for anybody. */
+static struct address full_listener(void)
+{
+	struct address address = address_ip4("127.0.0.1", 0);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t length = address.length;
+
+	prepare(listener >= 0 && !bind(listener, (struct sockaddr *)&address.storage, length) &&
+		!listen(listener, 0) &&
+		!getsockname(listener, (struct sockaddr *)&address.storage, &length));
+	for (int i = 0; i < 4; i++) {
+		int waiting = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(waiting, (struct sockaddr *)&address.storage, address.length);
+	}
+	return address;
+}
+
+static long listen_while_connecting(const struct world *world)
+{
+	struct address_state states[CONNECTING];
+	struct address address = full_listener();
+	time_t end = time(NULL) + 3;
+	unsigned int patience = 1;
+	pthread_t thread;
+	long result = -EALREADY;
+
+	for (int i = 0; i < CONNECTING; i++) {
+		states[i].address = address;
+		states[i].socket = socket(AF_INET, SOCK_STREAM, 0);
+		if (world->twin) {
+			struct address any = address_ip4("127.0.0.1", 0);
+			prepare(!bind(
+				states[i].socket, (struct sockaddr *)&any.storage, any.length));
+		}
+		/* At rest it is refused as always. */
+		result = raw(SYS_listen, states[i].socket, 1);
+		if (result == 0) {
+			return 0;
+		}
+		prepare(!setsockopt(states[i].socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience,
+				sizeof(patience)) &&
+			!pthread_create(&thread, NULL, connect_for_ever, &states[i]));
+	}
+	for (int i = 0; time(NULL) < end; i++) {
+		long answer = raw(SYS_listen, states[i % CONNECTING].socket, 1);
+		if (answer == 0) {
+			return 0;
+		}
+		/* What is connecting, and what was caught in time, is refused by others. */
+		result = answer == -EINVAL || answer == -EADDRINUSE ? result : answer;
+	}
+	return result;
+}
+
 const struct attack attacks_race_address[] = {
 	{"race-port", port},
 	{"race-port6", port6},
 	{"race-unix-path", path},
 	{"race-unix-link", unix_link},
 	{"race-descriptor", descriptor},
+	{"race-bind-listen", listen_while_connecting},
 	{NULL, NULL},
 };

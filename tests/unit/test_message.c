@@ -26,10 +26,12 @@
 
 #include "broker_target.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/broker/bound.h"
 #include "daemon/broker/control_message.h"
 #include "daemon/broker/decode.h"
 #include "daemon/broker/decode_message.h"
 #include "daemon/broker/target.h"
+#include "daemon/broker/target_fd.h"
 
 static char *memory; /* one page, at the same address here and in the target; none is behind it */
 
@@ -179,12 +181,13 @@ static void a_unix_socket_may_be_bound_to_no_name(void **state)
 	assert_int_equal(stage->request->address.endpoint.kind, ENDPOINT_OTHER);
 }
 
-static void listening_binds_what_is_not_bound(void **state)
+static void listening_binds_what_was_not_bound_by_us(void **state)
 {
 	static const struct {
 		int fd;
 		unsigned int operation;
-	} cases[] = {{FD_TCP, OPERATION_BIND}, {FD_BOUND, 0}, {FD_PAIR, 0}, {FD_NETLINK, 0}};
+	} cases[] = {{FD_TCP, OPERATION_BIND}, {FD_BOUND, OPERATION_BIND}, {FD_PAIR, 0},
+		{FD_NETLINK, 0}};
 	struct stage *stage = *state;
 
 	for (size_t i = 0; i < array_length(cases); i++) {
@@ -192,6 +195,11 @@ static void listening_binds_what_is_not_bound(void **state)
 		assert_int_equal(stage_decode(stage), 0);
 		assert_int_equal(stage->request->address.operation, cases[i].operation);
 	}
+	cleanup_fd int bound = target_take_fd(stage->request->tid, FD_BOUND);
+	bound_note(bound);
+	stage_call(stage, SYS_listen, FD_BOUND, 5, 0, 0);
+	assert_int_equal(stage_decode(stage), 0);
+	assert_int_equal(stage->request->address.operation, 0);
 	stage_call(stage, SYS_listen, FD_FILE, 5, 0, 0);
 	assert_int_equal(stage_decode(stage), -ENOTSOCK);
 }
@@ -460,7 +468,7 @@ int main(void)
 		cmocka_unit_test(the_unspecified_address_depends_on_the_use),
 		cmocka_unit_test(some_names_are_nobodys),
 		cmocka_unit_test(a_unix_socket_may_be_bound_to_no_name),
-		cmocka_unit_test(listening_binds_what_is_not_bound),
+		cmocka_unit_test(listening_binds_what_was_not_bound_by_us),
 		cmocka_unit_test(headers_are_judged_in_the_kernels_order),
 		cmocka_unit_test(a_name_is_cut_off_where_the_kernel_does),
 		cmocka_unit_test(vectors_have_a_sum),
