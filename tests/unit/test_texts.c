@@ -135,7 +135,7 @@ static void follow_is_yes_or_no(void **state)
 {
 	(void)state;
 	policy_text_expect("[policy]\nfollow = maybe\n", 0,
-		"t.ini:2:10: error: 'follow' is yes or no, and nothing else\n");
+		"t.ini:2:10: error: 'follow' is no or yes, and nothing else\n");
 	policy_text_expect("[policy]\nfollow = yes\nfollow = no\n", 0,
 		"t.ini:3:10: error: a second 'follow'; the first is in line 2\n");
 	cleanup_policy struct policy *policy = policy_text("[policy]\nfollow = no\n");
