@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real programs whose connections are long or odd, in this machine's network under rules and in
 `net = broker`: a session of psql, a copy by sftp, a nameserver that answers by sendmmsg, Go's own
-network code, and datagrams that the kernel cuts up.
+network code, QUIC, and datagrams that the kernel cuts up.
 """
 
 import atexit
@@ -21,7 +21,7 @@ import world
 world.enter()
 
 FAR, FAR6, HERE = world.FAR, world.FAR6, world.HERE
-WEB, SQL, SSH, UDP, NAMES = 8000, 5432, 2222, 9000, 8080
+WEB, SQL, SSH, UDP, NAMES, QUIC = 8000, 5432, 2222, 9000, 8080, 4433
 PYTHON = '/usr/bin/python3'
 NETWORKS = 'host', 'broker'
 
@@ -217,6 +217,7 @@ def far():
     for start, place in places.items():
         start(result, place)
     result.serve(PYTHON, '-c', UDP_SERVER, UDP)
+    result.serve(*quic_server(FAR))
     for port in WEB, SQL, SSH:
         harness.wait_until(lambda port=port: world.is_open(port), f'port {port} is open')
     harness.wait_until(udp_answers, 'datagrams are answered')
@@ -230,6 +231,35 @@ def go_program():
     subprocess.run(['go', 'build', '-o', 'fetch', 'fetch.go'], check=True, cwd=place,
                    env=dict(harness.environment(), GOFLAGS='-mod=mod'))
     return place / 'fetch'
+
+
+@functools.cache
+def quic_place():
+    """What is served by QUIC, and with which certificate."""
+    place = harness.workdir('quic-server')
+    (place / 'file').write_bytes(b'x' * 1000000)
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', place / 'key', '-out',
+                    place / 'certificate', '-subj', '/CN=quic.test'],
+                   check=True, stderr=subprocess.DEVNULL, env=harness.environment())
+    return place
+
+
+def quic_server(host):
+    place = quic_place()
+    return ['/usr/sbin/gtlsserver', '-q', '-d', place, host, QUIC, place / 'key',
+            place / 'certificate']
+
+
+def quic_client(place, host):
+    return ['gtlsclient', '-q', '--change-local-addr=10ms', '--exit-on-all-streams-close',
+            '--download', place, host, QUIC, 'https://quic.test/file']
+
+
+def is_bound(port):
+    """Is a datagram socket of this network bound to it?"""
+    with open('/proc/net/udp', encoding='ascii') as file:
+        return any(line.split()[1].endswith(f':{port:04X}') for line in file.readlines()[1:])
 
 
 @harness.both_modes
@@ -312,6 +342,35 @@ class Services(unittest.TestCase):
         self.assertGreater(len(native), 300)
         result = harness.run(command, mode, self.policy, ['--net=broker'])
         self.assertEqual(result.stdout.decode().splitlines(), native, result.stderr.decode())
+
+    def test_quic_client(self, mode):
+        """QUIC: a client that cuts up what it sends and moves to another address meanwhile"""
+        place = harness.workdir('quic')
+        policy = harness.policy(POLICY + f'allow bind = udp {HERE}:*\n')
+        client = quic_client(place, FAR)
+        # In an empty network it finds no route, which it asks netlink for.
+        result = harness.run(client, mode, policy, ['--net=host'])
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual((place / 'file').read_bytes(), b'x' * 1000000)
+
+    def test_quic_server(self, mode):
+        """QUIC: a server that is published, and answers by whatever address it was asked"""
+        for network in NETWORKS:
+            place = harness.workdir('quic')
+            command = harness.usher_command(quic_server('0.0.0.0'), mode, harness.policy(
+                f'[network]\ndefault = deny\nallow bind = udp *:{QUIC}\n'
+                'allow connect = udp 10.77.0.0/24:*\n'), [f'--net={network}'])
+            with open(place / 'log', 'wb') as log:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                           stderr=log, env=harness.environment())
+            try:
+                harness.wait_until(lambda process=process: process.poll() is not None or
+                                   is_bound(QUIC), 'the server is there')
+                far()[0].run(*quic_client(place, HERE))
+                self.assertEqual((place / 'file').read_bytes(), b'x' * 1000000,
+                                 (place / 'log').read_text())
+            finally:
+                harness.end(process)
 
     def test_device(self, mode):
         """Who is bound to a device inside does not get outside"""
