@@ -30,6 +30,7 @@
 #include "daemon/broker/act.h"
 #include "daemon/broker/bound.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/creation_mask.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/pin.h"
 #include "daemon/broker/recover.h"
@@ -165,7 +166,7 @@ static int bind_path(const struct broker *broker, struct request *request)
 		error = pin_entry(&request->place, &binding.entry);
 	}
 	if (error == 0) {
-		error = target_read_umask(request->tid, &binding.umask);
+		error = creation_mask_of(broker, request->tid, &binding.umask);
 	}
 	if (error == 0) {
 		error = -pthread_create(&thread, NULL, bind_path_thread, &binding);

@@ -12,6 +12,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/creation_mask.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/pin.h"
 #include "daemon/broker/recover.h"
@@ -28,18 +29,6 @@ static uint64_t argument(const struct request *request, int index)
 	return request->slot->notification.data.args[index];
 }
 
-/* A new entry gets the umask of the thread that asks; each of our threads has one of its own. */
-static int take_umask(const struct request *request)
-{
-	mode_t mask = 0;
-	int error = target_read_umask(request->tid, &mask);
-
-	if (error == 0) {
-		umask(mask);
-	}
-	return error;
-}
-
 static int act_unlink(const struct request *request, const struct entry *entry)
 {
 	int flags = request->path.call->act == PATH_RMDIR ? AT_REMOVEDIR : (int)request->path.flags;
@@ -47,20 +36,22 @@ static int act_unlink(const struct request *request, const struct entry *entry)
 	return errno_of(unlinkat(entry->directory, entry->name, flags));
 }
 
-static int act_mkdir(const struct request *request, const struct entry *entry)
+static int act_mkdir(
+	const struct broker *broker, const struct request *request, const struct entry *entry)
 {
 	mode_t mode = (mode_t)argument(request, request->path.call->path + 1);
-	int error = take_umask(request);
+	int error = creation_mask_take(broker, request->tid);
 
 	/* The library's functions would do; the raw calls take modes as they come. */
 	return error < 0 ? error
 			 : errno_of(syscall(SYS_mkdirat, entry->directory, entry->name, mode));
 }
 
-static int act_mknod(const struct request *request, const struct entry *entry)
+static int act_mknod(
+	const struct broker *broker, const struct request *request, const struct entry *entry)
 {
 	int next = request->path.call->path + 1;
-	int error = take_umask(request);
+	int error = creation_mask_take(broker, request->tid);
 
 	return error < 0 ? error
 			 : errno_of(syscall(SYS_mknodat, entry->directory, entry->name,
@@ -114,9 +105,9 @@ static int act_on(const struct broker *broker, const struct request *request,
 	case PATH_RMDIR:
 		return act_unlink(request, entry);
 	case PATH_MKDIR:
-		return act_mkdir(request, entry);
+		return act_mkdir(broker, request, entry);
 	case PATH_MKNOD:
-		return act_mknod(request, entry);
+		return act_mknod(broker, request, entry);
 	case PATH_SYMLINK:
 		return act_symlink(request, entry);
 	case PATH_LINK:

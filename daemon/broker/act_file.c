@@ -14,6 +14,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/creation_mask.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/pin.h"
 #include "daemon/broker/procfs.h"
@@ -59,31 +60,20 @@ bool act_needs_long_way(const struct broker *broker, const struct request *reque
 }
 
 /*
- * A new file gets the umask of the thread that asks. A full table of descriptors must be noticed
- * before the file is made or emptied, as the kernel would: only it knows the number for sure, but
- * where the table has room to spare there is no need to count.
+ * A full table of descriptors must be noticed before the file is made or emptied, as the kernel
+ * would.
  */
-static int prepare_change(struct request *request)
+static int prepare_change(const struct broker *broker, const struct request *request)
 {
-	char status[TARGET_STATUS_ROOM];
+	bool creates = request->open.operations & OPERATION_CREATE;
+	int error = creates ? creation_mask_take(broker, request->tid) : 0;
 	struct rlimit limit;
-	int error = target_read_caller_status(request->tid, status);
 
-	if (error < 0) {
-		return error;
-	}
-	mode_t mask;
-	const char *table = target_status_field(status, "FDSize");
-	if (!table || target_umask_of(status, &mask) < 0) {
-		return -ESRCH;
-	}
-	umask(mask);
-	if (prlimit(request->tid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
-		strtoull(table, NULL, 10) >= limit.rlim_cur &&
+	if (error == 0 && prlimit(request->tid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
 		target_has_full_table(request->tid, limit.rlim_cur)) {
-		return -EMFILE;
+		error = -EMFILE;
 	}
-	return 0;
+	return error;
 }
 
 static int open_terminal(const struct request *request, const struct open_how *how)
@@ -329,7 +319,7 @@ enum act_outcome act_open(
 		return ACT_TAKE_LONG_WAY;
 	}
 	if ((request->open.operations & OPERATION_CREATE) || (flags & O_TRUNC)) {
-		request->result = prepare_change(request);
+		request->result = prepare_change(broker, request);
 		if (request->result < 0) {
 			return ACT_DONE;
 		}

@@ -8,6 +8,7 @@
 #include "daemon/broker/act.h"
 #include "daemon/broker/admit.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/creation_mask.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/request.h"
 #include "daemon/policy/told_options.h"
@@ -39,6 +40,10 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
 		facts = 0;
 		atomic_fetch_or(&broker->memory->told,
 			told_option_bit((int)data->args[1], (int)data->args[2]));
+		break;
+	case SYS_umask:
+		facts = creation_mask_changes(broker, (mode_t)data->args[0]) ? SESSION_UMASKS_VARY
+									     : 0;
 		break;
 	case SYS_setns:
 		facts = facts_of_namespaces(CLONE_NEWUSER);

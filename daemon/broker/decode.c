@@ -286,6 +286,7 @@ static const struct decoder {
 	{SYS_epoll_create, decode_forget},
 	{SYS_epoll_create1, decode_forget},
 	{SYS_setsockopt, decode_forget},
+	{SYS_umask, decode_forget},
 	{SYS_setuid, decode_forget},
 	{SYS_setgid, decode_forget},
 	{SYS_setreuid, decode_forget},

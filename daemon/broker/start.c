@@ -20,6 +20,7 @@
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/core_file.h"
+#include "daemon/broker/creation_mask.h"
 #include "daemon/broker/detached.h"
 #include "daemon/broker/epoll_carry.h"
 #include "daemon/broker/members.h"
@@ -222,6 +223,7 @@ static int know_target(struct broker *broker, pid_t tid, struct start_failure *f
 		error = know_first(broker, tid);
 	}
 	if (error == 0) {
+		creation_mask_note(broker, tid);
 		broker->pid_levels = procfs_levels(tid);
 		error = find_root(broker, tid);
 	}

@@ -296,6 +296,17 @@ static uint64_t count_numbers(const char *path, uint64_t limit)
 	return count;
 }
 
+/* How many descriptors its table could hold without being enlarged. */
+static uint64_t table_room(pid_t tid)
+{
+	char status[TARGET_STATUS_ROOM];
+	const char *size = target_read_caller_status(tid, status) == 0
+				   ? target_status_field(status, "FDSize")
+				   : NULL;
+
+	return size ? strtoull(size, NULL, 10) : UINT64_MAX;
+}
+
 /* Numbers beyond the limit stay open when it is lowered, so to know how many there are may not do.
  */
 bool target_has_full_table(pid_t tid, uint64_t limit)
@@ -304,7 +315,8 @@ bool target_has_full_table(pid_t tid, uint64_t limit)
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", tid);
-	if (stat(path, &st) < 0 || (st.st_size > 0 && (uint64_t)st.st_size < limit)) {
+	if (stat(path, &st) < 0 || (st.st_size > 0 && (uint64_t)st.st_size < limit) ||
+		(st.st_size == 0 && table_room(tid) < limit)) {
 		return false;
 	}
 	return count_numbers(path, limit) >= limit;

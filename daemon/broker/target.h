@@ -63,7 +63,8 @@ int target_umask_of(const char *status, mode_t *mask);
 bool target_has_one_thread(pid_t tid);
 
 /* Is each descriptor below `limit` open in the thread? False if that cannot be told. Linux 6.2
- * tells how many it has open; with older kernels, and where there are as many, they are counted. */
+ * tells how many it has open; where there are as many, and with older kernels where the table has
+ * no room to spare, they are counted. */
 bool target_has_full_table(pid_t tid, uint64_t limit);
 
 /* In another user namespace than ours? Also if that cannot be told. */

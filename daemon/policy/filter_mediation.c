@@ -201,6 +201,10 @@ static const struct row rows[] = {
 	NOTIFY(renameat, NEED_CREATE),
 	NOTIFY(renameat2, NEED_REMOVE),
 	NOTIFY(renameat2, NEED_CREATE),
+	/* What the broker makes has the umask of who asks, which is known until it is changed. */
+	NOTIFY(umask, NEED_OPEN),
+	NOTIFY(umask, NEED_STAT), /* for openat2 */
+	NOTIFY(umask, NEED_BIND),
 	/* The new name must not allow what the old one does not, whatever that is. */
 	NOTIFY(link, NEED_FILES),
 	NOTIFY(linkat, NEED_FILES),

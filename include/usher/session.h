@@ -16,11 +16,12 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     7u          /* layout ba85c02d */
+#define SESSION_VERSION     7u          /* layout fc4667f2 */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
 #define SESSION_DELAYS      24u
+#define SESSION_UMASK_NOTED 0x80000000u
 #define SESSION_CRASHES_MAX 2u /* a call that so many brokers died over is denied */
 
 enum session_slot_state {
@@ -57,6 +58,7 @@ enum session_facts {
 	SESSION_ROOT_IS_OURS = 1u << 6, /* they began where the broker stands: root and mounts */
 	SESSION_TABLES_SHARED =
 		1u << 7, /* targets of several processes may have one table of descriptors */
+	SESSION_UMASKS_VARY = 1u << 8, /* a target may have another umask than at the start */
 };
 
 struct session_counters {
@@ -123,8 +125,9 @@ struct session_memory {
 	_Atomic uint32_t host_count; /* of the names' entries that were ever taken */
 	_Atomic uint64_t told; /* a bit for each of the told_options.h that a target has set */
 	_Atomic uint64_t
-		first_start; /* ticks (proc_pid_stat(5)) of the first process; 0: unknown */
-	uint8_t reserved[32];
+		first_start;    /* ticks (proc_pid_stat(5)) of the first process; 0: unknown */
+	_Atomic uint32_t umask; /* of the first process, and SESSION_UMASK_NOTED; or 0 */
+	uint8_t reserved[28];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
 	struct session_host hosts[SESSION_HOSTS];

@@ -281,5 +281,62 @@ class Numbers(unittest.TestCase):
 if not IS_ROOT:
     del Numbers  # others cannot choose what number a process gets
 
+
+# Makes one of each kind where it is told to, and prints their modes; or changes its umask first, or
+# has a child do so.
+MAKER = """
+import os, socket, sys
+def make():
+    os.close(os.open('file', os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    os.mkdir('directory', 0o777)
+    os.mkfifo('fifo', 0o666)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind('socket')
+    kinds = 'file', 'directory', 'fifo', 'socket'
+    print(*(oct(os.stat(kind).st_mode & 0o7777) for kind in kinds), flush=True)
+    os.rmdir('directory')
+    for kind in 'file', 'fifo', 'socket':
+        os.unlink(kind)
+for line in sys.stdin:
+    what, mask = line.split()
+    child = os.fork() if what == 'child' else 0
+    if child == 0:
+        if what != 'make':
+            os.umask(int(mask, 8))
+        make()
+        if what == 'child':
+            os._exit(0)
+    else:
+        os.waitpid(child, 0)
+"""
+
+
+@harness.both_modes
+class Masks(unittest.TestCase):
+    def make(self, process, what, mask):
+        process.stdin.write(f'{what} {mask:o}\n')
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline().split(),
+                         [oct(mode & ~mask) for mode in (0o666, 0o777, 0o666, 0o777)], what)
+
+    def test_umask(self, mode):
+        """What is made has the umask of who makes it: the first one, whoever serves, and others"""
+        place = harness.workdir('masks')
+        with running(mode, 'python3', '-c', MAKER, cwd=place, umask=0o027) as process:
+            self.make(process, 'make', 0o027)
+            broker = broker_of(process, mode)
+            os.kill(broker, signal.SIGKILL)
+            broker_of(process, mode, but=broker)
+            self.make(process, 'make', 0o027)
+            self.make(process, 'child', 0o027)
+            self.make(process, 'child', 0o002)
+            self.make(process, 'make', 0o027)
+            self.make(process, 'mine', 0o077)
+            self.make(process, 'child', 0)
+            self.make(process, 'make', 0o077)
+        with running(mode, 'python3', '-c', MAKER, cwd=place, umask=0o007) as process:
+            self.make(process, 'mine', 0o002)
+
+
 if __name__ == '__main__':
     unittest.main()

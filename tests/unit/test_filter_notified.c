@@ -265,6 +265,30 @@ static void options_that_are_rare_are_told(void **state)
 	assert_int_equal(ASK(&filter, setsockopt, 3, IPPROTO_IP, IP_OPTIONS, 1, 4), EPERM);
 }
 
+/* Wherever the broker can make a file, also by openat2, whose flags it has to read; else nowhere.
+ */
+static void the_umask_is_told_where_files_are_made(void **state)
+{
+	static const struct {
+		const char *text;
+		long answer;
+	} rows[] = {
+		{"[files]\ndefault = allow\ndeny EACCES create = /x\n", NOTIFIED},
+		{"[files]\ndefault = allow\ndeny EACCES read = /x\n", NOTIFIED},
+		{"[files]\ndefault = allow\ndeny EACCES stat = /x\n", NOTIFIED},
+		{"[network]\ndefault = allow\ndeny EACCES bind = unix /x\n", NOTIFIED},
+		{"[network]\ndefault = allow\ndeny EACCES connect = unix /x\n", ALLOWED},
+		{"[files]\ndefault = allow\ndeny EACCES metadata = /x\n", ALLOWED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(rows); i++) {
+		struct filter filter = filter_of(rows[i].text, true);
+		assert_int_equal(ASK(&filter, umask, 0), rows[i].answer);
+		filter_finish(&filter);
+	}
+}
+
 static void changes_of_place_and_identity_are_notified(void **state)
 {
 	struct filter root = filter_of("[files]\ndefault = deny\n", true);
@@ -293,6 +317,7 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&root, prlimit64, 0, RLIMIT_CORE, 0, 8), ALLOWED);
 	assert_int_equal(ASK(&root, prlimit64, 0, RUBBISH | RLIMIT_CORE, 8, 0), 0);
 	assert_int_equal(ASK(&root, prlimit64, 0, RLIMIT_CORE, 8, 8), EPERM);
+	assert_int_equal(ASK(&user, umask, 022), NOTIFIED);
 	assert_int_equal(ASK(&user, setuid, 0), ALLOWED);
 	assert_int_equal(ASK(&root, setuid, 0), NOTIFIED);
 	assert_int_equal(ASK(&root, capset, 0), NOTIFIED);
@@ -404,6 +429,7 @@ int main(void)
 		cmocka_unit_test(binding_is_notified),
 		cmocka_unit_test(roads_round_addresses_are_refused),
 		cmocka_unit_test(options_that_are_rare_are_told),
+		cmocka_unit_test(the_umask_is_told_where_files_are_made),
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
 		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
 		cmocka_unit_test(sockets_agree_with_the_policy),
