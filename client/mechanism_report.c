@@ -40,8 +40,8 @@ void mechanism_report_make(struct mechanism_report *report, const struct policy 
 
 	*report = (struct mechanism_report){.landlock = 0};
 	mechanisms_choose(&report->mechanisms, policy);
-	if (report->mechanisms.landlock == 0 ||
-		grants_make(&grants, policy, report->mechanisms.landlock) < 0) {
+	if (report->mechanisms.landlock == 0 || grants_make(&grants, policy, &report->mechanisms,
+							report->mechanisms.landlock) < 0) {
 		return;
 	}
 	const struct landlock_rules rules = {

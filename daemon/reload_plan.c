@@ -100,9 +100,10 @@ static int compare_grants(
 	}
 	mechanisms_choose(&mechanisms, wanted);
 	bool suits = (mechanisms.landlock & plan->landlock) == plan->landlock;
-	int result = suits ? grants_make(&has, running, plan->landlock) : 0;
+	int result = suits ? grants_make(&wants, wanted, &mechanisms, plan->landlock) : 0;
 	if (result == 0 && suits) {
-		result = grants_make(&wants, wanted, plan->landlock);
+		mechanisms_choose(&mechanisms, running);
+		result = grants_make(&has, running, &mechanisms, plan->landlock);
 	}
 	if (result == 0 && !(suits && string_pack_is_same(&has, &wants))) {
 		refuse(plan, "its rules about files are the kernel's by Landlock, and cannot be "

@@ -9,21 +9,16 @@
 #include "daemon/policy/mechanism.h"
 #include "daemon/policy/policy.h"
 
-static unsigned int choose_landlock(const struct policy *policy, bool offered)
-{
-	struct mechanisms mechanisms = {.landlock = 0};
-
-	if (offered) {
-		mechanisms_choose(&mechanisms, policy);
-	}
-	return mechanisms.landlock;
-}
-
 int enforcement_make(struct enforcement *enforcement, const struct policy *policy,
 	const struct enforcement_options *options, enum enforcement_part *failed)
 {
-	*enforcement = (struct enforcement){.network = policy_network(policy),
-		.landlock = choose_landlock(policy, options->offers_landlock)};
+	struct mechanisms mechanisms = {.landlock = 0};
+
+	if (options->offers_landlock) {
+		mechanisms_choose(&mechanisms, policy);
+	}
+	*enforcement = (struct enforcement){
+		.network = policy_network(policy), .landlock = mechanisms.landlock};
 	const struct filter_options how = {
 		.targets_are_root = options->targets_are_root, .landlock = enforcement->landlock};
 
@@ -43,7 +38,7 @@ int enforcement_make(struct enforcement *enforcement, const struct policy *polic
 	}
 	if (error == 0) {
 		*failed = ENFORCEMENT_GRANTS;
-		error = grants_make(&enforcement->grants, policy, enforcement->landlock);
+		error = grants_make(&enforcement->grants, policy, &mechanisms, mechanisms.landlock);
 	}
 	return error;
 }

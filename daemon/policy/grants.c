@@ -57,38 +57,27 @@ static unsigned int granted_by(const struct policy *policy, const unsigned int *
 	return granted;
 }
 
-int grants_make_of(struct string_pack *grants, const struct policy *policy, unsigned int operations,
-	const unsigned int *live)
+int grants_make(struct string_pack *grants, const struct policy *policy,
+	const struct mechanisms *mechanisms, unsigned int operations)
 {
 	unsigned int by_rules =
 		policy->mechanism == MECHANISM_KERNEL ? operations & OPERATION_READ : 0;
 	int error = 0;
 
 	*grants = (struct string_pack){NULL, 0, 0};
-	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
-		unsigned int granted = granted_by(policy, live, i, operations & ~by_rules);
+	for (size_t i = 0; operations != 0 && i < policy->path_count && error == 0; i++) {
+		unsigned int granted =
+			granted_by(policy, mechanisms->live, i, operations & ~by_rules);
 
 		if (granted != 0) {
 			error = append(grants, granted, policy->paths[i].subject->path.pattern);
 		}
 	}
 	if (error == 0 && by_rules != 0) {
-		error = reading_rules_append(grants, policy, live);
+		error = reading_rules_append(grants, policy, mechanisms->signs);
 	}
 	if (error < 0) {
 		string_pack_finish(grants);
 	}
 	return error;
-}
-
-int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations)
-{
-	unsigned int live[MECHANISM_SUBJECTS_MAX];
-
-	*grants = (struct string_pack){NULL, 0, 0};
-	if (operations == 0) {
-		return 0;
-	}
-	mechanism_survey(policy, live);
-	return grants_make_of(grants, policy, operations, live);
 }

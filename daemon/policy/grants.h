@@ -8,14 +8,12 @@
 
 #include "daemon/base/string_pack.h"
 
+struct mechanisms;
 struct policy;
 
 /*
- * Of `operations`, all of which are Landlock's. 0 or a negative errno, with nothing made: -E2BIG if
- * they would not fit into a packet.
+ * Of `operations`, all of which are Landlock's by `mechanisms`, those of this policy. 0 or a
+ * negative errno, with nothing made: -E2BIG if they would not fit into a packet.
  */
-int grants_make(struct string_pack *grants, const struct policy *policy, unsigned int operations);
-
-/* The same of a policy that was surveyed already (mechanism.h). */
-int grants_make_of(struct string_pack *grants, const struct policy *policy, unsigned int operations,
-	const unsigned int *live);
+int grants_make(struct string_pack *grants, const struct policy *policy,
+	const struct mechanisms *mechanisms, unsigned int operations);

@@ -81,7 +81,7 @@ static enum mechanism_obstacle obstacle_of_policy(const struct policy *policy)
 /* The rules about files, and for which operations each of their subjects counts. */
 struct survey {
 	const struct policy *policy;
-	unsigned int live[MECHANISM_SUBJECTS_MAX];
+	const unsigned int *live;
 };
 
 static bool is_kernels(const struct policy *policy, unsigned int operation)
@@ -94,7 +94,11 @@ static const struct pattern *pattern_of(const struct policy *policy, size_t inde
 	return policy->paths[index].subject->path.pattern;
 }
 
-void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX])
+/*
+ * For which operations each subject of [files] can decide at all: those that it speaks of and no
+ * earlier one has taken from it.
+ */
+static void take_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX])
 {
 	for (size_t i = 0; i < policy->path_count; i++) {
 		live[i] = policy->paths[i].operations;
@@ -266,7 +270,8 @@ static bool is_obstacle(
 }
 
 /* By the rules that speak of it, and the default. */
-static struct mechanism_choice choose(const struct survey *survey, unsigned int operation)
+static struct mechanism_choice choose(
+	const struct survey *survey, unsigned int operation, char *signs)
 {
 	const struct policy_section_rules *files = &survey->policy->sections[POLICY_FILES];
 	const struct policy_rule *fallback = &files->rules[files->count - 1];
@@ -278,7 +283,7 @@ static struct mechanism_choice choose(const struct survey *survey, unsigned int 
 		return founder(OBSTACLE_SUBJECTS, NULL, NULL);
 	}
 	if (is_kernels(survey->policy, operation)) {
-		return reading_choose(survey->policy, survey->live);
+		return reading_choose(survey->policy, survey->live, signs);
 	}
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
 		const struct policy_choice *path = &survey->policy->paths[i];
@@ -428,7 +433,7 @@ static void settle(struct mechanisms *mechanisms, const struct survey *survey)
 static void fit(struct mechanisms *mechanisms, const struct survey *survey)
 {
 	struct string_pack grants;
-	int error = grants_make_of(&grants, survey->policy, landlocks(mechanisms), survey->live);
+	int error = grants_make(&grants, survey->policy, mechanisms, landlocks(mechanisms));
 
 	string_pack_finish(&grants);
 	for (size_t i = 0; error < 0 && i < MECHANISM_OPERATIONS; i++) {
@@ -444,9 +449,10 @@ static void choose_for_all(struct mechanisms *mechanisms, const struct survey *s
 {
 	for (unsigned int i = 0; i < MECHANISM_OPERATIONS; i++) {
 		if (policy_mediates_file(survey->policy, 1u << i)) {
-			mechanisms->choices[i] = obstacle == OBSTACLE_NONE
-							 ? choose(survey, 1u << i)
-							 : founder(obstacle, NULL, NULL);
+			mechanisms->choices[i] =
+				obstacle == OBSTACLE_NONE
+					? choose(survey, 1u << i, mechanisms->signs)
+					: founder(obstacle, NULL, NULL);
 		}
 	}
 }
@@ -454,11 +460,11 @@ static void choose_for_all(struct mechanisms *mechanisms, const struct survey *s
 void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy)
 {
 	enum mechanism_obstacle obstacle = obstacle_of_policy(policy);
-	struct survey survey = {.policy = policy};
+	const struct survey survey = {policy, mechanisms->live};
 
 	*mechanisms = (struct mechanisms){0};
 	if (obstacle == OBSTACLE_NONE && !is_too_long(policy)) {
-		mechanism_survey(policy, survey.live);
+		take_survey(policy, mechanisms->live);
 	}
 	choose_for_all(mechanisms, &survey, obstacle);
 	if (landlocks(mechanisms) != 0) {

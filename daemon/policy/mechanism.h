@@ -62,21 +62,19 @@ struct mechanism_choice {
 	const struct policy_subject *subject; /* of that rule; or NULL */
 };
 
+#define MECHANISM_SUBJECTS_MAX 512u /* of [files]; with more of them nothing is Landlock's */
+
 struct mechanisms {
 	struct mechanism_choice choices[MECHANISM_OPERATIONS]; /* of read, write, create, remove */
 	unsigned int landlock;                                 /* the operations that are its */
+	/* What was found out of each subject, for the grants: its survey, and how it is told of
+	 * reading (reading.h). */
+	unsigned int live[MECHANISM_SUBJECTS_MAX];
+	char signs[MECHANISM_SUBJECTS_MAX];
 };
 
 /* A pure function of the policy. */
 void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy);
-
-#define MECHANISM_SUBJECTS_MAX 512u /* of [files]; with more of them nothing is Landlock's */
-
-/*
- * For which operations each subject of [files] can decide at all: those that it speaks of and no
- * earlier one has taken from it. The policy has at most MECHANISM_SUBJECTS_MAX.
- */
-void mechanism_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX]);
 
 /*
  * Is all that this subject allows of the operation allowed by another one, of a whole directory?

@@ -343,13 +343,13 @@ static enum mechanism_obstacle look_at(const struct reading *reading, size_t ind
 	return obstacle;
 }
 
-struct mechanism_choice reading_choose(const struct policy *policy, const unsigned int *live)
+struct mechanism_choice reading_choose(
+	const struct policy *policy, const unsigned int *live, char signs[MECHANISM_SUBJECTS_MAX])
 {
 	const struct reading reading = {policy, live};
-	char sign;
 
 	for (size_t i = 0; i < policy->path_count; i++) {
-		enum mechanism_obstacle obstacle = look_at(&reading, i, &sign);
+		enum mechanism_obstacle obstacle = look_at(&reading, i, &signs[i]);
 
 		if (obstacle != OBSTACLE_NONE) {
 			return (struct mechanism_choice){MECHANISM_BROKER, obstacle,
@@ -373,17 +373,14 @@ static int append(struct string_pack *grants, char sign, const struct pattern *p
 	return error;
 }
 
-int reading_rules_append(
-	struct string_pack *grants, const struct policy *policy, const unsigned int *live)
+int reading_rules_append(struct string_pack *grants, const struct policy *policy, const char *signs)
 {
-	const struct reading reading = {policy, live};
 	int error = 0;
 
 	for (size_t i = 0; i < policy->path_count && error == 0; i++) {
-		char sign;
-
-		(void)look_at(&reading, i, &sign);
-		error = sign == UNTOLD ? 0 : append(grants, sign, pattern_of(&reading, i));
+		if (signs[i] != UNTOLD) {
+			error = append(grants, signs[i], policy->paths[i].subject->path.pattern);
+		}
 	}
 	return error;
 }

@@ -85,7 +85,7 @@ static void look_at_mechanisms(const struct policy *policy)
 
 	mechanisms_choose(&mechanisms, policy);
 	must((mechanisms.landlock & ~OPERATIONS_LANDLOCK) == 0);
-	must(grants_make(&grants, policy, mechanisms.landlock) == 0);
+	must(grants_make(&grants, policy, &mechanisms, mechanisms.landlock) == 0);
 	string_pack_finish(&grants);
 	for (size_t i = 0; i < array_length(paths); i++) {
 		for (unsigned int rest = mechanisms.landlock; rest != 0; rest &= rest - 1) {

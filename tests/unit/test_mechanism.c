@@ -214,7 +214,8 @@ static void describe_reading(const struct policy *policy, char *text)
 
 	mechanisms_choose(&mechanisms, policy);
 	const struct mechanism_choice *read = &mechanisms.choices[0];
-	assert_int_equal(grants_make(&grants, policy, mechanisms.landlock & OPERATION_READ), 0);
+	assert_int_equal(
+		grants_make(&grants, policy, &mechanisms, mechanisms.landlock & OPERATION_READ), 0);
 	if (read->mechanism == MECHANISM_LANDLOCK) {
 		join(text, &grants);
 	} else {
@@ -387,7 +388,7 @@ static void grants_are_what_the_policy_says(void **state)
 		}
 		cleanup_policy struct policy *policy = policy_text(text);
 		mechanisms_choose(&mechanisms, policy);
-		assert_int_equal(grants_make(&grants, policy, mechanisms.landlock), 0);
+		assert_int_equal(grants_make(&grants, policy, &mechanisms, mechanisms.landlock), 0);
 		seen |= mechanisms.landlock;
 		for (unsigned int k = 0; k < PATHS; k++) {
 			char path[200] = "";
