@@ -136,6 +136,22 @@ static void wake_readers(int socket)
 	(void)sendto(socket, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, &name.any, size);
 }
 
+/* Under our own rights, which are over the target. 0 or a negative errno. */
+static int find_epolls(const struct broker *broker, const struct request *request, int number,
+	struct epoll_carry *carry)
+{
+	if (!broker_knows(broker, SESSION_EPOLLS)) {
+		return 0;
+	}
+	identity_pause(&broker->identity, request->identity);
+	epoll_carry_find(carry, broker->epolls, request->tid, number);
+	int error = identity_resume(&broker->identity, request->identity);
+	if (error < 0) {
+		epoll_carry_finish(carry);
+	}
+	return error;
+}
+
 /* outside_replace() with one that has got its flags already, but for O_CLOEXEC. */
 static int put_in_place(const struct broker *broker, const struct request *request, int number,
 	int *socket, int made, int flags)
@@ -143,11 +159,12 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	cleanup_fd int owned = made;
 	struct epoll_carry carry = {.count = 0};
 
-	if (broker_knows(broker, SESSION_EPOLLS)) {
-		epoll_carry_find(&carry, broker->epolls, request->tid, number);
+	int error = find_epolls(broker, request, number, &carry);
+	if (error < 0) {
+		return error;
 	}
 	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
-	int error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
+	error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
 		wake_readers(*socket);
 		close(*socket);
@@ -157,11 +174,20 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	return error < 0 ? error : 0;
 }
 
+int outside_flags(const struct broker *broker, const struct request *request, int number)
+{
+	identity_pause(&broker->identity, request->identity);
+	int flags = target_fd_flags(request->tid, number);
+	int error = identity_resume(&broker->identity, request->identity);
+
+	return error < 0 ? error : flags;
+}
+
 int outside_replace(const struct broker *broker, const struct request *request, int number,
 	int *socket, int made)
 {
 	cleanup_fd int owned = made;
-	int flags = target_fd_flags(request->tid, number);
+	int flags = outside_flags(broker, request, number);
 
 	if (made < 0 || flags < 0) {
 		return made < 0 ? made : flags;
@@ -244,7 +270,7 @@ static int lead_out(const struct broker *broker, struct request *request, int nu
 {
 	struct address_request *address = &request->address;
 
-	address->flags = target_fd_flags(request->tid, number);
+	address->flags = outside_flags(broker, request, number);
 	if (address->flags < 0) {
 		return address->flags;
 	}

@@ -35,6 +35,12 @@ int outside_new(struct outside **outsidep);
 int outside_lead(const struct broker *broker, struct request *request);
 
 /*
+ * The flags of the caller's `number`, as target_fd_flags() tells them, asked under our own rights:
+ * the caller may have given up those that it takes. Or a negative errno.
+ */
+int outside_flags(const struct broker *broker, const struct request *request, int number);
+
+/*
  * Puts `made` in the place of the caller's `number`, of which `*socket` is our copy and becomes
  * `made`, consumed in any case. 0 or a negative errno.
  */

@@ -17,7 +17,6 @@
 #include "daemon/broker/outside.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/socket_facts.h"
-#include "daemon/broker/target_fd.h"
 
 static int number_of_socket(const struct request *request)
 {
@@ -101,11 +100,12 @@ static int write_name(struct address_request *address, const struct policy_endpo
 }
 
 /* The request goes on with a new socket, which nobody has seen yet. */
-static int make_other(struct request *request, int type, const struct policy_endpoint *endpoint)
+static int make_other(const struct broker *broker, struct request *request, int type,
+	const struct policy_endpoint *endpoint)
 {
 	struct address_request *address = &request->address;
 	int family = is_unix(endpoint) ? AF_UNIX : endpoint->family;
-	int flags = target_fd_flags(request->tid, number_of_socket(request));
+	int flags = outside_flags(broker, request, number_of_socket(request));
 	cleanup_fd int made = flags < 0 ? -1 : socket(family, type | SOCK_CLOEXEC, 0);
 
 	if (flags < 0 || made < 0) {
@@ -187,7 +187,7 @@ int redirect_begin(const struct broker *broker, struct request *request)
 	if (error == 0 && fits(broker, address->socket, &endpoint)) {
 		error = outside_lead(broker, request);
 	} else if (error == 0) {
-		error = make_other(request, type, &endpoint);
+		error = make_other(broker, request, type, &endpoint);
 	}
 	if (error == 0) {
 		error = write_name(address, &endpoint);

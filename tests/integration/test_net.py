@@ -15,6 +15,17 @@ import harness
 
 PYTHON = os.path.realpath('/usr/bin/python3')
 
+# Gives up its capabilities, but may have them again.
+WITHOUT_RIGHTS = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+header = ctypes.create_string_buffer(struct.pack('=Ii', 0x20080522, 0), 8)
+rights = ctypes.create_string_buffer(24)
+assert libc.capget(header, rights) == 0
+effective, permitted, _, effective1, permitted1, _ = struct.unpack('=6I', rights.raw)
+assert effective and libc.capset(header, struct.pack('=6I', 0, permitted, 0, 0, permitted1, 0)) == 0
+"""
+
 # Connects to argv[1]:argv[2] and prints what came of it.
 CONNECT = """
 import errno, socket, sys
@@ -345,6 +356,14 @@ class Broker(unittest.TestCase):
                          f'tcp 127.0.0.1:{silent}\n')
                 self.assertEqual(self.connect(mode, rules, silent, program=SILENT),
                                  ['True EINPROGRESS', 'interrupted EALREADY'])
+
+    @unittest.skipUnless(os.getuid() == 0, 'only root has rights to give up')
+    def test_without_rights(self, mode):
+        """Who has given up his rights for now gets out, and what epoll watches is carried over"""
+        rules = BROKER + 'allow connect = tcp 127.0.0.1:{port}\n'
+        self.assertEqual(self.connect(mode, rules, program=WITHOUT_RIGHTS + CONNECT), ['outside'])
+        self.assertEqual(self.connect(mode, rules, program=WITHOUT_RIGHTS + EPOLL),
+                         ['1 True True 0', '1 outside'])
 
     def test_turned(self, mode):
         """A socket that has gone out does not reach this machine's loopback where inside is meant"""
