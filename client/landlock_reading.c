@@ -53,7 +53,16 @@ static bool is_closed(const char *path, const struct stat *st)
 	       faccessat(AT_FDCWD, path, X_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) < 0;
 }
 
-static int look_below(struct visit *visit, const struct landlock_rule *rule, char *path);
+/* Who has closed a directory of his own can open it again, while the program runs. */
+static int look_failed(const struct visit *visit, const char *path)
+{
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+		       ? LANDLOCK_SUITS
+		       : unsuited(visit, "%s cannot be looked at: %s", path, strerror(errno));
+}
+
+static int look_below(
+	struct visit *visit, const struct landlock_rule *rule, char *path, const struct stat *st);
 
 /* At a name that is there; all below it if the rule may lead there. */
 static int look_at(struct visit *visit, const struct landlock_rule *rule, char *path)
@@ -61,7 +70,10 @@ static int look_at(struct visit *visit, const struct landlock_rule *rule, char *
 	size_t length = strlen(path);
 	struct stat st;
 
-	if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode)) {
+	if (lstat(path, &st) < 0) {
+		return look_failed(visit, path);
+	}
+	if (S_ISLNK(st.st_mode)) {
 		return LANDLOCK_SUITS;
 	}
 	if (pattern_matches(rule->pattern, path, length)) {
@@ -74,7 +86,7 @@ static int look_at(struct visit *visit, const struct landlock_rule *rule, char *
 	}
 	bool leads_below = S_ISDIR(st.st_mode) &&
 			   pattern_reach_below(rule->pattern, path, length) != PATTERN_NOTHING;
-	return leads_below ? look_below(visit, rule, path) : LANDLOCK_SUITS;
+	return leads_below ? look_below(visit, rule, path, &st) : LANDLOCK_SUITS;
 }
 
 static int look_at_entry(
@@ -93,17 +105,15 @@ static int look_at_entry(
 	return result;
 }
 
-static int look_below(struct visit *visit, const struct landlock_rule *rule, char *path)
+static int look_below(
+	struct visit *visit, const struct landlock_rule *rule, char *path, const struct stat *st)
 {
 	DIR *stream = opendir(path);
 	const struct dirent *entry;
 	int result = LANDLOCK_SUITS;
 
 	if (!stream) {
-		return errno == ENOENT || access(path, X_OK) < 0
-			       ? LANDLOCK_SUITS
-			       : unsuited(visit, "%s cannot be looked into: %s", path,
-					 strerror(errno));
+		return is_closed(path, st) ? LANDLOCK_SUITS : look_failed(visit, path);
 	}
 	while (result == LANDLOCK_SUITS && (entry = readdir(stream))) {
 		result = look_at_entry(visit, rule, path, entry->d_name);
@@ -112,14 +122,14 @@ static int look_below(struct visit *visit, const struct landlock_rule *rule, cha
 	return result;
 }
 
-/* Where the rule's literal beginning is; what a link leads to has another name. */
-static bool is_there(const char *path)
+/* At the rule's literal beginning; what a link leads to has another name. */
+static int look_from(struct visit *visit, const struct landlock_rule *rule, char *path)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
 	cleanup_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 
-	return fd >= 0;
+	return fd >= 0 ? look_at(visit, rule, path) : look_failed(visit, path);
 }
 
 static int look_for_absent(struct visit *visit)
@@ -142,7 +152,7 @@ static int look_for_absent(struct visit *visit)
 			memcpy(path, beginning, length);
 			path[length] = '\0';
 		}
-		result = is_there(path) ? look_at(visit, rule, path) : LANDLOCK_SUITS;
+		result = look_from(visit, rule, path);
 	}
 	return result;
 }

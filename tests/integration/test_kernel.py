@@ -141,6 +141,21 @@ class Kernel(unittest.TestCase):
                                   '--clear-groups', *check], 'native')
             self.assertEqual(json.loads(result.stdout)[0]['mechanisms']['read']['by'], by)
 
+    def test_closed_directory(self, mode):
+        """What lies in a closed directory of one's own could be opened later: the broker is asked"""
+        if os.geteuid() == 0:
+            return  # nothing is closed to root
+        self.make_files('work/inner/token')
+        (self.place / 'work/inner').chmod(0)
+        self.addCleanup((self.place / 'work/inner').chmod, 0o700)
+        policy = self.policy(f'deny read create = {self.place}/work/inner/token\n'
+                             f'allow metadata = {self.place}/work/**')
+        by, why = self.reader(policy)
+        self.assertEqual(by, 'broker')
+        self.assertIn('cannot be looked at', why)
+        _, told = self.shell(mode, policy, 'chmod 700 work/inner; cat work/inner/token')
+        self.assertIn('token: Permission denied', told)
+
     def test_made(self, mode):
         """A directory that the program may make is made for it, and is for its user alone"""
         rules = (f'deny remove = {self.place}/cache\n'
