@@ -96,8 +96,7 @@ class Place:
             USHER_SOURCE=source, USHER_BUILD=build, CMOCKA_MESSAGE_OUTPUT='TAP',
             USHER_TEST_POLICIES=self.path('config/usher/policies'),
             ASAN_OPTIONS='detect_leaks=0:abort_on_error=1', PYTHONDONTWRITEBYTECODE='1',
-            # Descriptors that libuv opens and closes unseen get numbers that others had before.
-            TSAN_OPTIONS='ignore_noninstrumented_modules=1:halt_on_error=1:exitcode=66',
+            TSAN_OPTIONS='halt_on_error=1:exitcode=66',
             UBSAN_OPTIONS='halt_on_error=1:abort_on_error=1:print_stacktrace=1')
         if mode is not None:
             environment['USHER_TEST_MODE'] = mode
