@@ -20,6 +20,7 @@ import harness  # noqa: E402
 from test_keep import Kept, children  # noqa: E402
 
 SESSIONS = int(os.environ.get('USHER_TEST_SESSIONS', '120'))
+CHECKED = SESSIONS if 'USHER_TEST_SESSIONS' in os.environ else 30  # a fifth of a second each
 WARM_UP = max(40, SESSIONS // 10)
 # An allocator keeps some pages, more with each thread that it serves apart; what leaks leaks with each
 # session, or with each call.
@@ -67,6 +68,18 @@ class Leaks(unittest.TestCase):
             harness.wait_until(lambda: holds(serving) == others, 'all descriptors are closed')
             self.grows(memory, memory_of(serving), 'usherd', f'{SESSIONS} sessions')
             self.assertEqual(children(serving), [])
+
+    @unittest.skipUnless(harness.need('valgrind') and not SANITIZED, 'there is no valgrind')
+    def test_valgrind(self):
+        """valgrind finds no leak and no error in usherd after many sessions"""
+        report = harness.workdir('valgrind') / 'report'
+        with Kept(prefix=['valgrind', '--quiet', '--leak-check=full', '--show-leak-kinds=all',
+                          '--errors-for-leak-kinds=all', '--child-silent-after-fork=yes',
+                          f'--log-file={report}'], options=['--no-holder']) as daemon:
+            self.run_sessions(daemon, CHECKED)
+        said = report.read_text()
+        self.assertNotRegex(said, 'lost in loss record|Invalid|uninitialised|reachable in loss')
+        self.assertEqual(daemon.process.returncode, 0, said)
 
     def test_calls(self):
         """a broker has after many calls, allowed, denied and failed ones, what it had before"""
