@@ -8,6 +8,7 @@
 
 #include "daemon/admission.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
 #include "daemon/client_state.h"
@@ -94,11 +95,22 @@ static bool take_logs(struct client *client, const struct wire_hello *hello, int
 	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
 }
 
+/* As it is shown to people, from whom it can hide nothing. NULL without memory. */
+static char *shown_command(const char *command)
+{
+	char *shown = escape_bytes(command);
+
+	if (shown && strlen(shown) > COMMAND_LENGTH_MAX) {
+		shown[COMMAND_LENGTH_MAX] = '\0';
+	}
+	return shown;
+}
+
 /* By what was said now; it has its place. */
 static void prepare(struct client *client, const struct wire_hello_strings *strings)
 {
 	client->policy = strdup(strings->policy);
-	client->command = strndup(strings->command, COMMAND_LENGTH_MAX);
+	client->command = shown_command(strings->command);
 	int result = client->policy && client->command
 			     ? prepare_start(&client->preparation, client->context->loop,
 				       client->config, &client->peer, strings, on_prepared, client)

@@ -2,7 +2,6 @@
 #include "daemon/broker/audit_record.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/json.h"
 #include "daemon/broker/audit.h"
 #include "daemon/broker/dns_message.h"
@@ -274,32 +274,9 @@ static void iso_time(const struct timespec *time, char *text, size_t capacity)
 	(void)snprintf(text, capacity, "%s.%06ldZ", seconds, time->tv_nsec / 1000);
 }
 
-/*
- * JSON is UTF-8; names of files are bytes. What is not ASCII or is a control character goes
- * through as \xNN of ours, so that two names never look the same.
- */
-static char *escape(const char *bytes)
-{
-	char *text = malloc(4 * strlen(bytes) + 1);
-	char *out = text;
-
-	if (!text) {
-		return NULL;
-	}
-	for (const unsigned char *in = (const unsigned char *)bytes; *in; in++) {
-		if (isprint(*in) && *in != '\\') {
-			*out++ = (char)*in;
-		} else {
-			out += sprintf(out, *in == '\\' ? "\\\\" : "\\x%02x", *in);
-		}
-	}
-	*out = '\0';
-	return text;
-}
-
 static void add_text(struct json_object *object, const char *key, const char *bytes)
 {
-	cleanup_free char *text = bytes ? escape(bytes) : NULL;
+	cleanup_free char *text = bytes ? escape_bytes(bytes) : NULL;
 
 	if (text) {
 		json_add(object, key, json_object_new_string(text));
@@ -368,9 +345,10 @@ char *audit_record_to_json(const struct audit_record *record, uint64_t session, 
 char *audit_record_to_text(const struct audit_record *record, uint64_t dropped)
 {
 	cleanup_free char *call = call_name(record);
-	cleanup_free char *asked = escape(record->asked ? record->asked : "");
-	cleanup_free char *resolved = record->resolved ? escape(record->resolved) : NULL;
-	cleanup_free char *program = escape(record->program.name); /* prctl(2) takes any bytes */
+	cleanup_free char *asked = escape_bytes(record->asked ? record->asked : "");
+	cleanup_free char *resolved = record->resolved ? escape_bytes(record->resolved) : NULL;
+	cleanup_free char *program =
+		escape_bytes(record->program.name); /* prctl(2) takes any bytes */
 	const char *error = record->error ? policy_errno_name(record->error) : NULL;
 	const char *file = record->rule_file ? strrchr(record->rule_file, '/') : NULL;
 	/* connect and bind are both the call and the operation: once is enough. */

@@ -275,6 +275,12 @@ class HandOver(Case):
             self.assertIn(os.strerror(errno.EXDEV), inside.stderr)
             self.assertEqual(outside.stdout, 'secret\n')
 
+    def test_command(self):
+        """a command line of any bytes is shown in letters that no terminal obeys"""
+        with Daemon() as daemon, running(daemon, 'sh', '-c', 'cat', '\x1b[2J\udc9b\n\\') as process:
+            self.assertEqual(daemon.session_of(process)['command'],
+                             'sh -c cat \\x1b[2J\\x9b\\x0a\\\\')
+
     def test_audit(self):
         """a denial of a session without a log of its own is in the daemon's"""
         with Daemon(audit='yes') as daemon:
