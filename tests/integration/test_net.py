@@ -357,6 +357,17 @@ class Broker(unittest.TestCase):
                 self.assertEqual(self.connect(mode, rules, silent, program=SILENT),
                                  ['True EINPROGRESS', 'interrupted EALREADY'])
 
+    def test_copies(self, mode):
+        """Copies that were made before keep the socket inside; an epoll in an epoll sees the other"""
+        for network, copy in ('host', '127.0.0.1'), ('broker', 'ENOTCONN'):
+            with tcp_greeter('outside') as greeter:
+                port = greeter.listener.getsockname()[1]
+                rules = f'[network]\ndefault = deny\nallow connect = tcp 127.0.0.1:{port}\n'
+                self.assertEqual(
+                    self.python(mode, COPIES, '127.0.0.1', port, policy=harness.policy(rules),
+                                options=[f'--net={network}']),
+                    [f'127.0.0.1 {copy}'] * 3 + ['1 1'])
+
     @unittest.skipUnless(os.getuid() == 0, 'only root has rights to give up')
     def test_without_rights(self, mode):
         """Who has given up his rights for now gets out, and what epoll watches is carried over"""
@@ -427,6 +438,38 @@ async def main():
 asyncio.run(main())
 """
 
+
+# Copies of a descriptor, made before it is connected to argv[1]:argv[2]: whose is connected? And what
+# an epoll tells that watches an epoll that watches it.
+COPIES = """
+import errno, os, select, socket, sys
+target = sys.argv[1], int(sys.argv[2])
+def state(s):
+    try:
+        return s.getpeername()[0]
+    except OSError as error:
+        return errno.errorcode[error.errno]
+with socket.socket() as s, s.dup() as copy:
+    s.connect(target)
+    print(state(s), state(copy))
+with socket.socket() as s:
+    if os.fork() == 0:
+        s.connect(target)
+        print(state(s), end=' ', flush=True)
+        os._exit(0)
+    os.wait()
+    print(state(s))
+one, other = socket.socketpair()
+with socket.socket() as s:
+    socket.send_fds(one, [b'x'], [s.fileno()])
+    s.connect(target)
+    print(state(s), state(socket.socket(fileno=socket.recv_fds(other, 1, 1)[1][0])))
+with socket.socket() as s, select.epoll() as inner, select.epoll() as outer:
+    inner.register(s, select.EPOLLOUT)
+    outer.register(inner, select.EPOLLIN)
+    s.connect(target)
+    print(len(outer.poll(10)), len(inner.poll(0)))
+"""
 
 # One thread waits for answers before another asks argv[1]:argv[2].
 READERS = """
