@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/socket_exchange.h"
 #include "daemon/broker/socket_facts.h"
 #include "daemon/broker/socket_options.h"
 #include "daemon/broker/target_fd.h"
@@ -71,29 +71,6 @@ static int make_like(const struct broker *broker, const struct address_request *
 	return steal_fd(&made);
 }
 
-/* Who gets the signals of one that sends some (O_ASYNC), and which. */
-static void copy_owner(int from, int to)
-{
-	struct f_owner_ex owner;
-	int signal = fcntl(from, F_GETSIG);
-
-	if (fcntl(from, F_GETOWN_EX, &owner) == 0 && owner.pid != 0) {
-		(void)fcntl(to, F_SETOWN_EX, &owner);
-	}
-	if (signal > 0) {
-		(void)fcntl(to, F_SETSIG, signal);
-	}
-}
-
-/* The flags of the first. 0 or a negative errno. */
-static int copy_flags(int from, int to, int flags)
-{
-	if (flags & O_ASYNC) {
-		copy_owner(from, to);
-	}
-	return fcntl(to, F_SETFL, flags & ~O_CLOEXEC) < 0 ? -errno : 0;
-}
-
 /* A descriptor on its way into the caller. */
 struct installation {
 	const struct broker *broker;
@@ -108,32 +85,6 @@ static int install(void *user)
 
 	return notify_install_fd(installation->broker->listener, installation->request->id,
 		installation->made, installation->cloexec, installation->number);
-}
-
-/*
- * Another thread may wait for datagrams on the first one, and nobody would send it any: one without
- * content, from the socket to itself, has it look again at what lies under the number.
- */
-static void wake_readers(int socket)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
-	} name = {.any.sa_family = AF_UNSPEC};
-	socklen_t size = sizeof(name);
-
-	/* Of both families the port stands in the same place. */
-	if (socket_type(socket) != SOCK_DGRAM || getsockname(socket, &name.any, &size) < 0 ||
-		name.four.sin_port == 0) {
-		return;
-	}
-	if (name.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&name.six.sin6_addr)) {
-		name.six.sin6_addr = in6addr_loopback;
-	} else if (name.any.sa_family == AF_INET && name.four.sin_addr.s_addr == INADDR_ANY) {
-		name.four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	}
-	(void)sendto(socket, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, &name.any, size);
 }
 
 /* Under our own rights, which are over the target. 0 or a negative errno. */
@@ -166,7 +117,7 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
 	error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
-		wake_readers(*socket);
+		socket_wake_readers(*socket);
 		close(*socket);
 		*socket = steal_fd(&owned);
 	}
@@ -192,7 +143,7 @@ int outside_replace(const struct broker *broker, const struct request *request, 
 	if (made < 0 || flags < 0) {
 		return made < 0 ? made : flags;
 	}
-	int error = copy_flags(*socket, made, flags);
+	int error = socket_flags_copy(*socket, made, flags);
 	return error < 0 ? error
 			 : put_in_place(broker, request, number, socket, steal_fd(&owned), flags);
 }
@@ -279,7 +230,7 @@ static int lead_out(const struct broker *broker, struct request *request, int nu
 		return made;
 	}
 	try_at_once(broker, request, made);
-	int error = copy_flags(address->socket, made, address->flags);
+	int error = socket_flags_copy(address->socket, made, address->flags);
 	return error < 0 ? error
 			 : put_in_place(broker, request, number, &address->socket, steal_fd(&made),
 				   address->flags);

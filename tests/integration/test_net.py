@@ -451,7 +451,7 @@ def state(s):
         return errno.errorcode[error.errno]
 with socket.socket() as s, s.dup() as copy:
     s.connect(target)
-    print(state(s), state(copy))
+    print(state(s), state(copy), flush=True)
 with socket.socket() as s:
     if os.fork() == 0:
         s.connect(target)
