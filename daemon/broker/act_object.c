@@ -218,7 +218,8 @@ static int act_watch(struct request *request, const struct object *object)
 {
 	uint32_t mask = (uint32_t)argument(request, 2) & ~(uint32_t)IN_DONT_FOLLOW;
 
-	return result_of(inotify_add_watch(request->path.taken, object->link, mask));
+	/* Some bit there must be, and this one asks for nothing. */
+	return result_of(inotify_add_watch(request->path.taken, object->link, mask | IN_ISDIR));
 }
 
 #define HANDLE_MNT_ID_UNIQUE 0x1 /* AT_HANDLE_MNT_ID_UNIQUE, Linux 6.12 */

@@ -2,6 +2,7 @@
 /* The calls that take a path and do not open it: pin, act, and give back what was asked for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -37,13 +38,13 @@ void act_give_back(const struct broker *broker, struct request *request)
 	if (!has_something_to_give(path) || !notify_is_pending(broker->listener, request->id)) {
 		return;
 	}
-	if (path->has_reply && path->data_size > 0 &&
-		(request->result >= 0 || path->reply_on_error)) {
-		error = target_write(request->tid, path->reply, path->data, path->data_size);
-	}
-	if (error == 0 && path->has_mount) {
+	if (path->has_mount) {
 		error = target_write(request->tid, request->slot->notification.data.args[3],
 			&path->mount, path->mount_size);
+	}
+	if (error == 0 && path->has_reply && path->data_size > 0 &&
+		(request->result >= 0 || path->reply_on_error)) {
+		error = target_write(request->tid, path->reply, path->data, path->data_size);
 	}
 	if (error < 0) {
 		request->result = error;
@@ -149,6 +150,20 @@ static enum act_outcome finish(struct request *request, int result)
 	return ACT_DONE;
 }
 
+/* What link(2) is made to is looked for before where, and both of a rename are. */
+static int place_error(const struct request *request)
+{
+	const struct place *first = &request->place;
+	struct stat st;
+
+	if (!first->error && request->path.call->act == PATH_LINK && first->kind == PLACE_NAME &&
+		!request->path.is_descriptor &&
+		fstatat(first->directory, first->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		return -errno;
+	}
+	return -(first->error ? first->error : request->second.error);
+}
+
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -163,8 +178,7 @@ enum act_outcome act_path(
 		return stands ? finish(request, -request->verdict.error) : ACT_TAKE_LONG_WAY;
 	}
 	if (request->place.error || request->second.error) {
-		return finish(request,
-			-(request->place.error ? request->place.error : request->second.error));
+		return finish(request, place_error(request));
 	}
 	if (!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;

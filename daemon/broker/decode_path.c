@@ -249,7 +249,7 @@ static int decode_watch(struct request *request)
 	struct path_request *path = &request->path;
 	uint32_t mask = (uint32_t)argument(request, 2);
 
-	if (!(mask & ALL_INOTIFY_BITS) || ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE))) {
+	if (mask == 0 || (mask & ~(uint32_t)ALL_INOTIFY_BITS)) {
 		return -EINVAL;
 	}
 	path->follow = !(mask & IN_DONT_FOLLOW);
@@ -257,9 +257,11 @@ static int decode_watch(struct request *request)
 	if (path->taken < 0) {
 		return path->taken;
 	}
-	return fcntl(path->taken, F_GETFL) & O_PATH ? -EBADF
-	       : is_inotify(path->taken)            ? 0
-						    : -EINVAL;
+	if (fcntl(path->taken, F_GETFL) & O_PATH) {
+		return -EBADF;
+	}
+	bool is_contrary = (mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE);
+	return is_contrary || !is_inotify(path->taken) ? -EINVAL : 0;
 }
 
 /* struct file_handle begins with the room that its caller has behind it. */
@@ -332,6 +334,8 @@ static int decode_rest(struct request *request, const struct path_call *call)
 	switch (call->act) {
 	case PATH_SYMLINK:
 		return decode_symlink_text(request);
+	case PATH_TRUNCATE:
+		return (int64_t)argument(request, next) < 0 ? -EINVAL : 0;
 	case PATH_MKNOD:
 		return check_kind((mode_t)argument(request, next));
 	case PATH_RENAME:

@@ -51,9 +51,24 @@ static long call_watch_link(struct scene *scene, int dirfd, const char *path)
 	return watch(scene, path, IN_ATTRIB | IN_DONT_FOLLOW);
 }
 
+/* Of nothing; of what no kernel knows. */
+static long call_watch_nothing(struct scene *scene, int dirfd, const char *path)
+{
+	(void)dirfd;
+	return watch(scene, path, IN_DONT_FOLLOW);
+}
+
+static long call_watch_unknown(struct scene *scene, int dirfd, const char *path)
+{
+	(void)dirfd;
+	return watch(scene, path, IN_ATTRIB | 1u << 20);
+}
+
 static const struct path_call calls[] = {
 	{"inotify_add_watch", call_watch, EFFECT_NONE, false},
 	{"inotify_add_watch-link", call_watch_link, EFFECT_NONE, false},
+	{"inotify_add_watch-nothing", call_watch_nothing, EFFECT_NONE, false},
+	{"inotify_add_watch-unknown", call_watch_unknown, EFFECT_NONE, false},
 };
 
 /* Every kind of event, of files that are opened and changed by calls that go through the broker. */
