@@ -117,7 +117,9 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
 	error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
-		socket_wake_readers(*socket);
+		if (request->address.endpoint.kind == ENDPOINT_UDP) {
+			socket_wake_readers(*socket);
+		}
 		close(*socket);
 		*socket = steal_fd(&owned);
 	}

@@ -6,8 +6,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "daemon/broker/socket_facts.h"
-
 /* Who gets the signals of one that sends some (O_ASYNC), and which. */
 static void copy_owner(int from, int to)
 {
@@ -40,8 +38,7 @@ void socket_wake_readers(int socket)
 	socklen_t size = sizeof(name);
 
 	/* Of both families the port stands in the same place. */
-	if (socket_type(socket) != SOCK_DGRAM || getsockname(socket, &name.any, &size) < 0 ||
-		name.four.sin_port == 0) {
+	if (getsockname(socket, &name.any, &size) < 0 || name.four.sin_port == 0) {
 		return;
 	}
 	if (name.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&name.six.sin6_addr)) {

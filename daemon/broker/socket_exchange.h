@@ -12,8 +12,8 @@
 int socket_flags_copy(int from, int to, int flags);
 
 /*
- * Another thread may wait for datagrams on the one that was exchanged, and nobody would send it
- * any: one without content, from the socket to itself, has it look again at what lies under the
+ * Another thread may wait for datagrams on the one of udp that was exchanged, and nobody would send
+ * it any: one without content, from the socket to itself, has it look again at what lies under the
  * number.
  */
 void socket_wake_readers(int socket);
