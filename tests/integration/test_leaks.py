@@ -8,6 +8,7 @@ than before, and neither has one broker after many calls.
 by hand, for longer than the driver would wait.
 """
 
+import operator
 import os
 import signal
 import subprocess
@@ -65,7 +66,9 @@ class Leaks(unittest.TestCase):
             serving = daemon.serving()
             memory, others = memory_of(serving), holds(serving)
             self.run_sessions(daemon, SESSIONS)
-            harness.wait_until(lambda: holds(serving) == others, 'all descriptors are closed')
+            # Before, something of the last sessions may have been open still.
+            harness.wait_until(lambda: all(map(operator.le, holds(serving), others)),
+                               'all descriptors are closed')
             self.grows(memory, memory_of(serving), 'usherd', f'{SESSIONS} sessions')
             self.assertEqual(children(serving), [])
 
