@@ -9,6 +9,8 @@
 
 #include "tests/unit/policy_text.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,8 +19,11 @@
 
 void policy_text_enter(void)
 {
-	char directory[] = "./policies-XXXXXX";
+	const char *parent = getenv("TMPDIR");
+	char directory[PATH_MAX];
 
+	(void)snprintf(
+		directory, sizeof(directory), "%s/policies-XXXXXX", parent ? parent : "/tmp");
 	if (!mkdtemp(directory) || chdir(directory) < 0) {
 		abort();
 	}

@@ -11,7 +11,7 @@
 #define TEXT_CWD  "/tree"
 #define TEXT_X    "a*b"
 
-/* Makes a new directory for the files and enters it. Once for each test program. */
+/* Makes a new directory for the files, in TMPDIR, and enters it. Once for each test program. */
 void policy_text_enter(void);
 
 /* Writes NAME in it. */
