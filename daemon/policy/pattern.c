@@ -13,6 +13,14 @@
 /* A byte that does not begin a well-formed sequence stands for itself, beyond all characters. */
 #define CHARACTER_BYTE 0x80000000u
 
+/* RFC 3629, 3: the shortest form, no surrogates, and an end. */
+static bool is_character(uint32_t value, size_t size)
+{
+	static const uint32_t least[] = {[2] = 0x80, [3] = 0x800, [4] = 0x10000};
+
+	return value >= least[size] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+}
+
 uint32_t pattern_read_character(const char *text, size_t length, bool bytes, size_t *sizep)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -23,7 +31,7 @@ uint32_t pattern_read_character(const char *text, size_t length, bool bytes, siz
 	if (s[0] < 0x80) {
 		return s[0];
 	}
-	if (bytes || s[0] < 0xc2 || s[0] > 0xf4 || size > length) {
+	if (bytes || s[0] < 0xc0 || s[0] >= 0xf8 || size > length) {
 		return CHARACTER_BYTE | s[0];
 	}
 	value = s[0] & (0x7fu >> size);
@@ -32,6 +40,9 @@ uint32_t pattern_read_character(const char *text, size_t length, bool bytes, siz
 			return CHARACTER_BYTE | s[0];
 		}
 		value = value << 6 | (s[i] & 0x3fu);
+	}
+	if (!is_character(value, size)) {
+		return CHARACTER_BYTE | s[0];
 	}
 	*sizep = size;
 	return value;

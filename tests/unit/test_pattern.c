@@ -69,6 +69,10 @@ static const struct {
 	{"/?", "/\xc3\xa4", true},
 	{"/??", "/\xc3\xa4", false},
 	{"/?", "/\xff", true},
+	{"/*\xa0", "/\xf4\xa0\xa0\xa0", true}, /* beyond the last character */
+	{"/????", "/\xf4\xa0\xa0\xa0", true},
+	{"/???", "/\xed\xa0\x80", true}, /* a surrogate */
+	{"/???", "/\xe0\x80\xaf", true}, /* not the shortest form */
 	{"/[abc]x", "/bx", true},
 	{"/[abc]x", "/dx", false},
 	{"/[a-c]x", "/bx", true},
