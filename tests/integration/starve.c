@@ -66,11 +66,14 @@ void *malloc(size_t size)
 	return is_refused() ? NULL : __libc_malloc(size);
 }
 
+/* The names in the headers are theirs. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void *calloc(size_t count, size_t size)
 {
 	return is_refused() ? NULL : __libc_calloc(count, size);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 void *realloc(void *old, size_t size)
 {
 	return is_refused() ? NULL : __libc_realloc(old, size);

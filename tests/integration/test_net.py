@@ -234,11 +234,11 @@ import os, socket, sys, threading
 address = (sys.argv[1], int(sys.argv[2]))
 failures = []
 def work():
-    for _ in range(100):
+    for _ in range(625):
         with socket.create_connection(address) as s:
             if s.recv(100) != b'outside':
                 failures.append(s)
-threads = [threading.Thread(target=work) for _ in range(8)]
+threads = [threading.Thread(target=work) for _ in range(16)]
 before = len(os.listdir('/proc/self/fd'))
 [t.start() for t in threads]
 [t.join() for t in threads]
@@ -384,7 +384,7 @@ class Broker(unittest.TestCase):
                          ['ECONNREFUSED ENETUNREACH', '0 ENETUNREACH'])
 
     def test_many(self, mode):
-        """Eight threads connect a hundred times each, and nothing is left open"""
+        """Sixteen threads connect ten thousand times, and nothing is left open"""
         self.assertEqual(self.connect(mode, BROKER + 'allow connect = tcp 127.0.0.1:{port}\n',
                                       program=MANY), ['0 0'])
 
