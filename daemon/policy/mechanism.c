@@ -169,8 +169,7 @@ static bool is_refused(const struct policy *policy, unsigned int operation, cons
 	return action == POLICY_DENY || action == POLICY_KILL;
 }
 
-/* May the session remove or rename this name, or one of the directories that it lies in? */
-static bool is_movable(const struct policy *policy, char *path, size_t length)
+bool mechanism_is_movable(const struct policy *policy, char *path, size_t length)
 {
 	while (length > 1) {
 		path[length] = '\0';
@@ -220,7 +219,7 @@ static enum mechanism_obstacle obstacle_of_place(
 	if (is_change_of_names(operation) && !is_refused(survey->policy, operation, top)) {
 		return OBSTACLE_TOP;
 	}
-	return is_movable(survey->policy, top, length) ? OBSTACLE_MOVABLE : OBSTACLE_NONE;
+	return mechanism_is_movable(survey->policy, top, length) ? OBSTACLE_MOVABLE : OBSTACLE_NONE;
 }
 
 static enum mechanism_obstacle obstacle_of_path(

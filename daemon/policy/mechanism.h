@@ -83,6 +83,12 @@ void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *polic
 bool mechanism_is_nested(const struct policy *policy, const unsigned int *live, size_t index,
 	unsigned int operation);
 
+/*
+ * May the session remove or rename this name, or one of the directories that it lies in? `path` has
+ * `length` bytes, and is cut on the way.
+ */
+bool mechanism_is_movable(const struct policy *policy, char *path, size_t length);
+
 /* For people, and what could be done about it. "" for NONE. */
 const char *mechanism_obstacle_text(enum mechanism_obstacle obstacle);
 /* For programs: one word. */

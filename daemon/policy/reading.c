@@ -220,21 +220,6 @@ static enum mechanism_obstacle look_at_denial(
 
 /* ---- what is allowed ---- */
 
-/* May the session remove or rename this name, or one of the directories that it lies in? */
-static bool is_movable(const struct policy *policy, char *path, size_t length)
-{
-	while (length > 1) {
-		path[length] = '\0';
-		if (policy_decide_file(policy, OPERATION_REMOVE, path).action == POLICY_ALLOW) {
-			return true;
-		}
-		do {
-			length--;
-		} while (length > 0 && path[length] != '/');
-	}
-	return false;
-}
-
 static bool may_be_made(const struct policy *policy, const char *path)
 {
 	return policy_decide_file(policy, OPERATION_CREATE, path).action == POLICY_ALLOW;
@@ -312,7 +297,7 @@ static enum mechanism_obstacle look_at_allowed(
 		is_changeable(reading, pattern)) {
 		return OBSTACLE_MOVABLE;
 	}
-	if (is_movable(reading->policy, path, length)) {
+	if (mechanism_is_movable(reading->policy, path, length)) {
 		return OBSTACLE_MOVABLE;
 	}
 	(void)beginning(pattern, path);
