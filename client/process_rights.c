@@ -11,10 +11,6 @@
 
 #include "daemon/base/cleanup.h"
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38 /* Linux 5.8 */
-#endif
-
 static const unsigned int given_up[] = {
 	CAP_SYS_ADMIN, CAP_PERFMON, /* maps, environ and the like of any process */
 	CAP_SYS_RAWIO,              /* kcore */

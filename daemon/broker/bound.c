@@ -6,9 +6,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
 #define REMEMBERED_MAX 1024u
 
 /* A ring; a cookie is never given to another socket. */
