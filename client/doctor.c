@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/color.h"
 #include "client/commands.h"
 #include "client/probe.h"
 
@@ -25,13 +26,6 @@ static const char usage[] =
 
 static const char *const colors[] = {
 	[PROBE_OK] = "\033[32m", [PROBE_LIMITED] = "\033[33m", [PROBE_MISSING] = "\033[31m"};
-
-static bool wants_color(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && (!no_color || *no_color == '\0');
-}
 
 static void print_line(const struct probe *probe, const struct probe_result *result, bool color)
 {
@@ -56,7 +50,7 @@ static bool blocks_run(const struct probe *probe, const struct probe_result *res
 
 static bool print_table(void)
 {
-	bool color = wants_color(), works = true;
+	bool color = color_is_wanted(STDOUT_FILENO), works = true;
 
 	for (size_t i = 0; i < probe_count; i++) {
 		struct probe_result result;

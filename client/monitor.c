@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/color.h"
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/session_table.h"
@@ -190,7 +191,7 @@ static void print_event(struct json_object *event, bool color)
 static int show(struct control *control, const struct monitor_options *options)
 {
 	bool for_people = !options->control.json && isatty(STDOUT_FILENO);
-	bool color = for_people && !getenv("NO_COLOR");
+	bool color = for_people && color_is_wanted(STDOUT_FILENO);
 	struct json_object *event = NULL, *error = NULL;
 	uint64_t shown = 0;
 

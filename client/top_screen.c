@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/color.h"
 #include "client/session_table.h"
 #include "client/top_model.h"
 #include "daemon/base/cleanup.h"
@@ -43,7 +44,7 @@ int top_screen_open(void)
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
 	(void)curs_set(0);
-	has_color = !getenv("NO_COLOR") && has_colors() && start_color() == OK;
+	has_color = color_is_wanted(STDOUT_FILENO) && has_colors() && start_color() == OK;
 	if (has_color) {
 		use_default_colors();
 		init_pair(PAIR_DENIED, COLOR_RED, -1);

@@ -74,8 +74,8 @@ class Doctor(unittest.TestCase):
 
     def test_color(self):
         """Colour on a terminal, and not with NO_COLOR."""
-        self.assertIn(b'\033[32mok', on_terminal({'NO_COLOR': ''}))
-        self.assertNotIn(b'\033', on_terminal({'NO_COLOR': '1'}))
+        self.assertIn(b'\033[32mok', on_terminal({'NO_COLOR': '', 'TERM': 'xterm'}))
+        self.assertNotIn(b'\033', on_terminal({'NO_COLOR': '1', 'TERM': 'xterm'}))
         self.assertNotIn('\033', doctor().stdout)
 
     def test_arguments(self):

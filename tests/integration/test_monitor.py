@@ -220,12 +220,16 @@ class Command(unittest.TestCase):
 
     def test_terminal(self):
         """on a terminal it writes words, with a denial in red, unless NO_COLOR says no"""
-        self.assertRegex(self.watch(terminal=True, environment={'NO_COLOR': ''}),
+        self.assertRegex(self.watch(terminal=True, environment={'NO_COLOR': '1', 'TERM': 'xterm'}),
                          r'\d\d:\d\d:\d\d\.\d{3} \d+ .*deny.* openat read /etc/hosts: EXDEV '
                          r'\[(cat|\?) \d+\] .*/one\.ini:2 \d+ us')
         with self.subTest('color'):
-            environment = {key: value for key, value in os.environ.items() if key != 'NO_COLOR'}
+            environment = {'NO_COLOR': '', 'TERM': 'xterm'}
             self.assertIn('\x1b[31mdeny\x1b[0m', self.watch(terminal=True, environment=environment))
+        with self.subTest('a terminal that has none'):
+            for term in 'dumb', '':
+                self.assertNotIn('\x1b', self.watch(terminal=True,
+                                                    environment={'NO_COLOR': '', 'TERM': term}))
         self.assertEqual(json.loads(self.watch('--json', terminal=True).splitlines()[-1])['verdict'],
                          'deny')
 
