@@ -119,8 +119,10 @@ static void check_execute(struct check *check)
 
 static void check_policy(struct check *check, const struct check_options *options)
 {
-	check->error =
-		policy_file_load(&check->file, check->name, &options->sets, POLICY_LOAD_LINT);
+	const struct policy_wanted wanted = {
+		.name = check->name, .sets = &options->sets, .flags = POLICY_LOAD_LINT};
+
+	check->error = policy_file_load(&check->file, &wanted);
 	if (check->error) {
 		return;
 	}
@@ -150,9 +152,7 @@ static enum check_exit check_result(const struct check *check, const struct chec
 
 static void print_check(const struct check *check)
 {
-	if (check->file.report.count || !check->file.policy) {
-		policy_file_complain(&check->file, check->name, check->error);
-	}
+	policy_file_complain(&check->file, check->name, check->file.policy ? 0 : check->error);
 	if (check->trouble[0]) {
 		fprintf(stderr, "%s: %s: %s\n", check->file.path,
 			check->trouble_is_error ? "error" : "warning", check->trouble);

@@ -26,9 +26,9 @@
 
 #include "client/commands.h"
 #include "client/own_rights.h"
+#include "client/policy_file.h"
 #include "client/rendezvous.h"
 #include "client/run.h"
-#include "client/run_policy.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/install.h"
@@ -430,6 +430,20 @@ static void call_off(struct embedded *session)
 	wait_for(session->program); /* ours since its parent, the broker, has ended */
 }
 
+/* 0, or a negative errno that was told. Warnings are told, too. */
+static int load_policy(struct policy **policyp, const struct run_options *options)
+{
+	const struct policy_wanted wanted = {
+		.name = options->policy, .sets = &options->sets, .network = options->network};
+	struct policy_file file;
+	int error = policy_file_load(&file, &wanted);
+
+	policy_file_complain(&file, options->policy, error);
+	*policyp = steal_pointer(&file.policy);
+	policy_file_finish(&file);
+	return error;
+}
+
 int embedded_run(const struct run_options *options, const struct handover_hello *hello)
 {
 	struct enforcement enforcement = {0};
@@ -446,7 +460,7 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 	int error = start(&session, &handover_socket, options, hello);
 	if (error == 0) {
 		front_lift_file_limit(); /* the program has its own already */
-		error = run_policy_load(&policy, options);
+		error = load_policy(&policy, options);
 	}
 	if (error == 0) {
 		error = prepare(&session, &enforcement, policy, options->policy);

@@ -361,8 +361,9 @@ static int explain(const struct policy *policy, struct explain_question *questio
 static int load_and_explain(
 	const struct explain_options *options, struct explain_question *question)
 {
+	const struct policy_wanted wanted = {.name = options->policy, .sets = &options->sets};
 	struct policy_file file;
-	int error = policy_file_load(&file, options->policy, &options->sets, 0);
+	int error = policy_file_load(&file, &wanted);
 	int result = EXIT_USAGE;
 
 	if (error) {

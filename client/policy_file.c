@@ -9,17 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/color.h"
 #include "client/variables.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/install.h"
 #include "usher/wire.h"
 
-static int load(struct policy_file *file, const struct sets *sets, const char *const *directories,
-	unsigned int flags)
+static int load(struct policy_file *file, const struct policy_wanted *wanted,
+	const char *const *directories)
 {
 	struct client_variables variables;
-	struct policy_options options = {.directories = directories, .flags = flags};
-	int error = client_variables_init(&variables, sets->items, sets->count);
+	struct policy_options options = {
+		.directories = directories, .network = wanted->network, .flags = wanted->flags};
+	int error = client_variables_init(&variables, wanted->sets->items, wanted->sets->count);
 
 	if (error) {
 		return error;
@@ -30,8 +32,7 @@ static int load(struct policy_file *file, const struct sets *sets, const char *c
 	return error;
 }
 
-int policy_file_load(
-	struct policy_file *file, const char *name, const struct sets *sets, unsigned int flags)
+int policy_file_load(struct policy_file *file, const struct policy_wanted *wanted)
 {
 	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
 	int error;
@@ -40,9 +41,9 @@ int policy_file_load(
 	if (!directories) {
 		return -ENOMEM;
 	}
-	error = policy_find(name, (const char *const *)directories, &file->path);
+	error = policy_find(wanted->name, (const char *const *)directories, &file->path);
 	if (!error) {
-		error = load(file, sets, (const char *const *)directories, flags);
+		error = load(file, wanted, (const char *const *)directories);
 	}
 	install_free_directories(directories);
 	return error;
@@ -70,12 +71,11 @@ static void complain_of_name(const char *name)
 
 void policy_file_complain(const struct policy_file *file, const char *name, int error)
 {
-	const char *no_color = getenv("NO_COLOR");
-	bool color = isatty(STDERR_FILENO) && !(no_color && *no_color);
-
-	if (file->report.count) {
-		policy_report_print(&file->report, stderr, color);
-	} else if (!file->path && error == -ENOENT) {
+	policy_report_print(&file->report, stderr, color_is_wanted(STDERR_FILENO));
+	if (error == 0 || file->report.error_count > 0) {
+		return;
+	}
+	if (!file->path && error == -ENOENT) {
 		complain_of_name(name);
 	} else if (!file->path && error == -EINVAL) {
 		fprintf(stderr,

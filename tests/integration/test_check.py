@@ -142,6 +142,26 @@ class Check(unittest.TestCase):
         self.assertIn('no-such-policy.ini', result.stderr)
         self.assertIn(str(harness.policy_directory()), result.stderr)
 
+    def test_same_words(self):
+        """Who loads a policy says of the same mistake the same: `check`, `explain` and `run`."""
+        directory = self.place / 'directory'
+        directory.mkdir()
+        wrong = self.write('wrong.ini', '[files]\nallow raed = /x\n')
+        for name, words in (('no-such-policy', "no policy 'no-such-policy': looked for "),
+                            ('.hidden', "'.hidden' is not the name of a policy"),
+                            ('./missing.ini', 'missing.ini'),
+                            (str(directory), 'directory'),
+                            (wrong, "did you mean 'read'?")):
+            told = {}
+            for command, status in ((['check', name], 2),
+                                    (['explain', '--policy', name, 'open', '/x'], 2),
+                                    (['run', '--embedded', '--policy', name, 'true'], 125)):
+                result = harness.usher(*command)
+                self.assertEqual(result.returncode, status, (command, result.stderr))
+                self.assertIn(words, result.stderr)
+                told[result.stderr] = command
+            self.assertEqual(len(told), 1, told)
+
     def test_usage(self):
         """A mistake on the command line: 2 and the usage; --help: 0."""
         for words in [], ['--bogus', 'x'], ['--set']:
