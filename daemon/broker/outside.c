@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/decode_address.h"
 #include "daemon/broker/dns.h"
 #include "daemon/broker/epoll_carry.h"
+#include "daemon/broker/near.h"
 #include "daemon/broker/notify.h"
 #include "daemon/broker/recover.h"
 #include "daemon/broker/request.h"
@@ -20,6 +22,7 @@
 #include "daemon/broker/socket_facts.h"
 #include "daemon/broker/socket_options.h"
 #include "daemon/broker/target_fd.h"
+#include "daemon/broker/workers.h"
 #include "daemon/policy/told_options.h"
 
 struct outside {
@@ -51,8 +54,8 @@ static bool is_bound_to_device(int socket)
 	return socket_number(socket, SOL_SOCKET, SO_BINDTOIFINDEX) > 0;
 }
 
-/* A socket of ours of the same kind, with the same options. It does not wait for anything yet. */
-static int make_like(const struct broker *broker, const struct address_request *inside)
+/* A socket of ours of the same kind, with the same options; `flags` may be SOCK_NONBLOCK. */
+static int make_like(const struct broker *broker, const struct address_request *inside, int flags)
 {
 	int type = inside->endpoint.kind == ENDPOINT_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	uint64_t told = atomic_load(&broker->memory->told);
@@ -60,8 +63,7 @@ static int make_like(const struct broker *broker, const struct address_request *
 	if ((told & TOLD_OTHERS) && is_bound_to_device(inside->socket)) {
 		return -ENETUNREACH;
 	}
-	cleanup_fd int made =
-		socket(inside->domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, inside->protocol);
+	cleanup_fd int made = socket(inside->domain, type | SOCK_CLOEXEC | flags, inside->protocol);
 
 	if (made < 0) {
 		return -errno;
@@ -196,30 +198,48 @@ static int enter_resolver(
 	return outside_replace(broker, request, number, socket, made);
 }
 
-/*
- * A connection that is there at once needs no other thread to lead meanwhile: the kernel says so
- * when it is asked a second time. One that is not goes on where it is when the call proper is made,
- * on a socket that waits if the target's does.
- */
-static void try_at_once(const struct broker *broker, struct request *request, int made)
+/* A connection that its caller waits for: it may be there before its socket is in its place. */
+static bool may_try_at_once(struct request *request)
 {
 	struct address_request *address = &request->address;
 
-	if (request->call != CALL_CONNECT || address->endpoint.kind != ENDPOINT_TCP ||
-		request->verdict.action != POLICY_ALLOW || !address_may_wait(address) ||
-		!notify_is_pending(broker->listener, request->id)) {
+	return request->call == CALL_CONNECT && address->endpoint.kind == ENDPOINT_TCP &&
+	       request->verdict.action == POLICY_ALLOW && address_may_wait(address);
+}
+
+/*
+ * A connection that is there at once needs no other thread to lead meanwhile. If `made` waits it is
+ * waited for as long as we lead; if not, the kernel says so when it is asked a second time. One
+ * that is not there goes on where it is when the call proper is made, on a socket that waits if the
+ * target's does.
+ */
+static void try_at_once(const struct broker *broker, struct worker *worker, struct request *request,
+	int made, bool waits)
+{
+	struct address_request *address = &request->address;
+
+	if (!notify_is_pending(broker->listener, request->id)) {
 		return;
 	}
 	recover_note(request);
-	for (int i = 0; i < 2 && !address->has_outcome; i++) {
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
+	workers_only_while_leading(worker, true);
+	for (int i = waits ? 1 : 0; i < 2 && !address->has_outcome; i++) {
 		address->outcome =
 			connect(made, &address->name.any, address->length) < 0 ? -errno : 0;
-		address->outcome = address->outcome == -EALREADY ? -EINPROGRESS : address->outcome;
+		if (address->outcome == -EALREADY || address->outcome == -EINTR) {
+			address->outcome = -EINPROGRESS;
+		}
 		address->has_outcome = address->outcome != -EINPROGRESS;
+	}
+	workers_only_while_leading(worker, false);
+	if (waits || address->has_outcome) {
+		near_note(&address->endpoint, clock_ns(CLOCK_MONOTONIC) - began);
 	}
 }
 
-static int lead_out(const struct broker *broker, struct request *request, int number)
+static int lead_out(
+	const struct broker *broker, struct worker *worker, struct request *request, int number)
 {
 	struct address_request *address = &request->address;
 
@@ -227,18 +247,25 @@ static int lead_out(const struct broker *broker, struct request *request, int nu
 	if (address->flags < 0) {
 		return address->flags;
 	}
-	cleanup_fd int made = make_like(broker, address);
+	bool tries = may_try_at_once(request);
+	bool waits = tries && near_is(&address->endpoint);
+	cleanup_fd int made = make_like(broker, address, waits ? 0 : SOCK_NONBLOCK);
 	if (made < 0) {
 		return made;
 	}
-	try_at_once(broker, request, made);
-	int error = socket_flags_copy(address->socket, made, address->flags);
+	if (tries) {
+		try_at_once(broker, worker, request, made, waits);
+	}
+	int has = O_RDWR | (waits ? 0 : O_NONBLOCK);
+	int error = (address->flags & ~O_CLOEXEC) == has
+			    ? 0
+			    : socket_flags_copy(address->socket, made, address->flags);
 	return error < 0 ? error
 			 : put_in_place(broker, request, number, &address->socket, steal_fd(&made),
 				   address->flags);
 }
 
-int outside_lead(const struct broker *broker, struct request *request)
+int outside_lead(const struct broker *broker, struct worker *worker, struct request *request)
 {
 	const struct outside *outside = broker->outside;
 	int number = (int)request->slot->notification.data.args[0];
@@ -260,7 +287,7 @@ int outside_lead(const struct broker *broker, struct request *request)
 		return error;
 	}
 	if (request->verdict.outside || network == WIRE_NETWORK_HOST) {
-		return is_outside ? 0 : lead_out(broker, request, number);
+		return is_outside ? 0 : lead_out(broker, worker, request, number);
 	}
 	return is_outside || is_resolver ? -ENETUNREACH : 0;
 }

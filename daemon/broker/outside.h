@@ -19,6 +19,7 @@
 struct broker;
 struct outside;
 struct request;
+struct worker;
 
 /* What is needed to know an outside socket from an inside one. 0 or a negative errno. */
 int outside_new(struct outside **outsidep);
@@ -32,7 +33,7 @@ int outside_new(struct outside **outsidep);
  * One that is to ask a nameserver becomes one of the broker's own, by which it is asked (dns.h), in
  * any session whose policy names hosts; and another again where it is used for something else.
  */
-int outside_lead(const struct broker *broker, struct request *request);
+int outside_lead(const struct broker *broker, struct worker *worker, struct request *request);
 
 /*
  * The flags of the caller's `number`, as target_fd_flags() tells them, asked under our own rights:

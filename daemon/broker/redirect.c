@@ -170,7 +170,7 @@ static int bind_before(const struct broker *broker, const struct request *reques
 									      : REDIRECT_ACT;
 }
 
-int redirect_begin(const struct broker *broker, struct request *request)
+int redirect_begin(const struct broker *broker, struct worker *worker, struct request *request)
 {
 	struct address_request *address = &request->address;
 	struct policy_endpoint endpoint;
@@ -185,7 +185,7 @@ int redirect_begin(const struct broker *broker, struct request *request)
 	}
 	int error = check_type(type, &endpoint);
 	if (error == 0 && fits(broker, address->socket, &endpoint)) {
-		error = outside_lead(broker, request);
+		error = outside_lead(broker, worker, request);
 	} else if (error == 0) {
 		error = make_other(broker, request, type, &endpoint);
 	}

@@ -9,6 +9,7 @@
 
 struct broker;
 struct request;
+struct worker;
 
 enum redirect_outcome {
 	REDIRECT_ACT,  /* the request says what is to be done instead */
@@ -16,7 +17,7 @@ enum redirect_outcome {
 };
 
 /* Before the act: an outcome, or a negative errno. */
-int redirect_begin(const struct broker *broker, struct request *request);
+int redirect_begin(const struct broker *broker, struct worker *worker, struct request *request);
 
 /* Behind it: the socket that was made goes to the program, if the act has succeeded. */
 void redirect_end(const struct broker *broker, struct request *request);

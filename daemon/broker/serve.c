@@ -244,7 +244,8 @@ static enum act_outcome act_on_address(
 {
 	bool redirects =
 		request->verdict.action == POLICY_INJECT && !policy_asks_broker(&request->verdict);
-	int error = redirects ? redirect_begin(broker, request) : outside_lead(broker, request);
+	int error = redirects ? redirect_begin(broker, worker, request)
+			      : outside_lead(broker, worker, request);
 	enum act_outcome outcome = ACT_DONE;
 
 	if (error < 0 || (redirects && error == REDIRECT_DONE)) {

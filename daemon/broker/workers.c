@@ -274,6 +274,14 @@ static void look_after(struct workers *pool, struct worker *worker)
 	}
 }
 
+/* At each look, since the signal may come before the call that it is to end. Under the mutex. */
+static void call_off(struct worker *worker)
+{
+	if (atomic_load(&worker->only_leading)) {
+		pthread_kill(worker->thread, WAKE_SIGNAL);
+	}
+}
+
 /* True if there was something to watch. Under the mutex. */
 static bool watch(struct workers *pool, struct worker *worker)
 {
@@ -286,12 +294,13 @@ static bool watch(struct workers *pool, struct worker *worker)
 	}
 	worker->seen = served;
 	if (state == WORKER_WAITING) {
+		call_off(worker);
 		look_after(pool, worker);
 		return true;
 	}
 	if (state == WORKER_LEADING && atomic_load(&worker->busy)) {
-		if (!moved) {
-			(void)step_down(pool, worker);
+		if (!moved && step_down(pool, worker) == 0) {
+			call_off(worker);
 		}
 		return true;
 	}

@@ -45,6 +45,7 @@ struct worker {
 	_Atomic uint32_t state;        /* enum worker_state; written under the pool's mutex */
 	_Atomic uint32_t interruption; /* enum worker_interruption */
 	_Atomic bool busy;             /* has a notification */
+	_Atomic bool only_leading;     /* workers_only_while_leading() */
 	_Atomic uint32_t served;       /* counts notifications */
 	uint32_t seen;                 /* the watchdog's last look at `served` */
 	uint32_t looks;                /* its looks at this call while it waits */
@@ -62,6 +63,15 @@ int workers_start(struct broker *broker, struct uv_loop_s *loop, bool resumes);
 /* The calling worker is about to wait: another leads from now on. 0, or -EAGAIN: no thread is left.
  */
 int workers_expect_to_wait(struct worker *worker);
+
+/*
+ * What the calling worker does from now on, or no more, it does only while it leads: it is
+ * interrupted (EINTR) when the watchdog has made another the leader.
+ */
+static inline void workers_only_while_leading(struct worker *worker, bool is_so)
+{
+	atomic_store_explicit(&worker->only_leading, is_so, memory_order_relaxed);
+}
 
 /* Does it wait, by its own word or because the watchdog has found that it does? */
 static inline bool workers_waits(const struct worker *worker)

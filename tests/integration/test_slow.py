@@ -3,9 +3,11 @@
 machine's network under rules and in `net = broker`, is what they are told natively.
 """
 
+import atexit
 import functools
 import itertools
 import json
+import subprocess
 import unittest
 
 import cable
@@ -20,7 +22,7 @@ SILENT, SILENT6 = (world.host(cable.SILENT, 1, family) for family in (4, 6))
 
 PYTHON = '/usr/bin/python3'
 PROGRAMS = harness.SOURCE / 'tests/integration/programs'
-GREETER, ECHO, UDP = 8000, 8001, 9000
+GREETER, ECHO, UDP, DOOR_AT = 8000, 8001, 9000, 9001
 
 POLICY = """\
 [network]
@@ -91,10 +93,34 @@ while True:
 """
 
 
+# Nearby, told a port for the first time, it opens that to one connection, then to all; and says so.
+DOOR = """
+import socket, sys, threading
+def accept(listener):
+    while True:
+        listener.accept()[0].close()
+listeners = {}
+door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+door.bind((sys.argv[1], int(sys.argv[2])))
+print('ready')
+while True:
+    port, peer = door.recvfrom(9)
+    if port in listeners:
+        threading.Thread(target=accept, args=(listeners[port],)).start()
+    else:
+        listeners[port] = socket.create_server((sys.argv[1], int(port)), backlog=0)
+    door.sendto(b'x', peer)
+"""
+
+
 @functools.cache
 def far():
     result = world.World(delay=None, with_cable=True)
     result.serve(PYTHON, '-c', SERVERS, GREETER, ECHO, UDP)
+    door = subprocess.Popen([PYTHON, '-uc', DOOR, world.HERE, str(DOOR_AT)],
+                            stdout=subprocess.PIPE)
+    atexit.register(harness.end, door)
+    door.stdout.readline()
     for port in GREETER, ECHO:
         harness.wait_until(lambda port=port: world.is_open(port), f'port {port} is open')
     return result

@@ -20,9 +20,9 @@ import threading
 import time
 
 import cable
-from world import FAR, FAR6, SILENT6, host
+from world import FAR, FAR6, HERE, SILENT6, host
 
-GREETER, ECHO, UDP, CLOSED = 8000, 8001, 9000, 9999
+GREETER, ECHO, UDP, CLOSED, DOOR = 8000, 8001, 9000, 9999, 9001
 IP_RECVERR, IP_MTU_DISCOVER, IP_MTU, IPV6_RECVERR, IPV6_MTU_DISCOVER = 11, 10, 14, 25, 23
 PMTUDISC_DO = 2
 MSG_ERRQUEUE, MSG_FASTOPEN = 0x2000, 0x20000000
@@ -31,7 +31,7 @@ TCP_INFO_SYN_SENT = 2
 SENDMMSG = 307
 
 CASES = {}
-gates = iter(())
+gates = ports = iter(())
 
 
 def case(function):
@@ -75,6 +75,13 @@ def gate(family=4):
 def open_gate(name):
     with datagram(name) as s:
         s.sendto(b'', (name, cable.GATE_PORT))
+
+
+def move_door(port):
+    """The first time nearby opens this port to one connection, the second time to all."""
+    with datagram(HERE) as s:
+        s.sendto(b'%d' % port, (HERE, DOOR))
+        s.recv(1)
 
 
 def pending(s):
@@ -284,6 +291,49 @@ def shut_down():
         yield result, word(s.getpeername), word(s.recv, 9)
 
 
+def near_in_the_middle(action):
+    """As in_the_middle(), with one that was near the last time."""
+    port = next(ports)
+    move_door(port)
+    with stream(HERE) as first, stream(HERE) as s:
+        before = connect(first, HERE, port)
+
+        def act():
+            until_begun(s)
+            action(s)
+            move_door(port)
+        thread = beside(act)
+        result = Raw().connect(s, HERE, port)
+        thread.join()
+        return before, result, word(s.getpeername) == (HERE, port)
+
+
+@case
+def near_and_full():
+    yield near_in_the_middle(lambda s: None)
+
+
+@case
+def near_and_shut_down():
+    yield near_in_the_middle(lambda s: s.shutdown(socket.SHUT_RDWR))
+
+
+@case
+def near_and_interrupted():
+    for restart in False, True:
+        seen = alarmed(lambda: None, restart)
+        yield near_in_the_middle(lambda s: os.kill(os.getpid(), signal.SIGALRM)), len(seen)
+
+
+@case
+def near_and_timed_out():
+    port = next(ports)
+    move_door(port)
+    with stream(HERE) as first, stream(HERE) as s:
+        send_timeout(s, 0.3)
+        yield connect(first, HERE, port), took(0.3, connect, s, HERE, port), connect(s, HERE, port)
+
+
 @case
 def watched():
     """What epoll watched before, by level and by edge"""
@@ -449,6 +499,7 @@ if __name__ == '__main__':
     ends = []
     for number, each in enumerate(names):
         gates = iter(range(first + number * 20, first + number * 20 + 20))
+        ports = iter(range(10000 + first // 5 + number * 4, 10000 + first // 5 + number * 4 + 4))
         ends.append(start(each))
     for end in ends:
         print(os.fdopen(end).read(), end='', flush=True)
