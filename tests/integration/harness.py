@@ -20,6 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'driver'))
+from process import kill_tree  # noqa: E402
+
 SOURCE = Path(os.environ.get('USHER_SOURCE') or Path(__file__).resolve().parents[2])
 BUILD = Path(os.environ.get('USHER_BUILD') or SOURCE / 'build')
 USHER = BUILD / 'client/usher'
@@ -98,7 +101,7 @@ def end(process):
     try:
         process.wait(SECONDS / 2)
     except subprocess.TimeoutExpired:
-        process.kill()
+        kill_tree(process.pid)  # a usherd whose holder alone is killed lives on, as it should
         process.wait()
 
 

@@ -3,15 +3,20 @@
 """run.py FILE...: runs the unittest tests of files and reports in TAP (see tests/README.md).
 
 A test's name is the first line of its docstring. One that takes too long fails by itself, so that
-the others are still run.
+the others are still run. Nothing that was started is left running, however this ends: whose parent
+dies becomes our child, what is still there at the end is killed, and told.
 """
 
+import atexit
 import importlib.util
 import os
 import signal
 import sys
 import traceback
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'driver'))
+import process  # noqa: E402
 
 TEST_SECONDS = int(90 * float(os.environ.get('USHER_TEST_PATIENCE', '1')))
 
@@ -99,9 +104,20 @@ def load(path):
     return unittest.defaultTestLoader.loadTestsFromModule(module)
 
 
+def end_remains():
+    """As the last thing: those who end their processes at exit have done so."""
+    names = process.end_remains(())
+    if names:
+        print(f"# left processes behind: {', '.join(names)}", flush=True)
+        os._exit(1)
+
+
 def main(paths):
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    process.become_subreaper()
+    atexit.register(end_remains)
     signal.signal(signal.SIGALRM, took_too_long)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended
     result = TapResult()
     suite = unittest.TestSuite(load(path) for path in paths)
     suite.run(result)

@@ -101,8 +101,12 @@ class Daemon:
                  *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
                 env=harness.environment(), start_new_session=True)
-        harness.wait_until(lambda: self.is_answering() or self.process.poll() is not None,
-                           'usherd serves')
+        try:
+            harness.wait_until(lambda: self.is_answering() or self.process.poll() is not None,
+                               'usherd serves')
+        except BaseException:
+            harness.end(self.process)
+            raise
         if self.process.poll() is not None:
             raise RuntimeError(f'usherd ended: {self.log()}')
         return self
@@ -596,14 +600,15 @@ class Life(Case):
 
     def test_second_daemon(self):
         """a socket that is served is not taken over; one that a dead daemon left is"""
-        first = Daemon(options=['--no-holder']).start()
-        again = subprocess.run([harness.USHERD, '--config', first.config, '--socket', first.socket],
-                               stderr=subprocess.PIPE, text=True, timeout=harness.SECONDS, check=False)
-        self.assertEqual(again.returncode, 1)
-        self.assertIn('is served by another usherd', again.stderr)
-        self.answers(first)
-        first.process.kill()
-        first.process.wait()
+        with Daemon(options=['--no-holder']) as first:
+            again = subprocess.run(
+                [harness.USHERD, '--config', first.config, '--socket', first.socket],
+                stderr=subprocess.PIPE, text=True, timeout=harness.SECONDS, check=False)
+            self.assertEqual(again.returncode, 1)
+            self.assertIn('is served by another usherd', again.stderr)
+            self.answers(first)
+            first.process.kill()
+            first.process.wait()
         self.assertTrue(first.socket.exists())
         with first:
             self.answers(first)
