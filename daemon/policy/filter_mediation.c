@@ -493,8 +493,5 @@ int plan_mediate(
 	if (!error && (needs & NEED_OUTSIDE)) {
 		error = add_told_options(plan);
 	}
-	if (!error && policy_has_section(policy, POLICY_SOCKETS)) {
-		error = plan_sockets(plan, policy);
-	}
-	return error;
+	return error < 0 ? error : plan_sockets(plan, policy);
 }

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/policy/filter_sockets.h"
 
+#include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/policy/filter_plan.h"
+#include "daemon/policy/policy.h"
 
 /* SOCK_CLOEXEC and SOCK_NONBLOCK stand beside the type, of which the kernel takes four bits. */
 #define SOCKET_TYPE_MASK 0xfu
+
+/*
+ * Their sockets are of no network namespace (Linux 6.18, vsock_create(), qrtr_create(),
+ * mISDN_sock_create()): from an empty one they reach what they reach from any other, as the
+ * hypervisor and all that listens for it.
+ */
+static const int everywhere[] = {AF_VSOCK, AF_QIPCRTR, AF_ISDN};
 
 static void add_comparison(
 	struct plan_clause *clause, unsigned int argument, uint64_t mask, int value)
@@ -58,12 +67,45 @@ static int add_rule(struct plan *plan, const struct policy_rule *rule, int nr)
 	return error;
 }
 
+static bool names_family(const struct policy_rule *rule, int family)
+{
+	bool lets = rule->action == POLICY_ALLOW || rule->action == POLICY_INJECT;
+
+	for (size_t i = 0; lets && i < rule->subject_count; i++) {
+		if (rule->subjects[i].socket.family == family) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* As on a machine without this family, unless a rule lets it through by its name. */
+static int close_family(struct plan *plan, const struct policy *policy, int family)
+{
+	struct plan_clause clause = {.answer = {FILTER_ERRNO, EAFNOSUPPORT}};
+	size_t count;
+	const struct policy_rule *rules = policy_rules(policy, POLICY_SOCKETS, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (names_family(&rules[i], family)) {
+			return 0;
+		}
+	}
+	add_comparison(&clause, 0, UINT32_MAX, family);
+	return plan_call_add(
+		plan, SCMP_SYS(socket), offsetof(struct plan_call, mediation), &clause);
+}
+
 int plan_sockets(struct plan *plan, const struct policy *policy)
 {
+	bool is_inside = policy_network(policy) != WIRE_NETWORK_HOST;
 	size_t count;
 	const struct policy_rule *rules = policy_rules(policy, POLICY_SOCKETS, &count);
 	int error = 0;
 
+	for (size_t i = 0; i < array_length(everywhere) && is_inside && !error; i++) {
+		error = close_family(plan, policy, everywhere[i]);
+	}
 	for (size_t i = 0; i < count && !error; i++) {
 		error = add_rule(plan, &rules[i], SCMP_SYS(socket));
 		if (!error) {

@@ -92,6 +92,26 @@ def tcp_greeter(word, host='127.0.0.1'):
     return Greeter(listener, word)
 
 
+# What sockets to the hypervisor say; it is called only where the policy forbids it.
+VSOCK = """
+import errno, socket, sys
+def word(function, *arguments):
+    try:
+        return function(*arguments)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+s = word(socket.socket, socket.AF_VSOCK)
+if isinstance(s, str):
+    print(s)
+else:
+    if sys.argv[1:]:
+        print(word(s.connect, (socket.VMADDR_CID_HOST, 9)))
+    print(word(s.bind, (0xffffffff, 4000000000)))
+    print(word(s.bind, (0xffffffff, 4000000000)))
+    print(word(s.listen))
+"""
+
+
 @harness.both_modes
 class Empty(unittest.TestCase):
     def python(self, mode, program, *arguments, policy, options=()):
@@ -129,6 +149,23 @@ class Empty(unittest.TestCase):
                              options=['--net=host'])
         self.assertEqual(result.returncode, 125)
         self.assertIn(b"nobody can widen to 'host'", result.stderr)
+
+    def test_hypervisor(self, mode):
+        """vsock: as natively, by rule, and not at all in an empty network unless it is named"""
+        native = subprocess.run([PYTHON, '-c', VSOCK], stdout=subprocess.PIPE, check=True)
+        native = native.stdout.decode().split('\n')[:-1]
+        none = '[policy]\nnet = none\n'
+        for text, expected in (
+                ('[network]\ndefault = allow\n', native),
+                ('[network]\ndefault = deny\nallow all = any\n', native),
+                (none, ['EAFNOSUPPORT']),
+                ('[policy]\nnet = broker\n[network]\ndefault = allow\n', ['EAFNOSUPPORT']),
+                (none + '[sockets]\nallow = vsock unix inet\n', native)):
+            with self.subTest(text):
+                self.assertEqual(self.python(mode, VSOCK, policy=harness.policy(text)), expected)
+        denied = harness.policy('[network]\ndefault = deny\nallow all = tcp *:*\n')
+        self.assertEqual(self.python(mode, VSOCK, 'connect', policy=denied), native if len(native) == 1
+                         else ['ECONNREFUSED', 'EACCES', 'EACCES', 'EACCES'])
 
     def test_unix(self, mode):
         """net = none: unix sockets outside are there by rule, others are not"""

@@ -419,6 +419,37 @@ static void sockets_agree_with_the_policy(void **state)
 	filter_finish(&filter);
 }
 
+/* Whose sockets are of no network namespace would lead out of an empty one. */
+static void what_no_network_holds_is_refused_in_an_empty_one(void **state)
+{
+	static const struct {
+		const char *text;
+		int vsock, seqpacket, qipcrtr;
+	} cases[] = {
+		{"[network]\ndefault = allow\n", ALLOWED, ALLOWED, ALLOWED},
+		{"[policy]\nnet = none\n", EAFNOSUPPORT, EAFNOSUPPORT, EAFNOSUPPORT},
+		{"[policy]\nnet = broker\n[network]\ndefault = allow\n", EAFNOSUPPORT, EAFNOSUPPORT,
+			EAFNOSUPPORT},
+		{"[policy]\nnet = none\n[sockets]\nallow = *\n", EAFNOSUPPORT, EAFNOSUPPORT,
+			EAFNOSUPPORT},
+		{"[policy]\nnet = none\n[sockets]\ndefault = deny EPERM\ndeny EIO = vsock/dgram\n",
+			EAFNOSUPPORT, EAFNOSUPPORT, EAFNOSUPPORT},
+		{"[policy]\nnet = none\n[sockets]\ndefault = deny EPERM\nallow = vsock/stream\n",
+			ALLOWED, EPERM, EAFNOSUPPORT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct filter filter = filter_of(cases[i].text, false);
+		assert_int_equal(ASK(&filter, socket, AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0),
+			cases[i].vsock);
+		assert_int_equal(
+			ASK(&filter, socket, AF_VSOCK, SOCK_SEQPACKET, 0), cases[i].seqpacket);
+		assert_int_equal(ASK(&filter, socket, 42, SOCK_DGRAM, 0), cases[i].qipcrtr);
+		filter_finish(&filter);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -433,6 +464,7 @@ int main(void)
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
 		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
 		cmocka_unit_test(sockets_agree_with_the_policy),
+		cmocka_unit_test(what_no_network_holds_is_refused_in_an_empty_one),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
