@@ -4,7 +4,6 @@
  * is in order if it can be run: so its filter is made as well, and must fit.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "client/commands.h"
 #include "client/mechanism_report.h"
 #include "client/policy_file.h"
+#include "daemon/policy/command_line.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
 #include "daemon/policy/filter_launch.h"
@@ -262,7 +262,7 @@ static int parse_options(struct check_options *options, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+	while ((option = command_line_next(argc, argv, ":h", long_options)) != -1) {
 		switch (option) {
 		case OPTION_STRICT:
 			options->strict = true;
@@ -296,7 +296,11 @@ int command_check(int argc, char **argv)
 		fputs(usage, stdout);
 		return CHECK_CLEAN;
 	}
-	if (parsed || optind == argc) {
+	if (!parsed && optind == argc) {
+		fputs("usher: check: no POLICY is named\n", stderr);
+		parsed = -EINVAL;
+	}
+	if (parsed) {
 		fputs(usage, stderr);
 		return CHECK_ERRORS;
 	}

@@ -38,19 +38,8 @@ bool control_option(struct control_options *options, int option, const char *usa
 		(void)fputs(usage, stdout);
 		exit(EXIT_SUCCESS);
 	default:
-		if (option != '?' && optarg) {
-			(void)fprintf(stderr, "usher: '%s' is not what its option takes\n", optarg);
-		}
 		return false;
 	}
-}
-
-int control_no_more(char **words)
-{
-	if (words[0]) {
-		(void)fprintf(stderr, "usher: '%s' is a word too many\n", words[0]);
-	}
-	return words[0] ? -EINVAL : 0;
 }
 
 static int connect_to(const char *socket_path, int *fdp)

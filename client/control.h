@@ -19,14 +19,14 @@ struct control_options {
 	bool json;
 };
 
-/* For getopt_long: the rows, and the letters that control_option() takes. */
+/* For command_line_next(): the rows, and the letters that control_option() takes. */
 #define CONTROL_OPTIONS                                                               \
 	{"json", no_argument, NULL, 'j'}, {"socket", required_argument, NULL, 's'},   \
 		{"user", no_argument, NULL, 'U'}, {"system", no_argument, NULL, 'S'}, \
 	{                                                                             \
 		"help", no_argument, NULL, 'h'                                        \
 	}
-#define CONTROL_LETTERS "js:"
+#define CONTROL_LETTERS "js:" /* others first, and a colon before all */
 #define CONTROL_USAGE                                               \
 	"  -j, --json            print what usherd says as JSON\n"  \
 	"  -s, --socket PATH     ask the usherd that serves PATH\n" \
@@ -34,14 +34,8 @@ struct control_options {
 	"      --system          ... or only the system's\n"        \
 	"      --help            print this\n"
 
-/*
- * False if the option is none of these; that of a command's own, which did not like its value, is
- * told. `h` prints `usage` and ends the program.
- */
+/* False if the option is none of these. `h` prints `usage` and ends the program. */
 bool control_option(struct control_options *options, int option, const char *usage);
-
-/* After the options: 0 if there is no word left, else it is told. */
-int control_no_more(char **words);
 
 struct control {
 	int fd;

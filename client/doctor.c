@@ -3,7 +3,6 @@
  * `usher doctor`: runs every probe and says, a line each, whether this machine can do it, what it
  * costs, and what to do if not. The exit status is about `usher run`: 0 if it can work here.
  */
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "client/color.h"
 #include "client/commands.h"
 #include "client/probe.h"
+#include "daemon/policy/command_line.h"
 
 static const char usage[] =
 	"Usage: usher doctor [--json]\n"
@@ -108,7 +108,7 @@ int command_doctor(int argc, char **argv)
 	bool json = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "h", table, NULL)) >= 0) {
+	while ((option = command_line_next(argc, argv, ":h", table)) >= 0) {
 		switch (option) {
 		case 'j':
 			json = true;
@@ -117,13 +117,12 @@ int command_doctor(int argc, char **argv)
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
 		default:
-			fputs("usher: doctor: see usher doctor --help\n", stderr);
+			fputs(usage, stderr);
 			return EXIT_USAGE;
 		}
 	}
-	if (optind < argc) {
-		fprintf(stderr, "usher: doctor: %s: takes no arguments; see usher doctor --help\n",
-			argv[optind]);
+	if (command_line_end(argv[0], argv + optind) < 0) {
+		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	return (json ? print_json() : print_table()) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -4,7 +4,6 @@
  */
 #include "client/explain.h"
 
-#include <getopt.h>
 #include <json-c/json.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "client/own_rights.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/rule.h"
 #include "daemon/policy/syscall_account.h"
@@ -390,7 +390,7 @@ static int parse_options(struct explain_options *options, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "+hp:", long_options, NULL)) != -1) {
+	while ((option = command_line_next(argc, argv, "+:hp:", long_options)) != -1) {
 		switch (option) {
 		case OPTION_POLICY:
 			options->policy = optarg;
@@ -409,7 +409,12 @@ static int parse_options(struct explain_options *options, int argc, char **argv)
 			return -1;
 		}
 	}
-	return options->policy && optind < argc ? 0 : -1;
+	if (!options->policy || optind == argc) {
+		fprintf(stderr, "usher: explain: no %s\n",
+			options->policy ? "QUESTION is asked" : "--policy is named");
+		return -1;
+	}
+	return 0;
 }
 
 int command_explain(int argc, char **argv)

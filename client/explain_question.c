@@ -102,6 +102,8 @@ static int ask_open(struct explain_question *question)
 	return 0;
 }
 
+#define OPEN_EXPECTED "one PATH is expected: open [-r|-w|-rw|-c] PATH"
+
 static int parse_open(struct explain_question *question, int argc, char **argv)
 {
 	int option;
@@ -120,11 +122,11 @@ static int parse_open(struct explain_question *question, int argc, char **argv)
 			question->operations |= OPERATION_CREATE;
 			break;
 		default:
-			return -EINVAL;
+			return complain("open", OPEN_EXPECTED);
 		}
 	}
 	if (optind != argc - 1) {
-		return complain("open", "one PATH is expected: open [-r|-w|-rw|-c] PATH");
+		return complain("open", OPEN_EXPECTED);
 	}
 	if (!question->operations) {
 		question->operations = OPERATION_READ;
@@ -448,6 +450,21 @@ static const struct {
 	{"syscall", parse_syscall},
 };
 
+static int complain_of_kind(const char *word)
+{
+	struct nearest nearest = NEAREST_TO(word, strlen(word));
+	char why[256], hint[NEAREST_HINT_MAX];
+
+	for (size_t i = 0; i < array_length(kinds); i++) {
+		nearest_offer(&nearest, kinds[i].name);
+	}
+	snprintf(why, sizeof(why),
+		"not a question; ask open, create, remove, metadata, stat, exec, connect, "
+		"send, bind, resolve, socket or syscall%s",
+		nearest_hint(&nearest, hint, sizeof(hint)));
+	return complain(word, why);
+}
+
 int explain_question_parse(struct explain_question *question, int argc, char **argv)
 {
 	*question = (struct explain_question){0};
@@ -456,9 +473,7 @@ int explain_question_parse(struct explain_question *question, int argc, char **a
 			return kinds[i].parse(question, argc, argv);
 		}
 	}
-	return complain(argv[0],
-		"not a question; ask open, create, remove, metadata, stat, exec, connect, "
-		"send, bind, resolve, socket or syscall");
+	return complain_of_kind(argv[0]);
 }
 
 void explain_question_finish(struct explain_question *question)

@@ -6,6 +6,7 @@
 
 #include "client/commands.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/words.h"
 #include "paths.h"
 
 static const struct command {
@@ -39,6 +40,18 @@ static void print_help(FILE *out)
 		out);
 }
 
+static void complain_of(const char *name)
+{
+	struct nearest nearest = NEAREST_TO(name, strlen(name));
+	char hint[NEAREST_HINT_MAX];
+
+	for (size_t i = 0; i < array_length(commands); i++) {
+		nearest_offer(&nearest, commands[i].name);
+	}
+	(void)fprintf(stderr, "usher: '%s' is not a command%s\n", name,
+		nearest_hint(&nearest, hint, sizeof(hint)));
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -55,12 +68,12 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < array_length(commands); i++) {
 		if (strcmp(name, commands[i].name) == 0) {
 			(void)snprintf(title, sizeof(title), "usher %s", name);
-			argv[1] = title; /* with it getopt_long(3) begins its complaints */
+			argv[1] = title; /* with it complaints about the options begin */
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
 	if (name[0]) {
-		(void)fprintf(stderr, "usher: '%s' is not a command\n", name);
+		complain_of(name);
 	}
 	print_help(stderr);
 	return EXIT_USAGE;

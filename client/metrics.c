@@ -4,7 +4,6 @@
  * text files, who shall never see half of it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
 
 static const char usage[] =
 	"Usage: usher metrics [OPTION]...\n"
@@ -34,14 +34,14 @@ static int parse_options(struct metrics_options *options, int argc, char **argv)
 		{"output", required_argument, NULL, 'o'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
 	for (int option;
-		(option = getopt_long(argc, argv, "o:" CONTROL_LETTERS, known, NULL)) != -1;) {
+		(option = command_line_next(argc, argv, ":o:" CONTROL_LETTERS, known)) != -1;) {
 		if (option == 'o') {
 			options->output = optarg;
 		} else if (!control_option(&options->control, option, usage)) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 static int write_text(const char *path, const char *text)

@@ -4,7 +4,6 @@
  * was denied in red; for programs as JSON, one object a line, as it comes from the daemon.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -17,6 +16,8 @@
 #include "client/control.h"
 #include "client/session_table.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
+#include "daemon/policy/words.h"
 
 #define CELL_SIZE 4096
 
@@ -51,44 +52,38 @@ static void add_to_list(struct json_object *request, const char *key, struct jso
 	json_object_array_add(list, value);
 }
 
-static bool parse_number(const char *text, uint64_t *numberp)
-{
-	char *end;
-
-	errno = 0;
-	*numberp = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
-}
-
-/* An option of our own. False if it is none, or its value is wrong. */
-static bool take_option(struct monitor_options *options, int option)
+/* An option of our own. 0, or -EINVAL, told. */
+static int take_option(struct monitor_options *options, int option)
 {
 	struct json_object *request = options->request;
 	uint64_t number = 0;
 
 	switch (option) {
 	case 'n':
-		if (!parse_number(optarg, &number)) {
-			return false;
+		if (command_line_number("session", optarg, 0, UINT64_MAX, &number) < 0) {
+			return -EINVAL;
 		}
 		add_to_list(request, "sessions", json_object_new_uint64(number));
-		return true;
+		return 0;
 	case 'v':
+		if (command_line_word("verdict", optarg, &action_words, NULL) < 0) {
+			return -EINVAL;
+		}
 		add_to_list(request, "verdicts", json_object_new_string(optarg));
-		return true;
+		return 0;
 	case 'o':
 		add_to_list(request, "operations", json_object_new_string(optarg));
-		return true;
+		return 0;
 	case 'p':
 		json_object_object_add(request, "policy", json_object_new_string(optarg));
-		return true;
+		return 0;
 	case 'g':
 		json_object_object_add(request, "path", json_object_new_string(optarg));
-		return true;
+		return 0;
 	case 'c':
-		return parse_number(optarg, &options->count) && options->count > 0;
+		return command_line_number("count", optarg, 1, UINT64_MAX, &options->count);
 	default:
-		return false;
+		return -EINVAL;
 	}
 }
 
@@ -100,14 +95,14 @@ static int parse_options(struct monitor_options *options, int argc, char **argv)
 		{"policy", required_argument, NULL, 'p'}, {"path", required_argument, NULL, 'g'},
 		{"count", required_argument, NULL, 'c'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
-	for (int option; (option = getopt_long(
-				  argc, argv, "n:v:o:p:c:" CONTROL_LETTERS, known, NULL)) != -1;) {
-		if (!take_option(options, option) &&
-			!control_option(&options->control, option, usage)) {
+	for (int option; (option = command_line_next(
+				  argc, argv, ":n:v:o:p:c:" CONTROL_LETTERS, known)) != -1;) {
+		if (!control_option(&options->control, option, usage) &&
+			take_option(options, option) < 0) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 static const char *string_of(struct json_object *event, const char *key)

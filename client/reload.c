@@ -4,7 +4,6 @@
  * them or what became of each session.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/session_table.h"
+#include "daemon/policy/command_line.h"
 
 #define CELL_SIZE 1024
 
@@ -36,14 +36,14 @@ static int parse_options(struct reload_options *options, int argc, char **argv)
 		{"quiet", no_argument, NULL, 'q'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
 	for (int option;
-		(option = getopt_long(argc, argv, "q" CONTROL_LETTERS, known, NULL)) != -1;) {
+		(option = command_line_next(argc, argv, ":q" CONTROL_LETTERS, known)) != -1;) {
 		if (option == 'q') {
 			options->quiet = true;
 		} else if (!control_option(&options->control, option, usage)) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 static struct json_object *member(struct json_object *object, const char *key)

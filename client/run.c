@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,9 @@
 #include "client/given.h"
 #include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
 #include "daemon/policy/policy.h"
+#include "daemon/policy/words.h"
 
 #define DEFAULT_POLICY "default"
 
@@ -65,14 +66,13 @@ static const struct option known_options[] = {
 
 static int take_network(struct run_options *options, const char *name)
 {
-	int network = policy_network_value(name);
+	long network;
+	int result = command_line_word("net", name, &network_words, &network);
 
-	if (network < 0) {
-		(void)fprintf(stderr, "usher: --net=%s: it must be host, broker or none\n", name);
-		return network;
+	if (result == 0) {
+		options->network = (enum wire_network)network;
 	}
-	options->network = (enum wire_network)network;
-	return 0;
+	return result;
 }
 
 static int take_option(struct run_options *options, int option)
@@ -108,7 +108,7 @@ static int parse_options(struct run_options *options, int argc, char **argv)
 	int option;
 
 	/* "+": what follows the command's name is the command's. */
-	while ((option = getopt_long(argc, argv, "+p:s:l:vh", known_options, NULL)) != -1) {
+	while ((option = command_line_next(argc, argv, "+:p:s:l:vh", known_options)) != -1) {
 		if (option == 'h') {
 			return 1;
 		}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `usher sessions`: lists the daemon's sessions, and ends them. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,6 +12,8 @@
 #include "client/control.h"
 #include "client/session_table.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
+#include "daemon/policy/words.h"
 
 #define GRACE_SECONDS 5u
 #define GRACE_MAX     600u
@@ -37,13 +38,13 @@ struct sessions_options {
 	bool no_wait;
 };
 
-static bool parse_number(const char *text, uint64_t most, uint64_t *numberp)
+static bool parse_session(const char *text, uint64_t *numberp)
 {
 	char *end;
 
 	errno = 0;
 	*numberp = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *numberp <= most;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
 static int parse_options(struct sessions_options *options, int argc, char **argv)
@@ -54,12 +55,15 @@ static int parse_options(struct sessions_options *options, int argc, char **argv
 	uint64_t number;
 
 	for (int option;
-		(option = getopt_long(argc, argv, "p:" CONTROL_LETTERS, known, NULL)) != -1;) {
+		(option = command_line_next(argc, argv, ":p:" CONTROL_LETTERS, known)) != -1;) {
 		if (option == 'p') {
 			options->policy = optarg;
 		} else if (option == 'n') {
 			options->no_wait = true;
-		} else if (option == 'g' && parse_number(optarg, GRACE_MAX, &number)) {
+		} else if (option == 'g') {
+			if (command_line_number("grace", optarg, 0, GRACE_MAX, &number) < 0) {
+				return -EINVAL;
+			}
 			options->grace = (unsigned int)number;
 		} else if (!control_option(&options->control, option, usage)) {
 			return -EINVAL;
@@ -126,7 +130,7 @@ static int end(const struct sessions_options *options, struct control *control, 
 	struct json_object *answer = NULL;
 	uint64_t session;
 
-	if (!parse_number(number, UINT64_MAX, &session)) {
+	if (!parse_session(number, &session)) {
 		(void)fprintf(stderr,
 			"usher: '%s' is not the number of a session; 'usher sessions' lists them\n",
 			number);
@@ -161,21 +165,38 @@ static int end_all(const struct sessions_options *options, char **numbers)
 	return status;
 }
 
+/* What is asked for by the words behind the options: 0, or -EINVAL, told. */
+static int check_words(char **words)
+{
+	struct nearest nearest = {.word = words[0]};
+	char hint[NEAREST_HINT_MAX];
+
+	if (!words[0] || strcmp(words[0], "list") == 0) {
+		return words[0] ? command_line_end("usher sessions list", words + 1) : 0;
+	}
+	if (strcmp(words[0], "end") == 0) {
+		if (!words[1]) {
+			(void)fputs("usher: sessions end: which? 'usher sessions' lists them\n",
+				stderr);
+		}
+		return words[1] ? 0 : -EINVAL;
+	}
+	nearest.length = strlen(words[0]);
+	nearest_offer(&nearest, "list");
+	nearest_offer(&nearest, "end");
+	(void)fprintf(stderr, "usher: sessions '%s': it must be list or end%s\n", words[0],
+		nearest_hint(&nearest, hint, sizeof(hint)));
+	return -EINVAL;
+}
+
 int command_sessions(int argc, char **argv)
 {
 	struct sessions_options options = {.grace = GRACE_SECONDS};
-	int result = parse_options(&options, argc, argv);
-	char **words = argv + optind;
 
-	if (result == 0 && (!words[0] || (strcmp(words[0], "list") == 0 && !words[1]))) {
-		return list(&options);
+	if (parse_options(&options, argc, argv) < 0 || check_words(argv + optind) < 0) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
 	}
-	if (result == 0 && strcmp(words[0], "end") == 0 && words[1]) {
-		return end_all(&options, words + 1);
-	}
-	if (result == 0) {
-		(void)fprintf(stderr, "usher: neither 'list' alone nor 'end' with its sessions\n");
-	}
-	(void)fputs(usage, stderr);
-	return EXIT_USAGE;
+	bool ends = argv[optind] && strcmp(argv[optind], "end") == 0;
+	return ends ? end_all(&options, argv + optind + 1) : list(&options);
 }

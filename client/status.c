@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `usher status`: the daemon's sessions as a table, or its answer as JSON. */
 #include <errno.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/session_table.h"
+#include "daemon/policy/command_line.h"
 
 static const char usage[] = "Usage: usher status [OPTION]...\n"
 			    "Shows the sessions of usherd: your own, or as root all.\n"
@@ -18,12 +18,13 @@ static int parse_options(struct control_options *options, int argc, char **argv)
 {
 	static const struct option known[] = {CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
-	for (int option; (option = getopt_long(argc, argv, CONTROL_LETTERS, known, NULL)) != -1;) {
+	for (int option;
+		(option = command_line_next(argc, argv, ":" CONTROL_LETTERS, known)) != -1;) {
 		if (!control_option(options, option, usage)) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 int command_status(int argc, char **argv)

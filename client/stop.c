@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `usher stop`: stops the daemon, and says what becomes of its sessions. */
 #include <errno.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "client/commands.h"
 #include "client/control.h"
+#include "daemon/policy/command_line.h"
 
 #define GRACE_MAX 600
 
@@ -28,24 +28,26 @@ struct stop_options {
 	int grace; /* -1: usherd's own */
 };
 
-/* False if the option is not one of ours, or its value is wrong. */
-static bool take_option(struct stop_options *options, int option)
+/* An option of our own. 0, or -EINVAL, told. */
+static int take_option(struct stop_options *options, int option)
 {
-	char *end;
+	uint64_t number;
 
 	switch (option) {
 	case 'w':
 		options->sessions = "wait";
-		return true;
+		return 0;
 	case 'e':
 		options->sessions = "end";
-		return true;
+		return 0;
 	case 'g':
-		options->grace = (int)strtol(optarg, &end, 10);
-		return optarg[0] >= '0' && optarg[0] <= '9' && *end == '\0' &&
-		       options->grace <= GRACE_MAX;
+		if (command_line_number("grace", optarg, 0, GRACE_MAX, &number) < 0) {
+			return -EINVAL;
+		}
+		options->grace = (int)number;
+		return 0;
 	default:
-		return false;
+		return -EINVAL;
 	}
 }
 
@@ -56,13 +58,13 @@ static int parse_options(struct stop_options *options, int argc, char **argv)
 		CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
 	for (int option;
-		(option = getopt_long(argc, argv, "we" CONTROL_LETTERS, known, NULL)) != -1;) {
-		if (!take_option(options, option) &&
-			!control_option(&options->control, option, usage)) {
+		(option = command_line_next(argc, argv, ":we" CONTROL_LETTERS, known)) != -1;) {
+		if (!control_option(&options->control, option, usage) &&
+			take_option(options, option) < 0) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 int command_stop(int argc, char **argv)

@@ -4,7 +4,6 @@
  * Two connections: one is asked now and then, the other tells of denials as they happen.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +18,10 @@
 #include "client/top_model.h"
 #include "client/top_screen.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
+
+#define DELAY_LEAST 0.1
+#define DELAY_MOST  60.0
 
 static const char usage[] =
 	"Usage: usher top [OPTION]...\n"
@@ -44,27 +47,20 @@ static void on_signal(int number)
 	caught = number;
 }
 
-static bool parse_delay(const char *text, double *delay)
-{
-	char *end;
-
-	*delay = strtod(text, &end);
-	return *end == '\0' && *delay >= 0.1 && *delay <= 60;
-}
-
 static int parse_options(struct top *top, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"delay", required_argument, NULL, 'd'}, CONTROL_OPTIONS, {NULL, 0, NULL, 0}};
 
 	for (int option;
-		(option = getopt_long(argc, argv, "d:" CONTROL_LETTERS, known, NULL)) != -1;) {
-		if (!(option == 'd' && parse_delay(optarg, &top->delay)) &&
-			!control_option(&top->options, option, usage)) {
+		(option = command_line_next(argc, argv, ":d:" CONTROL_LETTERS, known)) != -1;) {
+		if (option == 'd' ? command_line_decimal("delay", optarg, DELAY_LEAST, DELAY_MOST,
+					    &top->delay) < 0
+				  : !control_option(&top->options, option, usage)) {
 			return -EINVAL;
 		}
 	}
-	return control_no_more(argv + optind);
+	return command_line_end(argv[0], argv + optind);
 }
 
 static double seconds_since(const struct timespec *then)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* usherd: reads its options and hands over to daemon.c. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/holder.h"
 #include "daemon/inheritance.h"
+#include "daemon/policy/command_line.h"
 #include "daemon/service.h"
 #include "paths.h"
 
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 		argv[1] = argv[0];
 		return holder_resume(argv + 1);
 	}
-	for (int option; (option = getopt_long(argc, argv, "c:s:", options, NULL)) != -1;) {
+	for (int option; (option = command_line_next(argc, argv, ":c:s:", options)) != -1;) {
 		switch (option) {
 		case 'c':
 			daemon_options.config = optarg;
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 			return print_usage(stderr, 2);
 		}
 	}
-	if (optind != argc) {
+	if (command_line_end("usherd", argv + optind) < 0) {
 		return print_usage(stderr, 2);
 	}
 	return only_check ? daemon_check(&daemon_options) : run(argv, &daemon_options);

@@ -15,6 +15,7 @@
 #include "daemon/control_describe.h"
 #include "daemon/control_request.h"
 #include "daemon/policy/policy.h"
+#include "daemon/policy/words.h"
 #include "daemon/session.h"
 
 #define RECORD_DEPTH_MAX 2
@@ -285,6 +286,18 @@ static uint32_t read_verdicts(struct connection *connection, struct json_object 
 	return count > 0 ? bits : (1u << SESSION_VERDICTS) - 1;
 }
 
+static void refuse_operation(struct connection *connection, const char *word)
+{
+	struct nearest nearest = NEAREST_TO(word, strlen(word));
+	char hint[NEAREST_HINT_MAX];
+
+	nearest_offer_words(&nearest, &file_operation_words);
+	nearest_offer_words(&nearest, &network_operation_words);
+	connection_refuse(connection, CONTROL_WRONG_VALUE, "operations",
+		"'%.40s' is no operation of usher-policy(5)%s", word,
+		nearest_hint(&nearest, hint, sizeof(hint)));
+}
+
 static bool check_operations(struct connection *connection, struct json_object *list)
 {
 	size_t count = list ? json_object_array_length(list) : 0;
@@ -292,8 +305,7 @@ static bool check_operations(struct connection *connection, struct json_object *
 	for (size_t i = 0; i < count; i++) {
 		const char *word = json_object_get_string(json_object_array_get_idx(list, i));
 		if (!is_operation(word)) {
-			connection_refuse(connection, CONTROL_WRONG_VALUE, "operations",
-				"'%.40s' is no operation of usher-policy(5)", word);
+			refuse_operation(connection, word);
 			return false;
 		}
 	}

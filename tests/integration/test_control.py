@@ -335,15 +335,11 @@ class Commands(unittest.TestCase):
                 self.assertIn(f'Usage: usher {command}', harness.usher(command, '--help').stdout)
                 done = harness.usher(command, '--nonsense')
                 self.assertEqual(done.returncode, 2)
-                self.assertIn(f'usher {command}: unrecognized option', done.stderr)
+                self.assertIn(f"usher {command}: there is no option '--nonsense'", done.stderr)
                 done = harness.usher(command, 'nonsense')
                 self.assertEqual(done.returncode, 2)
-                self.assertRegex(done.stderr, "^usher: ('nonsense' is a word too many|neither)")
-        for command in (['top', '--delay', 'x'], ['monitor', '-c', 'x'], ['stop', '--grace', 'x'],
-                        ['sessions', '--grace', 'x']):
-            done = harness.usher(*command)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn("usher: 'x' is not what its option takes", done.stderr)
+                self.assertRegex(done.stderr, f"^usher( {command}: 'nonsense' is a word too many|"
+                                              ": sessions 'nonsense': it must be list or end)")
 
 
 class Manual(unittest.TestCase):
