@@ -114,7 +114,8 @@ static void set_ipv6(struct address_request *request, struct sockaddr_in6 *in6)
 
 /*
  * An AF_INET socket takes AF_UNSPEC for AF_INET in bind (with INADDR_ANY) and in a datagram's
- * address, and raw AF_INET6 sockets do so, too. An AF_INET6 socket takes AF_INET for what it is.
+ * address, and so do raw AF_INET6 sockets in the latter. An AF_INET6 socket takes AF_INET for what
+ * it is.
  */
 static void set_internet(struct address_request *request, int domain)
 {
@@ -185,6 +186,27 @@ static bool leads_nowhere(const struct address_request *request, enum name_use u
 	}
 }
 
+/*
+ * In a datagram an AF_INET6 socket takes no notice of a name without a family, and it is not bound
+ * to one. By the time of the call it may be an AF_INET socket (IPV6_ADDRFORM), to which that would
+ * be an address: so the kernel does not get to see it. True if it was such a name.
+ */
+static bool take_away_name(struct address_request *request, enum name_use use)
+{
+	if (request->domain != AF_INET6 || request->name.any.sa_family != AF_UNSPEC) {
+		return false;
+	}
+	if (use == NAME_SENDS && transport_of(request) == ENDPOINT_UDP) {
+		request->is_named = false;
+		request->length = 0;
+		return true;
+	}
+	if (use == NAME_BINDS) {
+		request->name.any.sa_family = AF_MAX; /* refused as AF_UNSPEC is */
+	}
+	return use == NAME_BINDS;
+}
+
 /* What the bytes mean is judged by the socket that they are for. */
 static void judge(struct address_request *request, enum name_use use)
 {
@@ -195,7 +217,7 @@ static void judge(struct address_request *request, enum name_use use)
 	if (request->length < sizeof(sa_family_t)) {
 		return;
 	}
-	if (leads_nowhere(request, use)) {
+	if (leads_nowhere(request, use) || take_away_name(request, use)) {
 		request->operation = 0;
 		return;
 	}

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/attacks/attack.h"
 #include "tests/common/address.h"
@@ -214,6 +215,67 @@ static long descriptor_of_process(const struct world *world)
 	return descriptor_by(world, true);
 }
 
+/*
+ * Of one family at one moment, of the other at the next: to a socket of IPv6 a name without a
+ * family is no address, to the one of IPv4 that it can become (IPV6_ADDRFORM) it is an IPv4
+ * address, which stands where the other has its flow label.
+ */
+struct form_state {
+	struct send_state send;
+	struct address peer;
+	struct sockaddr_in6 name;
+	_Atomic unsigned int tries;
+	unsigned int seen;
+};
+
+/* A different moment of each try: most are too early, for then it is asked about, or too late. */
+static void flip_form(void *pointer)
+{
+	struct form_state *state = pointer;
+	int family = AF_INET;
+
+	if (state->tries == state->seen) {
+		return;
+	}
+	state->seen = state->tries;
+	for (volatile unsigned int i = state->seen % 512 * 64; i > 0; i--) {
+	}
+	(void)setsockopt(state->send.socket, IPPROTO_IPV6, IPV6_ADDRFORM, &family, sizeof(family));
+}
+
+static long try_form(void *pointer, const struct world *world)
+{
+	struct form_state *state = pointer;
+	int socket_of_six = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	(void)world;
+	prepare(!connect(
+		socket_of_six, (struct sockaddr *)&state->peer.storage, state->peer.length));
+	prepare(dup2(socket_of_six, state->send.socket) == state->send.socket);
+	close(socket_of_six);
+	state->tries++;
+	return look(&state->send,
+		raw(SYS_sendto, state->send.socket, "x", 1, 0, &state->name, sizeof(state->name)));
+}
+
+static long form(const struct world *world)
+{
+	uint16_t port = world->twin ? world->allowed_port : world->local_port;
+	struct address bound = address_ip4("127.0.0.1", port);
+	struct form_state state = {
+		.send = {.socket = socket(AF_INET6, SOCK_DGRAM, 0),
+			.receiver = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)},
+		.peer = address_ip6("::ffff:127.0.0.2", port),
+	};
+	struct race race = {flip_form, try_form, &state};
+
+	prepare(!bind(state.send.receiver, (struct sockaddr *)&bound.storage, bound.length));
+	memcpy(&state.name, &state.peer.storage, sizeof(state.name));
+	state.name.sin6_family = AF_UNSPEC;
+	state.name.sin6_flowinfo = htonl(INADDR_LOOPBACK);
+	return run_briefly(&race, world, denied_or_nobody);
+}
+
 /* ---- binding ---- */
 
 struct bind_state {
@@ -394,6 +456,7 @@ const struct attack attacks_race_send[] = {
 	{"race-sendmsg-name", name},
 	{"race-sendmsg-presence", presence},
 	{"race-send-descriptor", descriptor},
+	{"race-send-form", form},
 	{"race-send-descriptor-process", descriptor_of_process},
 	{"race-bind-port", bind_port},
 	{"race-bind-path", bind_path},
