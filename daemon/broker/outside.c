@@ -105,6 +105,21 @@ static int find_epolls(const struct broker *broker, const struct request *reques
 	return error;
 }
 
+/*
+ * Only in a network that is the program's own: elsewhere the address to which it has bound a socket
+ * may be one that leads to others (a group's, or any with IP_FREEBIND), and nobody was asked about
+ * it.
+ */
+static void wake_readers(const struct broker *broker, const struct request *request, int socket)
+{
+	uint64_t cookie;
+
+	if (request->address.endpoint.kind == ENDPOINT_UDP && broker->outside &&
+		socket_network(socket, &cookie) == 0 && cookie != broker->outside->network) {
+		socket_wake_readers(socket);
+	}
+}
+
 /* outside_replace() with one that has got its flags already, but for O_CLOEXEC. */
 static int put_in_place(const struct broker *broker, const struct request *request, int number,
 	int *socket, int made, int flags)
@@ -119,9 +134,7 @@ static int put_in_place(const struct broker *broker, const struct request *reque
 	struct installation installation = {broker, request, made, number, flags & O_CLOEXEC};
 	error = epoll_carry_move(&carry, *socket, made, number, install, &installation);
 	if (error >= 0) {
-		if (request->address.endpoint.kind == ENDPOINT_UDP) {
-			socket_wake_readers(*socket);
-		}
+		wake_readers(broker, request, *socket);
 		close(*socket);
 		*socket = steal_fd(&owned);
 	}

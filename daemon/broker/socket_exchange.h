@@ -14,6 +14,6 @@ int socket_flags_copy(int from, int to, int flags);
 /*
  * Another thread may wait for datagrams on the one of udp that was exchanged, and nobody would send
  * it any: one without content, from the socket to itself, has it look again at what lies under the
- * number.
+ * number. It goes to the address to which the program has bound it, whatever that leads to.
  */
 void socket_wake_readers(int socket);

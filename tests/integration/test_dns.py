@@ -255,6 +255,34 @@ with socket.socket(type=socket.SOCK_DGRAM) as s, select.epoll() as watch:
                                 nameserver.question('www.test.example').hex()),
                          ['True True (0, 1)'] * 2 + ["('1.1.1.1', 53)", 'hello', 'ENETUNREACH'])
 
+    def test_sends_nothing_by_itself(self, mode):
+        """A socket that is bound to a group's address leads nowhere by asking for names"""
+        group, local = socket.inet_aton('239.1.1.1'), socket.inet_aton('127.0.0.1')
+        with socket.socket(type=socket.SOCK_DGRAM) as member:
+            member.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            member.bind(('', 0))
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + local)
+            member.settimeout(10)
+            port = str(member.getsockname()[1])
+            send = """
+query, port = bytes.fromhex(sys.argv[2]), int(sys.argv[3])
+with socket.socket(type=socket.SOCK_DGRAM) as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton('127.0.0.1'))
+    s.bind(('239.1.1.1', port))
+    s.sendto(query, ('9.9.9.9', 53))
+    try:
+        s.sendto(b'hello', ('239.1.1.1', port))
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+            query = nameserver.question('www.test.example').hex()
+            self.assertEqual(python(send, mode, self.policy, query, port), ['ENETUNREACH'])
+            with socket.socket(type=socket.SOCK_DGRAM) as control:
+                control.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, local)
+                control.sendto(b'control', ('239.1.1.1', int(port)))
+            self.assertEqual(member.recv(100), b'control')
+
     def test_answers_what_programs_need(self, mode):
         """Types of no use are empty or refused; addresses have names if they are known"""
         kinds = {'TXT': 16, 'HTTPS': 65, 'NS': 2, 'ANY': 255, 'AXFR': 252}
