@@ -23,7 +23,8 @@ static const char processes[] = "/proc";
 /*
  * What the kernel keeps of a process from all outside of its Landlock domain, as from who may not
  * trace it (ptrace(2), "access mode checking"); and of the machine from who is not root, or has
- * lost the capabilities for it (client/process_rights.h).
+ * lost the capabilities for it (client/process_rights.h). Of keys and symbols it shows the names,
+ * which docs/security.md tells.
  */
 static const char *const kept_by_kernel[] = {
 	"/proc/[1-9]*/environ",
