@@ -150,15 +150,17 @@ class Nameserver:
         with self.lock:
             self.asked.append(name.lower())
         records, code = b'', 0
-        count, owner = 0, name.lower()
-        while isinstance(self.zone.get(owner), str):
+        aliases, owner = [], name.lower()
+        while isinstance(self.zone.get(owner), str) and owner not in aliases:
             records += record(owner, CNAME, 60, encode(self.zone[owner]))
-            count, owner = count + 1, self.zone[owner]
+            aliases.append(owner)
+            owner = self.zone[owner]
+        count = len(aliases)
         if owner not in self.zone:
             code = NXDOMAIN
         elif self.zone[owner] is None:
             return None
-        for address in self.zone.get(owner) or ():
+        for address in () if owner in aliases else self.zone.get(owner, ()):
             family, data = packed(address)
             if family == kind:
                 records, count = records + record(owner, A if kind == A else AAAA, 60, data), count + 1
