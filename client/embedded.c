@@ -30,6 +30,7 @@
 #include "client/rendezvous.h"
 #include "client/run.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clone.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/install.h"
 #include "daemon/base/session_memory.h"
@@ -42,9 +43,6 @@
 
 /* For a broker-to-be, and for the program until it is executed. */
 #define STACK_BYTES (1024u * 1024u)
-
-/* A sanitizer does not know that stack, and complains of what never returns on it. */
-#define ON_OTHER_STACK __attribute__((no_sanitize("address")))
 
 /* As many brokers may die before the program has started. */
 #define HANDOVER_DEATHS_MAX 8
@@ -142,7 +140,8 @@ static pid_t start_broker(int (*child)(void *birth), struct birth *birth)
 		return -errno;
 	}
 	birth->path = path;
-	pid_t pid = clone(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+	pid_t pid =
+		clone_sharing(child, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
 	int error = errno;
 	munmap(stack, STACK_BYTES);
 	return pid < 0 ? -error : pid;

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "daemon/base/clone.h"
+
 #define STACK_BYTES (512u << 10) /* as deep as a worker's; only what is touched is there */
 
 struct work {
@@ -15,7 +17,7 @@ struct work {
 	void *argument;
 };
 
-static int enter(void *argument)
+ON_OTHER_STACK static int enter(void *argument)
 {
 	const struct work *work = argument;
 
@@ -30,7 +32,7 @@ static int run(const struct work *work, char *stack)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pid_t pid = clone(
+	pid_t pid = clone_sharing(
 		enter, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_FILES, (void *)work);
 	int error = pid < 0 ? -errno : 0;
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
