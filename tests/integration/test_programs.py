@@ -16,7 +16,7 @@ import subprocess
 import unittest
 
 import harness
-from test_policies import nginx_site
+from shipped import nginx_site
 
 PROGRAMS = harness.SOURCE / 'tests/integration/programs'
 # Where the driver runs everything again as an ordinary user, one policy will do.
