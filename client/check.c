@@ -4,7 +4,6 @@
  * is in order if it can be run: so its filter is made as well, and must fit.
  */
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "client/commands.h"
 #include "client/mechanism_report.h"
 #include "client/policy_file.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/filter.h"
@@ -136,7 +136,13 @@ static void check_policy(struct check *check, const struct check_options *option
 	}
 	check->has_mechanisms = options->mechanisms && !check->error;
 	if (check->has_mechanisms) {
-		mechanism_report_make(&check->mechanisms, check->file.policy);
+		check->error = mechanism_report_make(&check->mechanisms, check->file.policy);
+	}
+	if (check->error == -ENOMEM && check->has_mechanisms) {
+		check->has_mechanisms = false;
+		check->trouble_is_error = true;
+		snprintf(check->trouble, sizeof(check->trouble),
+			"what enforces it cannot be found out: %s", strerror(ENOMEM));
 	}
 }
 
@@ -168,12 +174,16 @@ static void print_check(const struct check *check)
 
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+	if (text) {
+		json_add(object, key, json_object_new_string(text));
+	} else {
+		json_add_null(object, key);
+	}
 }
 
 static void add_number(struct json_object *object, const char *key, size_t number)
 {
-	json_object_object_add(object, key, json_object_new_int64((int64_t)number));
+	json_add(object, key, json_object_new_int64((int64_t)number));
 }
 
 static struct json_object *diagnostic_to_json(const struct policy_diagnostic *diagnostic)
@@ -195,7 +205,7 @@ static struct json_object *check_to_json(const struct check *check)
 	const struct policy_report *report = &check->file.report;
 
 	for (size_t i = 0; i < report->count; i++) {
-		json_object_array_add(diagnostics, diagnostic_to_json(&report->items[i]));
+		json_append(diagnostics, diagnostic_to_json(&report->items[i]));
 	}
 	if (check->trouble[0]) {
 		struct policy_diagnostic trouble = {
@@ -204,7 +214,7 @@ static struct json_object *check_to_json(const struct check *check)
 			.text = (char *)check->trouble,
 		};
 
-		json_object_array_add(diagnostics, diagnostic_to_json(&trouble));
+		json_append(diagnostics, diagnostic_to_json(&trouble));
 	}
 	add_text(object, "policy", check->name);
 	add_text(object, "file", check->file.path);
@@ -212,17 +222,30 @@ static struct json_object *check_to_json(const struct check *check)
 	add_number(object, "rules", check->rule_count);
 	add_number(object, "instructions", check->instruction_count);
 	if (check->has_mechanisms) {
-		json_object_object_add(object, "mechanisms",
+		json_add(object, "mechanisms",
 			mechanism_report_to_json(&check->mechanisms, check->file.policy));
 	}
-	json_object_object_add(object, "diagnostics", diagnostics);
+	json_add(object, "diagnostics", diagnostics);
 	return object;
+}
+
+/* 0, or -ENOMEM, told. */
+static int print_json(struct json_object *array)
+{
+	const char *text = json_text_for_people(array);
+
+	if (!text) {
+		fprintf(stderr, "usher: check: %s\n", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	puts(text);
+	return 0;
 }
 
 static enum check_exit check_all(char **names, const struct check_options *options)
 {
 	enum check_exit result = CHECK_CLEAN;
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = options->json ? json_object_new_array() : NULL;
 
 	for (; *names; names++) {
 		struct check check = {.name = *names};
@@ -232,15 +255,14 @@ static enum check_exit check_all(char **names, const struct check_options *optio
 		one = check_result(&check, options);
 		result = one > result ? one : result;
 		if (options->json) {
-			json_object_array_add(array, check_to_json(&check));
+			json_append(array, check_to_json(&check));
 		} else {
 			print_check(&check);
 		}
 		policy_file_finish(&check.file);
 	}
-	if (options->json) {
-		puts(json_object_to_json_string_ext(
-			array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (options->json && print_json(array) < 0) {
+		result = CHECK_ERRORS;
 	}
 	json_object_put(array);
 	return result;

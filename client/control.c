@@ -2,7 +2,6 @@
 #include "client/control.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +14,12 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/control_path.h"
 #include "daemon/base/install.h"
+#include "daemon/base/json.h"
 
 #define LINE_SIZE_MAX  (64u * 1024u * 1024u)
 #define ANSWER_SECONDS 60
+#define ROOM_LEAST     65536u
+#define ROOM_PER_BYTE  32u /* twice what lists of sessions and metrics take */
 
 bool control_option(struct control_options *options, int option, const char *usage)
 {
@@ -50,7 +52,7 @@ static int connect_to(const char *socket_path, int *fdp)
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (!path || fd < 0) {
-		return -ENOMEM;
+		return fd < 0 ? -errno : -ENOMEM;
 	}
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		return -ENAMETOOLONG;
@@ -70,9 +72,10 @@ static int connect_to_first(const struct control_options *options, int *fdp)
 	int result = -ENOENT;
 
 	for (unsigned int i = 0; result < 0; i++) {
+		errno = 0;
 		cleanup_free char *path = install_socket_path(i);
 		if (!path) {
-			break;
+			return errno == ENOMEM ? -ENOMEM : result;
 		}
 		bool is_system = strncmp(path, "/run/usher/", strlen("/run/usher/")) == 0;
 		if (is_system ? !options->only_user : !options->only_system) {
@@ -92,6 +95,8 @@ static int complain(int error)
 	} else if (error == -EBADMSG) {
 		(void)fprintf(stderr, "usher: the answer of usherd cannot be read; install usher "
 				      "and usherd of the same release\n");
+	} else if (error == -ENOMEM) {
+		(void)fprintf(stderr, "usher: usherd cannot be asked: %s\n", strerror(ENOMEM));
 	} else {
 		(void)fprintf(stderr,
 			"usher: usherd cannot be asked: %s; is it the one that serves you?\n",
@@ -107,7 +112,7 @@ static int fill(struct control *control)
 		size_t room = control->room ? 2 * control->room : 16384;
 		char *grown = room <= LINE_SIZE_MAX ? realloc(control->line, room) : NULL;
 		if (!grown) {
-			return -ENOMEM;
+			return room <= LINE_SIZE_MAX ? -ENOMEM : -EMSGSIZE;
 		}
 		control->line = grown;
 		control->room = room;
@@ -130,6 +135,29 @@ static void forget_last_line(struct control *control)
 	}
 }
 
+/*
+ * json-c leaves out what it has no memory for, or dies of it: so we look first whether there is as
+ * much as its objects may take, and nobody else here takes it before they do.
+ */
+static int parse(const char *line, size_t length, struct json_object **objectp)
+{
+	void *room = malloc(ROOM_LEAST + ROOM_PER_BYTE * length);
+
+	*objectp = NULL;
+	if (!room) {
+		return -ENOMEM;
+	}
+	free(room);
+	errno = 0;
+	*objectp = json_tokener_parse(line);
+	if (errno == ENOMEM) {
+		json_object_put(*objectp);
+		*objectp = NULL;
+		return -ENOMEM;
+	}
+	return json_object_is_type(*objectp, json_type_object) ? 0 : -EBADMSG;
+}
+
 int control_next(struct control *control, bool waits, struct json_object **objectp)
 {
 	char *newline;
@@ -147,8 +175,7 @@ int control_next(struct control *control, bool waits, struct json_object **objec
 	}
 	*newline = '\0';
 	control->taken = (size_t)(newline - control->line) + 1;
-	*objectp = json_tokener_parse(control->line);
-	return json_object_is_type(*objectp, json_type_object) ? 0 : -EBADMSG;
+	return parse(control->line, control->taken, objectp);
 }
 
 static int greet(struct control *control)
@@ -190,7 +217,7 @@ struct json_object *control_request(const char *name)
 {
 	struct json_object *request = json_object_new_object();
 
-	json_object_object_add(request, "request", json_object_new_string(name));
+	json_add(request, "request", json_object_new_string(name));
 	return request;
 }
 
@@ -219,8 +246,8 @@ void control_complain_of(struct json_object *error)
 int control_ask_quietly(
 	struct control *control, struct json_object *request, struct json_object **answerp)
 {
-	const char *text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
-	int result = send_all(control->fd, text, strlen(text));
+	const char *text = json_text(request);
+	int result = text ? send_all(control->fd, text, strlen(text)) : -ENOMEM;
 
 	if (result == 0) {
 		result = send_all(control->fd, "\n", 1);
@@ -264,8 +291,13 @@ int control_exchange(const struct control_options *options, struct json_object *
 	return result;
 }
 
-void control_print(struct json_object *object)
+int control_print(struct json_object *object)
 {
-	(void)puts(json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	const char *text = json_text(object);
+
+	if (!text) {
+		return complain(-ENOMEM);
+	}
+	(void)puts(text);
+	return 0;
 }

@@ -50,7 +50,7 @@ void control_close(struct control *control);
 
 /*
  * The next line, whatever it is, as long as it takes if `waits`. 0 or a negative errno, not told:
- * -ECONNRESET at the end, -EAGAIN if there is none yet, -EBADMSG: not JSON.
+ * -ECONNRESET at the end, -EAGAIN if there is none yet, -EBADMSG: not JSON; and a shortage.
  */
 int control_next(struct control *control, bool waits, struct json_object **objectp);
 
@@ -61,15 +61,15 @@ int control_ask(struct control *control, struct json_object *request, struct jso
 int control_ask_quietly(
 	struct control *control, struct json_object *request, struct json_object **answerp);
 
-/* {"request": name} */
+/* {"request": name}, to which more is added by json_add(); NULL is what memory lacked for. */
 struct json_object *control_request(const char *name);
 
 /* Opens, asks and closes: consumes `request`. 0 or a negative errno, told. */
 int control_exchange(const struct control_options *options, struct json_object *request,
 	struct json_object **answerp);
 
-/* Prints it as one line. */
-void control_print(struct json_object *object);
+/* Prints it as one line. 0, or -ENOMEM, told. */
+int control_print(struct json_object *object);
 
 /* Tells what a line {"error": ...} says. */
 void control_complain_of(struct json_object *error);

@@ -3,7 +3,7 @@
  * `usher doctor`: runs every probe and says, a line each, whether this machine can do it, what it
  * costs, and what to do if not. The exit status is about `usher run`: 0 if it can work here.
  */
-#include <json-c/json.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "client/color.h"
 #include "client/commands.h"
 #include "client/probe.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 
 static const char usage[] =
@@ -67,16 +68,15 @@ static struct json_object *to_json(const struct probe *probe, const struct probe
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "name", json_object_new_string(probe->name));
-	json_object_object_add(
-		object, "state", json_object_new_string(probe_state_name(result->state)));
-	json_object_object_add(object, "required", json_object_new_boolean(probe->required));
+	json_add(object, "name", json_object_new_string(probe->name));
+	json_add(object, "state", json_object_new_string(probe_state_name(result->state)));
+	json_add(object, "required", json_object_new_boolean(probe->required));
 	if (result->cost_us >= 0) {
-		json_object_object_add(object, "cost_us", json_object_new_double(result->cost_us));
+		json_add(object, "cost_us", json_object_new_double(result->cost_us));
 	}
-	json_object_object_add(object, "detail", json_object_new_string(result->detail));
+	json_add(object, "detail", json_object_new_string(result->detail));
 	if (result->state != PROBE_OK && !result->untried) {
-		json_object_object_add(object, "remedy", json_object_new_string(probe->remedy));
+		json_add(object, "remedy", json_object_new_string(probe->remedy));
 	}
 	return object;
 }
@@ -90,15 +90,19 @@ static bool print_json(void)
 	for (size_t i = 0; i < probe_count; i++) {
 		struct probe_result result;
 		probe_run(&probes[i], &result);
-		json_object_array_add(list, to_json(&probes[i], &result));
+		json_append(list, to_json(&probes[i], &result));
 		works = works && !blocks_run(&probes[i], &result);
 	}
-	json_object_object_add(report, "run_works", json_object_new_boolean(works));
-	json_object_object_add(report, "probes", list);
-	puts(json_object_to_json_string_ext(
-		report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_add(report, "run_works", json_object_new_boolean(works));
+	json_add(report, "probes", list);
+	const char *text = json_text_for_people(report);
+	if (text) {
+		puts(text);
+	} else {
+		fprintf(stderr, "usher: doctor: %s\n", strerror(ENOMEM));
+	}
 	json_object_put(report);
-	return works;
+	return text && works;
 }
 
 int command_doctor(int argc, char **argv)

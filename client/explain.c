@@ -4,7 +4,7 @@
  */
 #include "client/explain.h"
 
-#include <json-c/json.h>
+#include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "client/own_rights.h"
 #include "client/policy_file.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 #include "daemon/policy/execute.h"
 #include "daemon/policy/rule.h"
@@ -257,7 +258,11 @@ static void print_conditions(const struct explain_question *question, const stru
 
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+	if (text) {
+		json_add(object, key, json_object_new_string(text));
+	} else {
+		json_add_null(object, key);
+	}
 }
 
 static struct json_object *rule_to_json(const struct policy_origin *origin)
@@ -265,13 +270,13 @@ static struct json_object *rule_to_json(const struct policy_origin *origin)
 	struct json_object *object = json_object_new_object();
 
 	add_text(object, "file", origin->file);
-	json_object_object_add(object, "line", json_object_new_int64(origin->line));
-	json_object_object_add(object, "column", json_object_new_int64(origin->column));
+	json_add(object, "line", json_object_new_int64(origin->line));
+	json_add(object, "column", json_object_new_int64(origin->column));
 	add_text(object, "text", origin->text);
 	return object;
 }
 
-static void print_json(const struct explain_question *question, const struct explain_answer *answer)
+static int print_json(const struct explain_question *question, const struct explain_answer *answer)
 {
 	static const char *const names[] = {
 		[FILTER_ALLOW] = "filter-allow",
@@ -296,13 +301,21 @@ static void print_json(const struct explain_question *question, const struct exp
 		: question->resolves           ? "NXDOMAIN"
 					       : policy_errno_name(verdict->error));
 	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_text(verdict));
-	json_object_object_add(
-		object, "rule", answer->is_own ? NULL : rule_to_json(&verdict->rule->origin));
+	if (answer->is_own) {
+		json_add_null(object, "rule");
+	} else {
+		json_add(object, "rule", rule_to_json(&verdict->rule->origin));
+	}
 	add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);
-	json_object_object_add(object, "enforced", calls);
-	puts(json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_add(object, "enforced", calls);
+	const char *text = json_text_for_people(object);
+	if (text) {
+		puts(text);
+	} else {
+		fprintf(stderr, "usher: explain: %s\n", strerror(ENOMEM));
+	}
 	json_object_put(object);
+	return text ? EXIT_ANSWERED : EXIT_USAGE;
 }
 
 /* Why the broker. */
@@ -333,9 +346,9 @@ static int explain(const struct policy *policy, struct explain_question *questio
 	struct explain_answer answer;
 	struct filter filter;
 
-	mechanism_report_make(&report, policy);
+	int error = mechanism_report_make(&report, policy);
 	options.landlock = report.landlock;
-	int error = filter_compile(&filter, policy, &options);
+	error = error < 0 ? error : filter_compile(&filter, policy, &options);
 	if (error) {
 		fprintf(stderr, "usher: the filter cannot be made: %s; see usher check\n",
 			strerror(-error));
@@ -345,8 +358,7 @@ static int explain(const struct policy *policy, struct explain_question *questio
 	explain_decide(&answer, question, policy, &filter);
 	filter_finish(&filter);
 	if (json) {
-		print_json(question, &answer);
-		return EXIT_ANSWERED;
+		return print_json(question, &answer);
 	}
 	printf("%s\n", question->asked);
 	print_verdict(question, &answer);
@@ -428,8 +440,11 @@ int command_explain(int argc, char **argv)
 		fputs(usage, parsed > 0 ? stdout : stderr);
 		return parsed > 0 ? EXIT_ANSWERED : EXIT_USAGE;
 	}
-	if (!explain_question_parse(&question, argc - optind, argv + optind)) {
+	int error = explain_question_parse(&question, argc - optind, argv + optind);
+	if (error == 0) {
 		result = load_and_explain(&options, &question);
+	} else if (error == -ENOMEM) {
+		fprintf(stderr, "usher: explain: %s\n", strerror(ENOMEM));
 	}
 	explain_question_finish(&question);
 	return result;

@@ -59,7 +59,7 @@ static char *resolve_path(const char *path)
 		return NULL;
 	}
 	directory = realpath(dirname(head), NULL);
-	if (!directory && path[0] == '/') {
+	if (!directory && errno != ENOMEM && path[0] == '/') {
 		return strdup(path);
 	}
 	if (!directory || asprintf(&resolved, "%s/%s", strcmp(directory, "/") ? directory : "",

@@ -2,13 +2,13 @@
 #include "client/mechanism_report.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/landlock.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/grants.h"
 #include "daemon/policy/rule.h"
 
@@ -34,15 +34,19 @@ static const struct subject {
 static const char nobody[] = "nobody", broker[] = "broker", landlock[] = "Landlock",
 		  filter[] = "filter";
 
-void mechanism_report_make(struct mechanism_report *report, const struct policy *policy)
+int mechanism_report_make(struct mechanism_report *report, const struct policy *policy)
 {
 	struct string_pack grants;
+	int result;
 
 	*report = (struct mechanism_report){.landlock = 0};
 	mechanisms_choose(&report->mechanisms, policy);
-	if (report->mechanisms.landlock == 0 || grants_make(&grants, policy, &report->mechanisms,
-							report->mechanisms.landlock) < 0) {
-		return;
+	if (report->mechanisms.landlock == 0) {
+		return 0;
+	}
+	result = grants_make(&grants, policy, &report->mechanisms, report->mechanisms.landlock);
+	if (result < 0) {
+		return result == -ENOMEM ? result : 0;
 	}
 	const struct landlock_rules rules = {
 		.operations = report->mechanisms.landlock, .grants = grants};
@@ -50,6 +54,7 @@ void mechanism_report_make(struct mechanism_report *report, const struct policy 
 		report->landlock = report->mechanisms.landlock;
 	}
 	string_pack_finish(&grants);
+	return 0;
 }
 
 static const char *enforcer(const struct mechanism_report *report, const struct policy *policy,
@@ -147,22 +152,21 @@ static struct json_object *choice_to_json(const struct mechanism_report *report,
 	struct json_object *object = json_object_new_object();
 	const struct policy_rule *rule = choice ? choice->rule : NULL;
 
-	json_object_object_add(object, "by", json_object_new_string(by));
+	json_add(object, "by", json_object_new_string(by));
 	if (choice) {
-		json_object_object_add(object, "obstacle",
+		json_add(object, "obstacle",
 			json_object_new_string(
 				choice->obstacle == OBSTACLE_NONE
 					? "machine"
 					: mechanism_obstacle_name(choice->obstacle)));
-		json_object_object_add(
-			object, "text", json_object_new_string(text_of(report, choice)));
+		json_add(object, "text", json_object_new_string(text_of(report, choice)));
 	}
 	if (rule && rule->origin.file) {
-		json_object_object_add(object, "file", json_object_new_string(rule->origin.file));
-		json_object_object_add(object, "line",
+		json_add(object, "file", json_object_new_string(rule->origin.file));
+		json_add(object, "line",
 			json_object_new_int64(
 				choice->subject ? choice->subject->line : rule->origin.line));
-		json_object_object_add(object, "rule", json_object_new_string(rule->origin.text));
+		json_add(object, "rule", json_object_new_string(rule->origin.text));
 	}
 	return object;
 }
@@ -173,7 +177,7 @@ struct json_object *mechanism_report_to_json(
 	struct json_object *object = json_object_new_object();
 
 	for (size_t i = 0; i < array_length(subjects); i++) {
-		json_object_object_add(object, subjects[i].name,
+		json_add(object, subjects[i].name,
 			choice_to_json(report, enforcer(report, policy, &subjects[i]),
 				choice_of(report, subjects[i].operation)));
 	}

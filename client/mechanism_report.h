@@ -17,7 +17,7 @@ struct mechanism_report {
 					     */
 };
 
-void mechanism_report_make(struct mechanism_report *report, const struct policy *policy);
+int mechanism_report_make(struct mechanism_report *report, const struct policy *policy);
 
 /* Why the broker is asked about these operations on files: a line for each reason, or none where
  * Landlock is asked, or could not be. */

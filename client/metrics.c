@@ -77,8 +77,7 @@ static int show(const struct metrics_options *options, struct json_object *answe
 	struct json_object *text = NULL;
 
 	if (options->control.json) {
-		control_print(answer);
-		return EXIT_SUCCESS;
+		return control_print(answer) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	json_object_object_get_ex(answer, "metrics", &text);
 	if (!options->output) {

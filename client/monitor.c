@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "client/control.h"
 #include "client/session_table.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 #include "daemon/policy/words.h"
 
@@ -45,11 +45,13 @@ static void add_to_list(struct json_object *request, const char *key, struct jso
 {
 	struct json_object *list = NULL;
 
-	if (!json_object_object_get_ex(request, key, &list)) {
-		list = json_object_new_array();
-		json_object_object_add(request, key, list);
+	if (json_object_object_get_ex(request, key, &list)) {
+		json_append(list, value);
+		return;
 	}
-	json_object_array_add(list, value);
+	list = json_object_new_array();
+	json_append(list, value);
+	json_add(request, key, list);
 }
 
 /* An option of our own. 0, or -EINVAL, told. */
@@ -75,10 +77,10 @@ static int take_option(struct monitor_options *options, int option)
 		add_to_list(request, "operations", json_object_new_string(optarg));
 		return 0;
 	case 'p':
-		json_object_object_add(request, "policy", json_object_new_string(optarg));
+		json_add(request, "policy", json_object_new_string(optarg));
 		return 0;
 	case 'g':
-		json_object_object_add(request, "path", json_object_new_string(optarg));
+		json_add(request, "path", json_object_new_string(optarg));
 		return 0;
 	case 'c':
 		return command_line_number("count", optarg, 1, UINT64_MAX, &options->count);
@@ -190,25 +192,28 @@ static int show(struct control *control, const struct monitor_options *options)
 	struct json_object *event = NULL, *error = NULL;
 	uint64_t shown = 0;
 
-	while (control_next(control, true, &event) == 0) {
+	int result;
+	while ((result = control_next(control, true, &event)) == 0) {
 		if (json_object_object_get_ex(event, "error", &error)) {
 			control_complain_of(error);
 			json_object_put(event);
 			return EXIT_FAILURE;
 		}
+		bool gone = false;
 		if (for_people) {
 			print_event(event, color);
 		} else {
-			control_print(event);
+			gone = control_print(event) < 0;
 		}
-		bool gone = fflush(stdout) != 0;
+		gone = fflush(stdout) != 0 || gone;
 		shown += strcmp(string_of(event, "event"), "decision") == 0;
 		json_object_put(event);
 		if (gone || (options->count > 0 && shown >= options->count)) {
 			return gone ? EXIT_FAILURE : EXIT_SUCCESS;
 		}
 	}
-	(void)fprintf(stderr, "usher: usherd has ended the connection\n");
+	(void)fprintf(stderr, "usher: usherd has ended the connection%s%s\n",
+		result == -ECONNRESET ? "" : ": ", result == -ECONNRESET ? "" : strerror(-result));
 	return EXIT_FAILURE;
 }
 

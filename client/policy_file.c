@@ -57,12 +57,21 @@ void policy_file_finish(struct policy_file *file)
 	*file = (struct policy_file){0};
 }
 
+static void complain_of(const char *name, int error)
+{
+	fprintf(stderr, "usher: cannot load policy '%s': %s\n", name, strerror(-error));
+}
+
 static void complain_of_name(const char *name)
 {
 	char **directories = install_policy_directories(INSTALL_POLICIES_OF_USER);
 
+	if (!directories) {
+		complain_of(name, -ENOMEM);
+		return;
+	}
 	fprintf(stderr, "usher: no policy '%s': looked for %s.ini in", name, name);
-	for (char **directory = directories; directory && *directory; directory++) {
+	for (char **directory = directories; *directory; directory++) {
 		fprintf(stderr, "%s %s", directory == directories ? "" : ",", *directory);
 	}
 	fprintf(stderr, "; a file is named with a slash: ./%s\n", name);
@@ -72,7 +81,7 @@ static void complain_of_name(const char *name)
 void policy_file_complain(const struct policy_file *file, const char *name, int error)
 {
 	policy_report_print(&file->report, stderr, color_is_wanted(STDERR_FILENO));
-	if (error == 0 || file->report.error_count > 0) {
+	if (error == 0 || (error != -ENOMEM && file->report.error_count > 0)) {
 		return;
 	}
 	if (!file->path && error == -ENOENT) {
@@ -83,6 +92,6 @@ void policy_file_complain(const struct policy_file *file, const char *name, int 
 			"./%s\n",
 			name, name);
 	} else {
-		fprintf(stderr, "usher: cannot load policy '%s': %s\n", name, strerror(-error));
+		complain_of(name, error);
 	}
 }

@@ -33,6 +33,6 @@ void policy_file_finish(struct policy_file *file);
 
 /*
  * Says on stderr what is in the report and, if `error` is not 0 and no mistake in there is its
- * reason, why `name` could not be found or loaded.
+ * reason, why `name` could not be found or loaded; also where memory lacked for the rest of it.
  */
 void policy_file_complain(const struct policy_file *file, const char *name, int error);

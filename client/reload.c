@@ -105,8 +105,7 @@ static int show(const struct reload_options *options, struct json_object *answer
 	struct json_object *sessions = member(answer, "sessions");
 
 	if (options->control.json) {
-		control_print(answer);
-		return done ? EXIT_SUCCESS : EXIT_FAILURE;
+		return control_print(answer) == 0 && done ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	if (mistakes) {
 		print_mistakes(mistakes);

@@ -2,7 +2,6 @@
 /* `usher sessions`: lists the daemon's sessions, and ends them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "client/control.h"
 #include "client/session_table.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 #include "daemon/policy/words.h"
 
@@ -78,18 +78,19 @@ static int list(const struct sessions_options *options)
 	struct json_object *answer = NULL, *sessions = NULL;
 
 	if (options->policy) {
-		json_object_object_add(request, "policy", json_object_new_string(options->policy));
+		json_add(request, "policy", json_object_new_string(options->policy));
 	}
 	if (control_exchange(&options->control, request, &answer) < 0) {
 		return EXIT_FAILURE;
 	}
+	int status = EXIT_SUCCESS;
 	if (options->control.json) {
-		control_print(answer);
+		status = control_print(answer) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	} else if (json_object_object_get_ex(answer, "sessions", &sessions)) {
 		session_table_print(sessions);
 	}
 	json_object_put(answer);
-	return EXIT_SUCCESS;
+	return status;
 }
 
 /* 1 if the session is there, 0 if not, or a negative errno, told. */
@@ -98,7 +99,7 @@ static int is_there(struct control *control, uint64_t session)
 	struct json_object *request = control_request("sessions");
 	struct json_object *answer = NULL, *sessions = NULL;
 
-	json_object_object_add(request, "session", json_object_new_uint64(session));
+	json_add(request, "session", json_object_new_uint64(session));
 	int result = control_ask(control, request, &answer);
 	if (result == 0 && json_object_object_get_ex(answer, "sessions", &sessions)) {
 		result = json_object_array_length(sessions) > 0;
@@ -137,15 +138,16 @@ static int end(const struct sessions_options *options, struct control *control, 
 		json_object_put(request);
 		return EXIT_USAGE;
 	}
-	json_object_object_add(request, "session", json_object_new_uint64(session));
-	json_object_object_add(request, "grace", json_object_new_int((int)options->grace));
+	json_add(request, "session", json_object_new_uint64(session));
+	json_add(request, "grace", json_object_new_int((int)options->grace));
 	if (control_ask(control, request, &answer) < 0) {
 		return EXIT_FAILURE;
 	}
-	if (options->control.json) {
-		control_print(answer);
-	}
+	bool is_told = !options->control.json || control_print(answer) == 0;
 	json_object_put(answer);
+	if (!is_told) {
+		return EXIT_FAILURE;
+	}
 	return options->no_wait ? EXIT_SUCCESS : wait_for_end(control, session, options->grace);
 }
 

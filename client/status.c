@@ -39,11 +39,12 @@ int command_status(int argc, char **argv)
 	if (control_exchange(&options, control_request("status"), &answer) < 0) {
 		return EXIT_FAILURE;
 	}
+	int status = EXIT_SUCCESS;
 	if (options.json) {
-		control_print(answer);
+		status = control_print(answer) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	} else if (json_object_object_get_ex(answer, "sessions", &sessions)) {
 		session_table_print(sessions);
 	}
 	json_object_put(answer);
-	return EXIT_SUCCESS;
+	return status;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `usher stop`: stops the daemon, and says what becomes of its sessions. */
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "client/commands.h"
 #include "client/control.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 
 #define GRACE_MAX 600
@@ -77,9 +77,9 @@ int command_stop(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	struct json_object *request = control_request("stop");
-	json_object_object_add(request, "sessions", json_object_new_string(options.sessions));
+	json_add(request, "sessions", json_object_new_string(options.sessions));
 	if (options.grace >= 0) {
-		json_object_object_add(request, "grace", json_object_new_int(options.grace));
+		json_add(request, "grace", json_object_new_int(options.grace));
 	}
 	if (strcmp(options.sessions, "wait") == 0 && isatty(STDERR_FILENO)) {
 		(void)fputs("usher: waits until all sessions have ended\n", stderr);
@@ -87,9 +87,7 @@ int command_stop(int argc, char **argv)
 	if (control_exchange(&options.control, request, &answer) < 0) {
 		return EXIT_FAILURE;
 	}
-	if (options.control.json) {
-		control_print(answer);
-	}
+	bool is_told = !options.control.json || control_print(answer) == 0;
 	json_object_put(answer);
-	return EXIT_SUCCESS;
+	return is_told ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,7 +4,6 @@
  * Two connections: one is asked now and then, the other tells of denials as they happen.
  */
 #include <errno.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "client/top_model.h"
 #include "client/top_screen.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 
 #define DELAY_LEAST 0.1
@@ -148,8 +148,8 @@ static int subscribe(struct top *top)
 	struct json_object *verdicts = json_object_new_array();
 	struct json_object *answer = NULL;
 
-	json_object_array_add(verdicts, json_object_new_string("deny"));
-	json_object_object_add(request, "verdicts", verdicts);
+	json_append(verdicts, json_object_new_string("deny"));
+	json_add(request, "verdicts", verdicts);
 	int result = control_ask(&top->told, request, &answer);
 	json_object_put(answer);
 	return result;
@@ -197,9 +197,9 @@ static int print_once(const struct top *top)
 	if (control_exchange(&top->options, control_request("status"), &answer) < 0) {
 		return EXIT_FAILURE;
 	}
-	control_print(answer);
+	int result = control_print(answer);
 	json_object_put(answer);
-	return EXIT_SUCCESS;
+	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int command_top(int argc, char **argv)

@@ -32,7 +32,7 @@ void json_append(struct json_object *array, struct json_object *value)
 }
 
 /* What there is no room for json-c leaves out of a text without a word, and only errno tells. */
-const char *json_text(struct json_object *object)
+static const char *whole_text(struct json_object *object, int flags)
 {
 	bool was_lacking = is_lacking;
 
@@ -41,7 +41,17 @@ const char *json_text(struct json_object *object)
 		return NULL;
 	}
 	errno = 0;
-	const char *text = json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text =
+		json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 	return errno == ENOMEM ? NULL : text;
+}
+
+const char *json_text(struct json_object *object)
+{
+	return whole_text(object, JSON_C_TO_STRING_PLAIN);
+}
+
+const char *json_text_for_people(struct json_object *object)
+{
+	return whole_text(object, JSON_C_TO_STRING_PRETTY);
 }

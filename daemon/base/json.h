@@ -20,3 +20,6 @@ void json_append(struct json_object *array, struct json_object *value);
  * added since the last call, here or to an object that was given up: nobody reads half an answer.
  */
 const char *json_text(struct json_object *object);
+
+/* The same in several lines, indented. */
+const char *json_text_for_people(struct json_object *object);

@@ -134,7 +134,11 @@ static void read_errno(struct reading *reading, struct policy_rule *rule)
 		return;
 	}
 	name = strndup(token->text, token->length);
-	rule->error = name ? policy_errno_value(name) : 0;
+	if (!name) {
+		reading->complaints->no_memory = true;
+		return;
+	}
+	rule->error = policy_errno_value(name);
 	if (rule->error == 0) {
 		nearest = (struct nearest)NEAREST_TO(token->text, token->length);
 		nearest_offer_errnos(&nearest);

@@ -6,7 +6,8 @@ done or refused with a word; a session that is there goes on; nothing stays behi
 
 Some libraries end the program where they get no memory: libuv while it makes its loop, json-c while
 it reads a request, the C library while it looks for the databases of users. A usherd that ends so is
-started again, as after every death, and has its sessions.
+started again, as after every death, and has its sessions. A client looks for memory before it has
+json-c read an answer, so that it dies of a shortage only here, where one allocation fails and others do not.
 
 USHER_TEST_LONG=1 tries every n.
 """
@@ -17,6 +18,7 @@ import json
 import mmap
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -227,7 +229,86 @@ class Serving(Case):
             self.assertFalse(self.suffers(tree, daemon, ask), daemon.log())
 
 
+def without_numbers(text):
+    return re.sub(r'\d+(\.\d+)?', '0', text)
+
+
 class Clients(Case):
+    def ends_well(self, done, whole, dies):
+        """Done as with memory, or not at all and with the reason; only a library may die of it."""
+        if done.returncode < 0:
+            self.assertIn(done.returncode, dies, done)
+        elif without_numbers(done.stdout) != without_numbers(whole.stdout) or done.stderr != whole.stderr:
+            self.assertEqual(done.returncode, 2 if done.args[1] in ('check', 'explain') else 1, done)
+            self.assertIn('annot allocate memory', done.stderr + done.stdout)
+
+    def suffers(self, tree, words, dies, compares=True):
+        def begin():
+            return subprocess.run(
+                list(map(str, [tree.program, *words])), stdin=subprocess.DEVNULL, text=True,
+                capture_output=True, timeout=harness.SECONDS, check=False, env=harness.environment())
+        with tree.fails(EVER, EVER):
+            whole, count = begin(), tree.count()
+        for first, last in points(count):
+            with self.subTest(' '.join(words[:3]), first=first, last=last), tree.fails(first, last):
+                done = begin()
+                if done.returncode != 0 or compares:
+                    self.ends_well(done, whole, dies)
+
+    def test_policies(self):
+        """`check` and `explain` without memory say so, and of a policy that is right nothing else"""
+        tree = Starved('usher')
+        directory = workdir('policies')
+        (directory / 'one.ini').write_text(POLICY)
+        (directory / 'wrong.ini').write_text('[files]\nallow raed = /x\n[network]\nallow conect = any\n')
+        own, wrong = directory / 'one.ini', directory / 'wrong.ini'
+        asked = ['explain', '--policy', own]
+        for words in (['check', own], ['check', '--json', '--mechanisms', own], ['check', wrong],
+                      ['check', '--json', wrong], ['check', 'no-such'],
+                      [*asked, 'open', '/etc/hosts'], [*asked, 'open', '/etc/not-there'],
+                      [*asked, 'connect', 'tcp', '127.0.0.1:9'], [*asked, 'resolve', 'example.org'],
+                      [*asked, 'socket', 'inet/stream'], [*asked, 'syscall', 'ioctl(arg1 == TIOCSTI)'],
+                      ['explain', '--json', '--policy', own, 'open', '/etc/hosts']):
+            # The C library looks for the user.
+            self.suffers(tree, list(map(str, words)), (-signal.SIGABRT, -signal.SIGSEGV))
+
+    def test_asking(self):
+        """commands that ask usherd and lack memory say so, and none takes its own lack for usherd's"""
+        tree = Starved('usher')
+        with Daemon() as daemon:
+            for words in (['status'], ['status', '--json'], ['sessions', '--policy', 'x', '--json'],
+                          ['metrics'], ['top', '--json'], ['sessions', 'end', '999'],
+                          ['monitor', '--verdict', 'deny', '--session', '99', '--count', '0']):
+                # json-c copies a name without a look, and leaves out what it has no room for.
+                self.suffers(tree, [*words, '--socket', str(daemon.socket)], (-signal.SIGSEGV,),
+                             compares=False)
+            for words in (['status'], ['monitor', '--verdict', 'deny', '--session', '99']):
+                self.suffers(tree, [*words, '--socket', '/nowhere/usherd.sock'], ())
+
+    def test_limit(self):
+        """under a limit of memory an answer is shown as a whole, or it is said that it cannot be"""
+        with Daemon() as daemon:
+            command = [harness.USHER, 'status', '--json', '--socket', daemon.socket]
+
+            def under(kilobytes):
+                return subprocess.run(
+                    ['prlimit', f'--data={kilobytes * 1024}', *command], stdin=subprocess.DEVNULL,
+                    text=True, capture_output=True, timeout=harness.SECONDS, check=False)
+            outcomes = set()
+            for kilobytes in range(1000, 0, -4):
+                done = under(kilobytes)
+                if done.returncode == 127:  # the loader's word for it: the program has not begun
+                    break
+                with self.subTest(kilobytes):
+                    self.assertIn(done.returncode, (0, 1), done)
+                    outcomes.add(done.returncode)
+                    if done.returncode == 0:
+                        self.assertEqual(json.loads(done.stdout)['sessions'], [])
+                    else:
+                        self.assertEqual(done.stderr,
+                                         'usher: usherd cannot be asked: Cannot allocate memory\n')
+            self.assertEqual(outcomes, {0, 1})
+
     def test_run(self):
         """`usher run` without memory runs the program or says why not, and `usher check` too"""
         tree = Starved('usher')
