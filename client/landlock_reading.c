@@ -64,29 +64,40 @@ static int look_failed(const struct visit *visit, const char *path)
 static int look_below(
 	struct visit *visit, const struct landlock_rule *rule, char *path, const struct stat *st);
 
-/* At a name that is there; all below it if the rule may lead there. */
+/* A name that the rule is about is there. */
+static int judge(struct visit *visit, const struct landlock_rule *rule, const char *path,
+	const struct stat *st)
+{
+	bool decides = landlock_rule_list_find(&visit->rules, path, strlen(path)) == rule;
+
+	return decides && !is_closed(path, st)
+		       ? unsuited(visit, "%s is there, which only the broker can deny so", path)
+		       : LANDLOCK_SUITS;
+}
+
+/*
+ * At a name, and at all below it if the rule may lead there. Of a directory as large as /tmp most
+ * names have nothing to do with the rule; whether these are there is not even asked.
+ */
 static int look_at(struct visit *visit, const struct landlock_rule *rule, char *path)
 {
 	size_t length = strlen(path);
+	bool is_meant = pattern_matches(rule->pattern, path, length);
 	struct stat st;
 
+	if (!is_meant && pattern_reach_below(rule->pattern, path, length) == PATTERN_NOTHING) {
+		return LANDLOCK_SUITS;
+	}
 	if (lstat(path, &st) < 0) {
 		return look_failed(visit, path);
 	}
 	if (S_ISLNK(st.st_mode)) {
 		return LANDLOCK_SUITS;
 	}
-	if (pattern_matches(rule->pattern, path, length)) {
-		bool decides = landlock_rule_list_find(&visit->rules, path, length) == rule;
-
-		return decides && !is_closed(path, &st)
-			       ? unsuited(visit, "%s is there, which only the broker can deny so",
-					 path)
-			       : LANDLOCK_SUITS;
+	if (is_meant) {
+		return judge(visit, rule, path, &st);
 	}
-	bool leads_below = S_ISDIR(st.st_mode) &&
-			   pattern_reach_below(rule->pattern, path, length) != PATTERN_NOTHING;
-	return leads_below ? look_below(visit, rule, path, &st) : LANDLOCK_SUITS;
+	return S_ISDIR(st.st_mode) ? look_below(visit, rule, path, &st) : LANDLOCK_SUITS;
 }
 
 static int look_at_entry(
