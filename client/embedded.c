@@ -287,29 +287,18 @@ static int make_enforcement(struct enforcement *enforcement, const struct policy
 	return enforcement_make(enforcement, policy, &options, failed);
 }
 
-/* What the client has been offered does not suit this machine. */
-static int make_again(struct embedded *session, struct enforcement *enforcement)
-{
-	cleanup_policy struct policy *policy = NULL;
-	enum enforcement_part failed;
-	int error = policy_from_snapshot(&policy, session->snapshot);
-
-	if (error == 0) {
-		enforcement_finish(enforcement);
-		error = make_enforcement(enforcement, policy, false, &failed);
-	}
-	return error;
-}
-
 /* A HELLO, answered. Its descriptors are ours already. */
-static int answer_hello(
-	struct embedded *session, int socket, const void *packet, struct enforcement *enforcement)
+static int answer_hello(int socket, const void *packet, const struct policy *policy,
+	struct enforcement *enforcement)
 {
 	const struct wire_hello *hello = packet;
+	enum enforcement_part failed;
 	int error = 0;
 
+	/* What the client has been offered does not suit this machine. */
 	if ((hello->flags & WIRE_HELLO_LANDLOCK) == 0 && enforcement->landlock != 0) {
-		error = make_again(session, enforcement);
+		enforcement_finish(enforcement);
+		error = make_enforcement(enforcement, policy, false, &failed);
 	}
 	return error < 0 ? error : send_filter(socket, enforcement);
 }
@@ -318,7 +307,8 @@ static int answer_hello(
  * The supervisor's side of the hand-over. 0 or a negative errno: whatever went wrong has been told
  * by the client, who is the one that knows, or is the client's own end.
  */
-static int serve_handover(struct embedded *session, int socket, struct enforcement *enforcement)
+static int serve_handover(struct embedded *session, int socket, const struct policy *policy,
+	struct enforcement *enforcement)
 {
 	cleanup_free char *packet = malloc(WIRE_PACKET_MAX);
 	enum wire_phase phase = WIRE_PHASE_HELLO;
@@ -332,7 +322,7 @@ static int serve_handover(struct embedded *session, int socket, struct enforceme
 			break;
 		}
 		fdpass_close_all(fds, fd_count);
-		error = answer_hello(session, socket, packet, enforcement);
+		error = answer_hello(socket, packet, policy, enforcement);
 		phase = WIRE_PHASE_LISTENER;
 	}
 	if (error == 0 && wire_type_of(packet) != WIRE_LISTENER) {
@@ -446,7 +436,7 @@ static int load_policy(struct policy **policyp, const struct run_options *option
 int embedded_run(const struct run_options *options, const struct handover_hello *hello)
 {
 	struct enforcement enforcement = {0};
-	cleanup_policy struct policy *policy = NULL;
+	struct policy *policy = NULL;
 	cleanup_fd int handover_socket = -1;
 	struct embedded session = {.session = (uint64_t)getpid(),
 		.control = -1,
@@ -466,11 +456,13 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 	}
 	if (error < 0) {
 		enforcement_finish(&enforcement);
+		policy_free(policy);
 		call_off(&session);
 		return EXIT_RUN;
 	}
-	error = serve_handover(&session, handover_socket, &enforcement);
+	error = serve_handover(&session, handover_socket, policy, &enforcement);
 	enforcement_finish(&enforcement);
+	policy_free(policy); /* nobody asks for it again: a successor has the snapshot */
 	if (error < 0) {
 		/* The program says why and ends. The broker has ended, or waits for a START that
 		 * there is not: it needs no successor. */
