@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `usher top`: the daemon's sessions, busiest first, and what is denied most, on a whole terminal.
- * Two connections: one is asked now and then, the other tells of denials as they happen.
+ * Two connections: one is asked now and then, the other tells of denials as they happen. A program
+ * of its own (top_start.c), with what it alone needs of libraries.
  */
 #include <errno.h>
 #include <poll.h>
@@ -202,7 +203,7 @@ static int print_once(const struct top *top)
 	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int command_top(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static struct top top = {.delay = 1, .asked = {.fd = -1}, .told = {.fd = -1}};
 	int status = EXIT_FAILURE;

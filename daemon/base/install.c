@@ -69,20 +69,31 @@ static int installed_path(const char *below, const char *configured, char **path
 	return result == -ENOMEM ? result : copy(configured, pathp);
 }
 
-char *install_broker_path(void)
+/* Of a program that others start: where it is in a build tree, in an installed one, and else. */
+static char *helper_path(const char *built_below, const char *below, const char *configured)
 {
 	cleanup_free char *built = NULL;
 	cleanup_free char *path = NULL;
 
-	if (path_in(&build_tree, "/daemon/broker/usher-broker", &built) == 0 &&
-		access(built, X_OK) == 0) {
+	if (path_in(&build_tree, built_below, &built) == 0 && access(built, X_OK) == 0) {
 		return steal_pointer(&built);
 	}
-	if (installed_path("/" USHER_LIBEXECDIR_BELOW "/usher-broker",
-		    USHER_LIBEXECDIR "/usher-broker", &path) < 0) {
+	if (installed_path(below, configured, &path) < 0) {
 		return NULL;
 	}
 	return access(path, X_OK) == 0 ? steal_pointer(&path) : NULL;
+}
+
+char *install_broker_path(void)
+{
+	return helper_path("/daemon/broker/usher-broker",
+		"/" USHER_LIBEXECDIR_BELOW "/usher-broker", USHER_LIBEXECDIR "/usher-broker");
+}
+
+char *install_top_path(void)
+{
+	return helper_path("/client/usher-top", "/" USHER_LIBEXECDIR_BELOW "/usher-top",
+		USHER_LIBEXECDIR "/usher-top");
 }
 
 /* -ENOENT: nothing says where. */

@@ -12,6 +12,7 @@
 
 /* An allocated path, or NULL if it cannot be found (errno says why). */
 char *install_broker_path(void);
+char *install_top_path(void);
 
 /*
  * Where policies are looked for by name, in order: for a user's own session

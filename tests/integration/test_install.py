@@ -9,7 +9,7 @@ from pathlib import Path
 
 import harness
 
-PROGRAMS = {'bin/usher', 'sbin/usherd', 'libexec/usher/usher-broker'}
+PROGRAMS = {'bin/usher', 'sbin/usherd', 'libexec/usher/usher-broker', 'libexec/usher/usher-top'}
 PAGES = {'share/man/man1/usher.1', 'share/man/man8/usherd.8', 'share/man/man5/usher-policy.5',
          'share/man/man5/usherd.ini.5'}
 COMPLETIONS = {'share/bash-completion/completions/usher', 'share/bash-completion/completions/usherd',
