@@ -297,18 +297,25 @@ bool pattern_has_inner_tree(const struct pattern *pattern)
 	return false;
 }
 
-/* Their last bytes differ more often than the first ones. */
-bool pattern_is_apart(const struct pattern *a, const struct pattern *b)
+/* Asked of each pair of a policy's patterns. Their last bytes differ more often than the first
+ * ones.
+ */
+static inline bool differ(const struct pattern *a, const struct pattern *b, size_t length)
 {
-	size_t length = a->prefix_length < b->prefix_length ? a->prefix_length : b->prefix_length;
-
 	return length > 0 && (a->text[length - 1] != b->text[length - 1] ||
 				     memcmp(a->text, b->text, length) != 0);
 }
 
+bool pattern_is_apart(const struct pattern *a, const struct pattern *b)
+{
+	return differ(
+		a, b, a->prefix_length < b->prefix_length ? a->prefix_length : b->prefix_length);
+}
+
 bool pattern_covers(const struct pattern *wide, const struct pattern *narrow)
 {
-	if (narrow->prefix_length < wide->prefix_length || pattern_is_apart(wide, narrow)) {
+	if (narrow->prefix_length < wide->prefix_length ||
+		differ(wide, narrow, wide->prefix_length)) {
 		return false;
 	}
 	if (pattern_is_everything(wide)) {

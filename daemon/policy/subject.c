@@ -92,8 +92,8 @@ static int add_subject(struct policy_rule *rule, const struct cursor *cursor,
 	for (const struct token *token = first; token < cursor->next; token++) {
 		const char *quote = token->quoted ? "\"" : "";
 
-		end += sprintf(end, "%s%s%.*s%s", token == first ? "" : " ", quote,
-			(int)token->length, token->text, quote);
+		end = stpcpy(stpcpy(end, token == first ? "" : " "), quote);
+		end = stpcpy(mempcpy(end, token->text, token->length), quote);
 	}
 	rule->subject_count++;
 	*subjectp = subject;
