@@ -165,8 +165,10 @@ static int visit_grants(
 static int visit_reading(
 	struct visit *visit, const struct string_pack *rules, bool *shows_processes)
 {
-	struct landlock_reading reading = {
-		.allow = visit->allow, .user = visit->user, .reason = visit->reason};
+	struct landlock_reading reading = {.procfs = &visit->procfs,
+		.allow = visit->allow,
+		.user = visit->user,
+		.reason = visit->reason};
 	int result = rules->count > 0 ? landlock_reading_visit(&reading, rules) : LANDLOCK_SUITS;
 
 	*shows_processes = reading.shows_processes;

@@ -16,7 +16,6 @@
 #include "client/landlock_walk.h"
 #include "client/procfs_mounts.h"
 #include "daemon/base/cleanup.h"
-#include "daemon/base/mount_table.h"
 #include "daemon/policy/pattern.h"
 #include "daemon/policy/policy.h"
 #include "usher/wire.h"
@@ -26,7 +25,6 @@
 struct visit {
 	struct landlock_reading *reading;
 	struct landlock_rule_list rules;
-	struct procfs_mounts procfs;
 };
 
 __attribute__((format(printf, 2, 3))) static int unsuited(
@@ -190,7 +188,7 @@ static void make_directories(const struct visit *visit)
 static int grant(int fd, const char *path, bool is_directory, void *user)
 {
 	struct visit *visit = user;
-	const char *procfs = is_directory ? procfs_mounts_near(&visit->procfs, path) : NULL;
+	const char *procfs = is_directory ? procfs_mounts_near(visit->reading->procfs, path) : NULL;
 
 	if (procfs && strcmp(path, "/proc") != 0) {
 		return unsuited(visit, "%s has a procfs in it, %s", path, procfs);
@@ -199,23 +197,6 @@ static int grant(int fd, const char *path, bool is_directory, void *user)
 	return visit->reading->allow ? visit->reading->allow(fd, is_directory, OPERATION_READ,
 					       visit->reading->user)
 				     : 0;
-}
-
-static int walk_rules(struct visit *visit)
-{
-	struct mount_table table;
-	int result = mount_table_read_of(&table, getpid());
-
-	if (result < 0) {
-		return unsuited(visit, "the mounts cannot be read: %s", strerror(-result));
-	}
-	result = procfs_mounts_find(&visit->procfs, &table);
-	if (result == 0) {
-		result = landlock_walk(&visit->rules, LANDLOCK_WALK_READING, grant, visit);
-	}
-	procfs_mounts_finish(&visit->procfs);
-	mount_table_finish(&table);
-	return result;
 }
 
 static int visit_rules(struct visit *visit)
@@ -228,7 +209,7 @@ static int visit_rules(struct visit *visit)
 	if (visit->reading->allow) {
 		make_directories(visit);
 	}
-	return walk_rules(visit);
+	return landlock_walk(&visit->rules, LANDLOCK_WALK_READING, grant, visit);
 }
 
 int landlock_reading_visit(struct landlock_reading *reading, const struct string_pack *rules)

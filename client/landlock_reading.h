@@ -13,8 +13,11 @@
 
 #include "client/landlock_grants.h"
 
+struct procfs_mounts;
+
 struct landlock_reading {
-	landlock_allow *allow; /* NULL: only looks */
+	const struct procfs_mounts *procfs; /* where each lies */
+	landlock_allow *allow;              /* NULL: only looks */
 	void *user;
 	bool shows_processes; /* of the result: /proc is granted */
 	char *reason;         /* LANDLOCK_REASON_MAX */

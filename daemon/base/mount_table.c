@@ -69,34 +69,47 @@ static void unescape(char *name)
 	*out = '\0';
 }
 
+/* The number behind `tag`, if the word begins with that. */
+static void read_tag(unsigned int *number, const char *word, const char *tag)
+{
+	size_t length = strlen(tag);
+
+	if (strncmp(word, tag, length) == 0) {
+		*number = (unsigned int)strtoul(word + length, NULL, 10);
+	}
+}
+
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [shared:N] [master:N] ... - TYPE SOURCE OPTIONS" */
 static int parse_line(struct mount *mount, char *line)
 {
-	unsigned int device_major, device_minor;
-	unsigned long id;
+	enum { ID, PARENT, MAJOR, MINOR, NUMBERS };
+	static const char ends[NUMBERS] = {' ', ' ', ':', ' '};
+	unsigned long numbers[NUMBERS];
 	char *rest = line, *root, *point;
 
-	if (sscanf(line, "%lu %*u %u:%u", &id, &device_major, &device_minor) != 3) {
-		return -EPROTO;
-	}
-	for (int field = 0; field < 3; field++) {
-		(void)strsep(&rest, " ");
+	for (unsigned int i = 0; i < NUMBERS; i++) {
+		char *begin = rest;
+
+		numbers[i] = strtoul(begin, &rest, 10);
+		if (rest == begin || *rest++ != ends[i]) {
+			return -EPROTO;
+		}
 	}
 	root = strsep(&rest, " ");
 	point = strsep(&rest, " ");
 	if (!root || !point || !rest) {
 		return -EPROTO;
 	}
-	*mount = (struct mount){.id = id,
-		.device = makedev(device_major, device_minor),
+	*mount = (struct mount){.id = numbers[ID],
+		.device = makedev((unsigned int)numbers[MAJOR], (unsigned int)numbers[MINOR]),
 		.root = root,
 		.point = point};
 	unescape(root);
 	unescape(point);
 	for (char *word = strsep(&rest, " "); word && strcmp(word, "-") != 0;
 		word = strsep(&rest, " ")) {
-		(void)sscanf(word, "shared:%u", &mount->peers);
-		(void)sscanf(word, "master:%u", &mount->master);
+		read_tag(&mount->peers, word, "shared:");
+		read_tag(&mount->master, word, "master:");
 	}
 	return 0;
 }
