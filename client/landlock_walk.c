@@ -122,6 +122,13 @@ static int walk_entry(struct walk *walk, int directory, const char *name, size_t
 	return result;
 }
 
+/* A link is granted for no purpose, and need not be opened to know it. */
+static bool is_passed_over(const struct dirent *entry)
+{
+	return entry->d_type == DT_LNK || strcmp(entry->d_name, ".") == 0 ||
+	       strcmp(entry->d_name, "..") == 0;
+}
+
 static int walk_all_entries(struct walk *walk, int directory)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -134,7 +141,7 @@ static int walk_all_entries(struct walk *walk, int directory)
 		return 0;
 	}
 	while (result == 0 && (entry = readdir(stream))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+		if (!is_passed_over(entry)) {
 			result = walk_entry(walk, directory, entry->d_name, strlen(entry->d_name));
 		}
 	}
