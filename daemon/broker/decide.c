@@ -11,6 +11,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/dns.h"
 #include "daemon/broker/members.h"
+#include "daemon/broker/names.h"
 #include "daemon/broker/path_call.h"
 #include "daemon/broker/procfs_number.h"
 #include "daemon/broker/request.h"
@@ -127,8 +128,7 @@ static bool reaches_more(const struct broker *broker, const char *from, const ch
 
 static bool is_no_entry(const struct place *place)
 {
-	return strcmp(place->name, "/") == 0 || strcmp(place->name, ".") == 0 ||
-	       strncmp(place->name, "..", 2) == 0;
+	return strcmp(place->name, "/") == 0 || name_is_dots(place->name);
 }
 
 /*

@@ -197,6 +197,14 @@ static bool is_dots(const char *component, size_t length, size_t dots)
 	return length == dots && memcmp(component, "..", dots) == 0;
 }
 
+bool name_is_dots(const char *name)
+{
+	size_t length = strcspn(name, "/");
+
+	return name[length + strspn(name + length, "/")] == '\0' &&
+	       (is_dots(name, length, 1) || is_dots(name, length, 2));
+}
+
 /* Most names are clean as they are: those are copied at one go. */
 static bool copy_if_clean(char *clean, size_t capacity, const char *path)
 {

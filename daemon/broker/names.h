@@ -33,3 +33,6 @@ void name_trim(char *name);
 
 /* Resolves "." and ".." as text: for the rest of a name that leads nowhere anyway. */
 void name_normalise(char *name);
+
+/* Is it "." or "..", maybe with slashes behind? Other names may begin with dots as well. */
+bool name_is_dots(const char *name);

@@ -136,7 +136,7 @@ static int name_place(const struct broker *broker, struct request *request, stru
 		/* A start that has no path, such as a pipe: nothing is below it. */
 		return place->error ? -place->error : error;
 	}
-	if (place->error || strncmp(place->name, "..", 2) == 0) {
+	if (place->error || name_is_dots(place->name)) {
 		name_normalise(place->path);
 	}
 	name_trim(place->path);

@@ -31,6 +31,25 @@ static long move_directory(const struct world *world)
 	return reach(world, raw(SYS_rename, outer(world), "dirM/moved"), "dirM/moved/kept/file");
 }
 
+/* A name may begin with two dots, or consist of more, and is one like any other. */
+static long move_to_dots(const struct world *world)
+{
+	return reach(world, raw(SYS_rename, outer(world), "..moved"), "..moved/kept/file");
+}
+
+static long move_to_more_dots(const struct world *world)
+{
+	return reach(world, raw(SYS_rename, outer(world), "dirM/..."), "dirM/.../kept/file");
+}
+
+static long move_exchange_dots(const struct world *world)
+{
+	prepare(!mkdir("..moved", 0755));
+	return reach(world,
+		raw(SYS_renameat2, AT_FDCWD, "..moved/", AT_FDCWD, outer(world), RENAME_EXCHANGE),
+		"..moved/kept/file");
+}
+
 static long move_directory_itself(const struct world *world)
 {
 	char path[64];
@@ -186,6 +205,9 @@ static long by_link_of_descriptor(const struct world *world)
 const struct attack attacks_move[] = {
 	{"move-directory", move_directory},
 	{"move-directory-itself", move_directory_itself},
+	{"move-to-dots", move_to_dots},
+	{"move-to-more-dots", move_to_more_dots},
+	{"move-exchange-dots", move_exchange_dots},
 	{"move-by-dirfd", move_by_dirfd},
 	{"move-exchange", move_exchange},
 	{"move-exchange-back", move_exchange_back},

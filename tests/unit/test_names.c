@@ -254,6 +254,21 @@ static int name_here(const char *text, char *name)
 	return name_of_fd(&broker, here, name, NAME_ROOM);
 }
 
+static void dots_are_two_at_most(void **state)
+{
+	static const char *const dots[] = {".", "..", "./", "../", "..//"};
+	static const char *const names[] = {
+		"", "/", "...", "..name", ".name", "name..", "..name/", "../name", "/.."};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(dots); i++) {
+		assert_true(name_is_dots(dots[i]));
+	}
+	for (size_t i = 0; i < array_length(names); i++) {
+		assert_false(name_is_dots(names[i]));
+	}
+}
+
 /* A stand-in is no name where rules tell names apart. */
 static void deep_directories_have_names_where_none_is_told_apart(void **state)
 {
@@ -286,6 +301,7 @@ int main(void)
 		cmocka_unit_test(trim_leaves_the_root),
 		cmocka_unit_test(below_means_a_component),
 		cmocka_unit_test(rest_and_join_are_opposites),
+		cmocka_unit_test(dots_are_two_at_most),
 		cmocka_unit_test(deep_directories_have_names_where_none_is_told_apart),
 	};
 
