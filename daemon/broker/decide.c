@@ -165,12 +165,15 @@ static struct policy_verdict decide_rename(const struct broker *broker, struct r
 {
 	const char *from = request->place.path, *to = request->second.path;
 	bool swaps = exchanges(request);
+	/* What leaves something at the old name makes it. */
+	bool leaves = request->path.flags & RENAME_WHITEOUT;
 	bool replaces = swaps || is_there(&request->second);
 	unsigned int operations = OPERATION_CREATE | (replaces ? OPERATION_REMOVE : 0);
 	struct policy_verdict verdict = policy_decide_file(broker->policy, operations, to);
 
-	if (lets(&verdict) && swaps) {
-		verdict = policy_decide_file(broker->policy, operations, from);
+	if (lets(&verdict) && (swaps || leaves)) {
+		verdict = policy_decide_file(
+			broker->policy, swaps ? operations : OPERATION_CREATE, from);
 	}
 	if (!lets(&verdict)) {
 		return verdict;

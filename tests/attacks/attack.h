@@ -18,6 +18,7 @@
  *   dirA/file   "allowed", dirA/socket: allowed
  *   dirS/file   "secret", dirS/socket: denied altogether (EACCES, the socket EHOSTUNREACH)
  *   dirR/file   "readable": may be read, not written
+ *   dirC/file   "closed": all may be done with it, but nothing made beside it
  * so that one byte makes an allowed name of a denied one, and the other way round.
  */
 struct world {

@@ -82,6 +82,19 @@ static long move_exchange_back(const struct world *world)
 		"dirM/moved/kept/file");
 }
 
+/* What is moved away leaves a device in its place, where nothing may be made. */
+static long move_leaving(const struct world *world)
+{
+	const char *from = world->twin ? "dirA/other" : "dirC/file";
+	struct stat st;
+	long moved = raw(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, "dirM/moved", RENAME_WHITEOUT);
+
+	if (moved == -EINVAL) {
+		attack_impossible("no such renames on this filesystem");
+	}
+	return moved < 0 ? moved : !lstat(from, &st) && S_ISCHR(st.st_mode) ? 0 : -ESTALE;
+}
+
 /* A link of the same name takes the place of a directory in the middle. */
 static long move_aside(const struct world *world)
 {
@@ -211,6 +224,7 @@ const struct attack attacks_move[] = {
 	{"move-by-dirfd", move_by_dirfd},
 	{"move-exchange", move_exchange},
 	{"move-exchange-back", move_exchange_back},
+	{"move-leaving", move_leaving},
 	{"move-aside", move_aside},
 	{"held-fchmod", by_fchmod},
 	{"held-fchown", by_fchown},

@@ -81,7 +81,7 @@ BY_KERNEL = ('road-absolute', 'road-proc-*', 'road-reopen-self', 'road-in-root',
              'process-proc-[cf]*', 'held-hard-link', 'race-final-link')
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
 MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
-                    'send-routed', 'send-routed-socket', 'sibling-core', 'sibling-flags'}
+                    'move-leaving', 'send-routed', 'send-routed-socket', 'sibling-core', 'sibling-flags'}
 
 
 class World:
@@ -90,7 +90,8 @@ class World:
     def __init__(self, directory):
         self.directory = directory
         self.listeners = {}
-        for name, content in (('dirA', 'allowed\n'), ('dirS', 'secret\n'), ('dirR', 'readable\n')):
+        for name, content in (('dirA', 'allowed\n'), ('dirS', 'secret\n'), ('dirR', 'readable\n'),
+                              ('dirC', 'closed\n')):
             os.makedirs(os.path.join(directory, name))
             with open(os.path.join(directory, name, 'file'), 'w') as file:
                 file.write(content)
@@ -169,7 +170,7 @@ class World:
     def state(self):
         """What an attack could have changed: names, modes and contents of what is denied."""
         found = {}
-        for name in ('dirS', 'dirR', 'dirN', 'dirN/kept'):
+        for name in ('dirS', 'dirR', 'dirC', 'dirN', 'dirN/kept'):
             if not os.path.isdir(os.path.join(self.directory, name)):
                 continue
             for entry in os.scandir(os.path.join(self.directory, name)):
