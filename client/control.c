@@ -178,16 +178,22 @@ int control_next(struct control *control, bool waits, struct json_object **objec
 	return parse(control->line, control->taken, objectp);
 }
 
+/* 0 or a negative errno, told. */
 static int greet(struct control *control)
 {
 	struct json_object *version = NULL;
+	struct json_object *error = NULL;
 	int result = control_next(control, true, &control->greeting);
 
+	if (result == 0 && json_object_object_get_ex(control->greeting, "error", &error)) {
+		control_complain_of(error);
+		return -EBUSY;
+	}
 	if (result == 0 && (!json_object_object_get_ex(control->greeting, "version", &version) ||
 				   json_object_get_int(version) != CONTROL_VERSION)) {
 		result = -EBADMSG;
 	}
-	return result;
+	return result < 0 ? complain(result) : 0;
 }
 
 int control_open(struct control *control, const struct control_options *options)
@@ -195,14 +201,11 @@ int control_open(struct control *control, const struct control_options *options)
 	*control = (struct control){.fd = -1};
 	int result = options->socket ? connect_to(options->socket, &control->fd)
 				     : connect_to_first(options, &control->fd);
-	if (result == 0) {
-		result = greet(control);
-	}
+	result = result < 0 ? complain(result) : greet(control);
 	if (result < 0) {
 		control_close(control);
-		return complain(result);
 	}
-	return 0;
+	return result;
 }
 
 void control_close(struct control *control)

@@ -136,6 +136,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 }
 
 /* Enters the new connection into the tally of hand-overs, or says why not. */
+static void tell_too_many(struct context *context, const struct peer *peer)
+{
+	unsigned int others;
+
+	if (journal_may_tell(&context->too_many, uv_now(context->loop), &others)) {
+		journal_notice("refused uid %u, pid %d: too many connections; so were %u since "
+			       "this was told last",
+			peer->uid, peer->pid, others);
+	}
+}
+
 static int admit(struct context *context, int socket, struct peer *peer)
 {
 	int result = peer_init(peer, socket);
@@ -152,8 +163,7 @@ static int admit(struct context *context, int socket, struct peer *peer)
 	}
 	result = tally_enter(&context->clients_tally, peer->uid, context->config->clients);
 	if (result < 0) {
-		journal_notice(
-			"refused uid %u, pid %d: too many connections", peer->uid, peer->pid);
+		tell_too_many(context, peer);
 		send_refused(socket, result, "too many connections wait for usherd; try again");
 		peer_finish(peer);
 	}

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "daemon/journal.h"
 #include "daemon/metrics.h"
 #include "daemon/peer.h"
 #include "daemon/store.h"
@@ -39,6 +40,7 @@ struct context {
 	struct ending_list endings;   /* sessions that somebody ends */
 	struct watcher_list watchers; /* who looks at decisions */
 	struct tally clients_tally, sessions_tally;
+	struct journal_repeat too_many; /* clients, as the journal was told */
 	struct metrics metrics;
 	struct reload *reload;        /* under way, or NULL */
 	bool is_stopped;              /* for good: nobody comes after us */

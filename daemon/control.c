@@ -18,10 +18,12 @@
 #include "daemon/journal.h"
 #include "daemon/peer.h"
 
-#define BACKLOG         16
-#define CONNECTIONS_MAX 64u
-#define IDLE_MS         30000u
-#define ENDING_MS       5000u
+#define BACKLOG   16
+#define IDLE_MS   30000u
+#define ENDING_MS 5000u
+
+static const struct tally_limits limits_of_users = {.per_user = 16, .total = 64};
+static const struct tally_limits limits_of_administrators = {.per_user = 80, .total = 80};
 
 /* A line on its way out. */
 struct message {
@@ -31,10 +33,21 @@ struct message {
 	char text[];
 };
 
+/* With the last one nothing is left to free, also not of a control that has ended. */
+static void leave(struct tally *tally, uid_t uid)
+{
+	tally_leave(tally, uid);
+	if (tally->total == 0) {
+		tally_finish(tally);
+	}
+}
+
 static void on_handle_closed(struct connection *connection)
 {
 	if (--connection->open_handles == 0) {
-		connection->control->connection_count--;
+		if (connection->is_counted) {
+			leave(&connection->control->tally, connection->uid);
+		}
 		json_object_put(connection->tag);
 		free(connection);
 	}
@@ -81,6 +94,9 @@ static void on_idle(uv_timer_t *timer)
 /* Ends when all is written, or when it takes too long. */
 static void end(struct connection *connection)
 {
+	if (connection->state == CONNECTION_ENDING) {
+		return;
+	}
 	connection->state = CONNECTION_ENDING;
 	leave_owner(connection);
 	uv_read_stop((uv_stream_t *)&connection->pipe);
@@ -329,6 +345,15 @@ static int identify(struct connection *connection)
 	return 0;
 }
 
+static int enter(struct connection *connection)
+{
+	int result = tally_enter(&connection->control->tally, connection->uid,
+		connection->is_administrator ? limits_of_administrators : limits_of_users);
+
+	connection->is_counted = result == 0;
+	return result;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct control *control = container_of((uv_pipe_t *)listener, struct control, listener);
@@ -341,15 +366,21 @@ static void on_connection(uv_stream_t *listener, int status)
 		return;
 	}
 	connection->control = control;
-	control->connection_count++;
 	LIST_INSERT_HEAD(&control->connections, connection, entry);
 	connection->open_handles = 2;
 	uv_pipe_init(listener->loop, &connection->pipe, 0);
 	uv_timer_init(listener->loop, &connection->idle);
 	uv_timer_start(&connection->idle, on_idle, IDLE_MS, 0);
-	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 ||
-		control->connection_count > CONNECTIONS_MAX || identify(connection) < 0) {
+	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 || identify(connection) < 0) {
 		hang_up(connection);
+		return;
+	}
+	if (enter(connection) < 0) {
+		send_line(connection,
+			control_error_make(
+				CONTROL_BUSY, NULL, "too many ask at the same time; try again"),
+			false);
+		end(connection);
 		return;
 	}
 	send_line(connection, control_describe_greeting(connection), false);

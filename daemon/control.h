@@ -5,13 +5,15 @@
  * answers. A connection that has asked to watch gets events until it ends.
  *
  * Nobody who asks can hold up the daemon: lines, connections and what waits to be read have limits,
- * and who does not read what was asked for is dropped.
+ * and who does not read what was asked for is dropped. Nor can anybody keep an administrator from
+ * asking: users have limits of their own, and some connections are left to administrators.
  */
 #pragma once
 
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "daemon/tally.h"
 #include "daemon/turn_away.h"
 
 struct connection;
@@ -24,7 +26,7 @@ struct control {
 	uv_pipe_t listener;
 	struct turn_away away;
 	struct connection_list connections;
-	unsigned int connection_count;
+	struct tally tally; /* of the connections */
 };
 
 /* Consumes `socket`, a bound SOCK_STREAM. 0 or a negative errno. */

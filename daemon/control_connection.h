@@ -57,6 +57,7 @@ struct connection {
 	unsigned int open_handles;
 	enum connection_state state;
 	uid_t uid;
+	bool is_counted;         /* in the tally */
 	bool is_administrator;   /* sees and ends all sessions, reloads and stops the daemon */
 	const char *request;     /* ANSWERING: its name; NULL before it is known */
 	struct json_object *tag; /* ANSWERING: what the asker knows it by, or NULL */

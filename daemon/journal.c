@@ -12,6 +12,7 @@
 #include "daemon/journal_record.h"
 
 #define LINE_MAX_BYTES (17 * 1024)
+#define REPEAT_MS      1000u
 
 static bool journal_has_levels;
 
@@ -59,4 +60,15 @@ void journal_write(enum journal_level level, const char *format, ...)
 	/* One write a line; where nobody reads there is nobody to tell. */
 	ssize_t written = write(STDERR_FILENO, line, length);
 	(void)written;
+}
+
+bool journal_may_tell(struct journal_repeat *repeat, uint64_t now_ms, unsigned int *untoldp)
+{
+	if (now_ms < repeat->next_ms) {
+		repeat->untold++;
+		return false;
+	}
+	*untoldp = repeat->untold;
+	*repeat = (struct journal_repeat){.next_ms = now_ms + REPEAT_MS};
+	return true;
 }

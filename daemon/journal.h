@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The levels of syslog(3), as far as we use them. */
 enum journal_level {
@@ -27,3 +28,15 @@ void journal_write(enum journal_level level, const char *format, ...)
 #define journal_warning(...) journal_write(JOURNAL_WARNING, __VA_ARGS__)
 #define journal_notice(...)  journal_write(JOURNAL_NOTICE, __VA_ARGS__)
 #define journal_info(...)    journal_write(JOURNAL_INFO, __VA_ARGS__)
+
+/* Of what anybody can bring about again and again one line a second is written. Zero at first. */
+struct journal_repeat {
+	uint64_t next_ms;
+	unsigned int untold;
+};
+
+/*
+ * At `now_ms`, of a clock that only goes on: may this be told? Then `untoldp` is how many were not
+ * since the last that was.
+ */
+bool journal_may_tell(struct journal_repeat *repeat, uint64_t now_ms, unsigned int *untoldp);

@@ -28,8 +28,13 @@ static void turn_away(struct server *server)
 	int socket = accept4(server->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	close_fd(&socket);
 	server->reserve = open_reserve();
-	journal_error("a client was turned away: no descriptors are left; raise LimitNOFILE, or "
-		      "lower the limits in usherd.ini");
+	unsigned int others;
+	if (journal_may_tell(&server->turned_away, uv_now(server->poll.loop), &others)) {
+		journal_error("a client was turned away, and %u since this was told last: no "
+			      "descriptors are left; raise LimitNOFILE, or lower the limits in "
+			      "usherd.ini",
+			others);
+	}
 }
 
 static bool accept_one(struct server *server)

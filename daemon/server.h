@@ -8,12 +8,15 @@
 
 #include <uv.h>
 
+#include "daemon/journal.h"
+
 struct context;
 
 struct server {
 	struct context *context;
 	int socket, reserve;
 	uv_poll_t poll;
+	struct journal_repeat turned_away; /* as the journal was told */
 };
 
 /* Consumes `socket`, which listens. 0 or a negative errno. */

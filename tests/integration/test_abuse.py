@@ -4,6 +4,7 @@ nothing at all, while a bystander's session goes on. The bystander opens a file 
 tells how long it took; what it tells is printed. What is wrong in a hand-over is in test_usherd.py.
 """
 
+import collections
 import contextlib
 import errno
 import os
@@ -70,22 +71,90 @@ def many_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+# Connects as often as it is told, and holds all; then it tells what each was told first.
+FLOOD = """\
+import collections, socket, sys
+path, kind, count = sys.argv[1], getattr(socket, sys.argv[2]), int(sys.argv[3])
+streams = []
+for _ in range(count):
+    stream = socket.socket(socket.AF_UNIX, kind)
+    stream.connect(path)
+    stream.settimeout(0.2)
+    streams.append(stream)
+print('connected', flush=True)
+sys.stdin.readline()
+told = collections.Counter()
+for stream in streams:
+    try:
+        data = stream.recv(4096)
+        told['busy' if b'too many' in data else 'served' if data else 'ended'] += 1
+    except TimeoutError:
+        told['waits'] += 1
+print(*(f'{what}={number}' for what, number in told.items()))
+"""
+FLOODERS, CONNECTIONS_EACH = 8, 1250
+
+
+@contextlib.contextmanager
+def flood(path, kind):
+    """Ten thousand connections at once, of another user where there is one; gives a function that
+    ends them and counts what they were told."""
+    prefix = usherd.AS_NOBODY if IS_ROOT else []
+    flooders = [subprocess.Popen(
+        [*prefix, sys.executable, '-c', FLOOD, path, kind, str(CONNECTIONS_EACH)], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=harness.environment())
+        for _ in range(FLOODERS)]
+
+    def told():
+        counts = collections.Counter()
+        for flooder in flooders:
+            for word in flooder.communicate('\n', timeout=harness.SECONDS)[0].split():
+                counts[word.split('=')[0]] += int(word.split('=')[1])
+        return counts
+    try:
+        for flooder in flooders:
+            assert flooder.stdout.readline() == 'connected\n', 'a connection was refused'
+        yield told
+    finally:
+        for flooder in flooders:
+            if flooder.poll() is None:
+                flooder.kill()
+                flooder.communicate()
+
+
 class Clients(usherd.Case):
     def test_connections(self):
-        """a thousand connections: those that are too many are told so, and then there is room"""
+        """ten thousand connections at once: those too many are told so, others are served meanwhile"""
         with Daemon(limits='handshake-timeout = 60') as daemon, many_descriptors(), \
-                bystander(daemon, 'connections'), contextlib.ExitStack() as clients:
-            told = set()
-            for number in range(1000):
-                client = clients.enter_context(daemon.client())
-                if number >= 20 and number % 100 == 0:
-                    client.socket.settimeout(20)
-                    with self.assertRaises(Refused) as caught:
+                bystander(daemon, 'connections'):
+            with flood(daemon.socket, 'SOCK_SEQPACKET') as told:
+                if IS_ROOT:
+                    self.assertEqual(daemon.run('true').returncode, 0)
+                else:
+                    with daemon.client() as client, self.assertRaises(Refused) as caught:
                         client.receive()
-                    told.add(caught.exception.error)
-            self.assertEqual(told, {errno.EUSERS})
-            clients.close()
+                    self.assertEqual(caught.exception.error, errno.EUSERS)
+                counts = told()
+            self.assertEqual(counts, {'waits': 16, 'busy': FLOODERS * CONNECTIONS_EACH - 16})
             harness.wait_until(lambda: daemon.run('true').returncode == 0, 'there is room again')
+            self.assertLess(daemon.log().count('too many connections'), 100)
+
+    def test_questions(self):
+        """ten thousand who say nothing on the control socket keep no other user from asking"""
+        with Daemon() as daemon, many_descriptors(), bystander(daemon, 'questions'):
+            with flood(daemon.control, 'SOCK_STREAM') as told:
+                done = harness.usher('status', '--socket', str(daemon.socket))
+                if IS_ROOT:
+                    self.assertEqual((done.returncode, done.stderr), (0, ''))
+                else:
+                    self.assertEqual((done.returncode, done.stderr), (
+                        1, 'usher: usherd refused the request: too many ask at the same time; '
+                           'try again\n'))
+                counts = told()
+            served = 16 if IS_ROOT else 80  # the user that it runs as is an administrator
+            self.assertEqual(counts, {'served': served,
+                                      'busy': FLOODERS * CONNECTIONS_EACH - served})
+            harness.wait_until(daemon.is_answering, 'there is room again')
 
     def test_listener_of_another(self):
         """the listener of another process, handed over for the own thread, is refused"""
