@@ -90,8 +90,19 @@ static bool descends_from_first(const struct broker *broker, pid_t pid)
 	       target_start(broker->first, &start) == 0 && start == broker->memory->first_start;
 }
 
+/* Filters are inherited, and nobody gets rid of one. */
+static bool may_be_filtered(const struct broker *broker, pid_t pid)
+{
+	uint32_t least = atomic_load(&broker->memory->filters);
+
+	return least == 0 || target_filters(pid) >= least;
+}
+
 bool members_has(const struct broker *broker, pid_t pid)
 {
+	if (!may_be_filtered(broker, pid)) {
+		return false;
+	}
 	if (descends_from_first(broker, pid)) {
 		return true;
 	}

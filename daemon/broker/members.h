@@ -4,6 +4,9 @@
  * that have ever made a call that was notified, since only who is under the session's filter can.
  * That is how a process is known whose parent has ended (daemon(3)), and its children.
  *
+ * Whoever execs usher may have children already, which are not under the filter: what is under
+ * fewer than the first process was from the start is not of the session, whoever its parent is.
+ *
  * For each thread number it is kept when it was last heard of. A number that is another thread's
  * since then is told by that thread's start, which is later.
  */

@@ -178,7 +178,9 @@ static int know_first(struct broker *broker, pid_t tid)
 	if (error < 0) {
 		return error;
 	}
-	(void)atomic_compare_exchange_strong(known, &none, start);
+	if (atomic_compare_exchange_strong(known, &none, start)) {
+		atomic_store(&broker->memory->filters, target_filters(tid));
+	}
 	if (atomic_load(known) != start) {
 		return -ESRCH;
 	}

@@ -271,6 +271,16 @@ pid_t target_parent(pid_t tid)
 	return error < 0 ? error : (pid_t)status_number(status, "PPid", 10);
 }
 
+uint32_t target_filters(pid_t tid)
+{
+	char status[TARGET_STATUS_ROOM];
+	long count = target_read_status(tid, status) < 0
+			     ? 0
+			     : status_number(status, "Seccomp_filters", 10);
+
+	return count > 0 ? (uint32_t)count : 0;
+}
+
 bool target_has_one_thread(pid_t tid)
 {
 	char path[64];

@@ -47,6 +47,9 @@ pid_t target_tgid(pid_t tid);
 /* The process that is the parent of the thread's, or a negative errno. */
 pid_t target_parent(pid_t tid);
 
+/* How many seccomp filters it is under; 0 also where the kernel does not tell (Linux 5.9 does). */
+uint32_t target_filters(pid_t tid);
+
 /* /proc/TID/status, NUL-terminated. 0 or a negative errno. */
 int target_read_status(pid_t tid, char status[TARGET_STATUS_ROOM]);
 /* The same by a descriptor of that file: -ESRCH when the thread has ended. */

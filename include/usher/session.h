@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     7u          /* layout fc4667f2 */
+#define SESSION_VERSION     7u          /* layout 65f54bf2 */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -125,9 +125,10 @@ struct session_memory {
 	_Atomic uint32_t host_count; /* of the names' entries that were ever taken */
 	_Atomic uint64_t told; /* a bit for each of the told_options.h that a target has set */
 	_Atomic uint64_t
-		first_start;    /* ticks (proc_pid_stat(5)) of the first process; 0: unknown */
-	_Atomic uint32_t umask; /* of the first process, and SESSION_UMASK_NOTED; or 0 */
-	uint8_t reserved[28];
+		first_start;      /* ticks (proc_pid_stat(5)) of the first process; 0: unknown */
+	_Atomic uint32_t umask;   /* of the first process, and SESSION_UMASK_NOTED; or 0 */
+	_Atomic uint32_t filters; /* seccomp's, of the first process at the hand-over; 0: unknown */
+	uint8_t reserved[24];
 	struct session_statistics statistics;
 	struct session_slot slots[SESSION_SLOTS];
 	struct session_host hosts[SESSION_HOSTS];

@@ -233,6 +233,42 @@ class Surroundings(unittest.TestCase):
         self.assertRegex(result.stderr, b'(?i)another|already|EBUSY')
 
 
+HOLD = """
+import errno, os, sys
+for name, flags in ('environ', os.O_RDONLY), ('mem', os.O_RDWR), ('cmdline', os.O_RDONLY):
+    try:
+        os.close(os.open(f'/proc/{sys.argv[1]}/{name}', flags))
+        print('opened')
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+
+
+@harness.both_modes
+class Elder(unittest.TestCase):
+    """What the process that becomes the program had for children before"""
+
+    def hold(self, mode, before, after):
+        """What the program can do with the child that `before` or `after` usher was started"""
+        policy = harness.policy('[files]\ndefault = allow\ndeny EACCES read = /nowhere/**\n')
+        child = 'sleep 60 >/dev/null 2>&1 & echo $!; '
+        program = ['bash', '-c', f'{child if after else ""}exec /usr/bin/python3 -c "$1" $!$2', 'bash',
+                   HOLD]
+        command = ['bash', '-c', f'{child if before else ""}exec "$@" $!', 'bash',
+                   *harness.usher_command(program, mode, policy)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                                check=False, env=harness.environment())
+        number, *words = result.stdout.decode().split() or ['0']
+        if int(number) > 0:
+            os.kill(int(number), signal.SIGKILL)
+        return words or result.stderr
+
+    def test_children(self, mode):
+        """A child from before usher was started is none of the session's; the program's own is"""
+        self.assertEqual(self.hold(mode, True, False), ['EACCES', 'EACCES', 'opened'])
+        self.assertEqual(self.hold(mode, False, True), ['opened'] * 3)
+
+
 @harness.both_modes
 class Told(unittest.TestCase):
     POLICY = '''
