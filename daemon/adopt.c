@@ -35,12 +35,20 @@ struct contents {
 	size_t fd_count;
 };
 
+/* A session whose broker is dead, and when that was started. */
+struct waiting {
+	struct session *session;
+	struct timespec started;
+};
+
 struct adoption {
 	struct context *context;
 	struct found *found;
 	size_t count;
+	struct waiting *waiting;
+	size_t waiting_count;
 	struct contents contents;
-	unsigned int serving, restarted, lost;
+	unsigned int serving, lost;
 };
 
 /* Of one session beside the other, its broker behind it, and of each the newest first. */
@@ -69,7 +77,8 @@ static void count_from(struct context *context, uint64_t session)
 static void collect(struct adoption *adoption, struct inheritance *inheritance)
 {
 	adoption->found = calloc(inheritance->count + 1, sizeof(*adoption->found));
-	for (size_t i = 0; adoption->found && i < inheritance->count; i++) {
+	adoption->waiting = calloc(inheritance->count + 1, sizeof(*adoption->waiting));
+	for (size_t i = 0; adoption->found && adoption->waiting && i < inheritance->count; i++) {
 		struct inherited *one = &inheritance->all[i];
 		struct found *found = &adoption->found[adoption->count];
 		if (one->fd >= 0 && session_name_parse(&found->name, one->name)) {
@@ -197,8 +206,8 @@ static void adopt_one(struct adoption *adoption, const struct found *found, size
 	} else if (go_on_with_broker(adoption, session, broker)) {
 		adoption->serving++;
 	} else {
-		session_go_on(session, NULL);
-		adoption->restarted++;
+		adoption->waiting[adoption->waiting_count++] =
+			(struct waiting){session, session_memory_marked(session->memory_fd)};
 	}
 	for (size_t i = 0; i < count; i++) {
 		bool is_used =
@@ -207,6 +216,32 @@ static void adopt_one(struct adoption *adoption, const struct found *found, size
 		if (!is_used) {
 			forget(adoption, &found[i]);
 		}
+	}
+}
+
+static int compare_started(const void *a, const void *b)
+{
+	const struct timespec *left = &((const struct waiting *)a)->started;
+	const struct timespec *right = &((const struct waiting *)b)->started;
+
+	if (left->tv_sec != right->tv_sec) {
+		return left->tv_sec < right->tv_sec ? -1 : 1;
+	}
+	return left->tv_nsec < right->tv_nsec ? -1 : left->tv_nsec > right->tv_nsec;
+}
+
+/*
+ * Brokers are started one after the other, and we may be killed before the last of them: so whose
+ * broker was started longest ago comes first, and nobody is the last in each daemon's life.
+ */
+static void restart_brokers(struct adoption *adoption)
+{
+	if (adoption->waiting_count > 0) {
+		qsort(adoption->waiting, adoption->waiting_count, sizeof(*adoption->waiting),
+			compare_started);
+	}
+	for (size_t i = 0; i < adoption->waiting_count; i++) {
+		session_go_on(adoption->waiting[i].session, NULL);
 	}
 }
 
@@ -239,16 +274,18 @@ void adopt_all(struct context *context, struct inheritance *inheritance)
 		}
 		adopt_one(adoption, &adoption->found[i], next - i);
 	}
+	restart_brokers(adoption);
 	if (adoption->count > 0) {
 		journal_notice(
 			"took over %u sessions: of %u the broker serves on, of %u another is "
 			"started; %u are lost to us",
-			adoption->serving + adoption->restarted, adoption->serving,
-			adoption->restarted, adoption->lost);
+			adoption->serving + (unsigned int)adoption->waiting_count,
+			adoption->serving, (unsigned int)adoption->waiting_count, adoption->lost);
 	}
 	for (size_t i = 0; i < adoption->count; i++) {
 		close_fd(&adoption->found[i].parcel);
 	}
+	free(adoption->waiting);
 	free(adoption->found);
 	free(adoption);
 }

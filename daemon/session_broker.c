@@ -100,6 +100,7 @@ int session_start_broker(struct session *session)
 		return result;
 	}
 	session->resumes = true;
+	session_memory_mark(session->memory_fd);
 	session->child_started_ms = uv_now(session->context->loop);
 	session->child_started_answers = session_answers(session);
 	/* Without it the next daemon will replace this broker. */

@@ -108,6 +108,18 @@ pid_t session_memory_server(int fd)
 	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
+void session_memory_mark(int fd)
+{
+	(void)futimens(fd, NULL);
+}
+
+struct timespec session_memory_marked(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? status.st_mtim : (struct timespec){0};
+}
+
 void session_memory_unmap(struct session_memory *memory)
 {
 	if (memory) {

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "usher/session.h"
 
@@ -40,6 +41,13 @@ int session_memory_lock(int fd);
 
 /* The process that serves, as the kernel knows it; 0: none; or a negative errno. */
 pid_t session_memory_server(int fd);
+
+/*
+ * Notes that a broker is started, and tells when one last was (all zero if nobody knows): as the
+ * time of the memory's last change, which outlives whoever notes it. Mapped writes do not count.
+ */
+void session_memory_mark(int fd);
+struct timespec session_memory_marked(int fd);
 
 /* NULL is nothing. */
 void session_memory_unmap(struct session_memory *memory);

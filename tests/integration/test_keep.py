@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -120,6 +121,28 @@ class Life(Case):
                                daemon.sessions()[0]['broker'] not in (0, broker), 'another serves')
             fifo.write_text('through\n')
             self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
+
+    def test_order(self):
+        """of many whose brokers are dead the one is served first whose broker is the oldest"""
+        with Kept() as daemon, contextlib.ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(running(daemon, 'cat', policy='everything'))
+            first, *others = sorted(daemon.wait_until_all_run(4), key=lambda one: one['id'])
+            kill(first['broker'])
+            daemon.wait_for_log(f'session {first["id"]}: broker started again')
+            served = daemon.wait_until_all_run(4)
+            daemon.process.send_signal(signal.SIGSTOP)  # the holder: no other usherd yet
+            kill(daemon.serving())
+            for one in served:
+                kill(one['broker'])
+            harness.wait_until(lambda: not any(is_broker(one['broker']) for one in served),
+                               'all are dead')
+            daemon.process.send_signal(signal.SIGCONT)
+            daemon.wait_for_log('of 0 the broker serves on, of 4 another is started')
+            daemon.wait_until_all_run(4)
+            told = daemon.log().rpartition('took over')[2]
+            self.assertEqual(list(map(int, re.findall(r'session (\d+): broker started again', told))),
+                             [one['id'] for one in [*others, first]])
 
     def test_killed_too_soon(self):
         """one broker killed before it has served does not count for as many as were killed before"""
