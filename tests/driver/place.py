@@ -12,6 +12,7 @@ import process
 
 ORDINARY_USER = 'nobody'
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+SANITIZER_OPTIONS = ('ASAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 PASSED_ON = ('CI', 'TERM', 'USHER_TEST_LONG', 'USHER_TEST_SEED', 'USHER_TEST_MECHANISM_SECONDS')
 DAEMON_SECONDS = 10
 DAEMON_CONFIG = """\

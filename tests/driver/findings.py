@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sanitizers have found, in whatever process of a sanitizer build.
+
+A broker that has a finding ends, and its successor goes on: a test may well pass. So each finding is
+a file (daemon/base/sanitized.c), and each file counts as a failure of the run after which it is seen;
+where runs go on at the same time it may be of another of these.
+"""
+
+import os
+import re
+import shutil
+
+LINES = 60  # of one finding
+HEADLINE = re.compile(r'ERROR|WARNING|runtime error')
+
+
+class Findings:
+    """The directory of a build, which its brokers have compiled in."""
+
+    def __init__(self, build):
+        with open(os.path.join(build, 'paths.h'), encoding='utf-8') as file:
+            self.directory = re.search(r'USHER_FINDINGS "(.*)"', file.read())[1]
+        self.remove()
+        os.mkdir(self.directory)
+        os.chmod(self.directory, 0o1777)  # brokers have the rights of their clients
+
+    def options(self):
+        """For the environment, beside what is said there already."""
+        return f':log_path={self.directory}/found'
+
+    def take(self):
+        """[(what was found, the report)] since the last time."""
+        found = []
+        for name in sorted(os.listdir(self.directory)):
+            path = os.path.join(self.directory, name)
+            with open(path, encoding='utf-8', errors='replace') as file:
+                lines = file.read().splitlines()
+            os.unlink(path)
+            found.append((next(filter(HEADLINE.search, lines), name), '\n'.join(lines[:LINES])))
+        return found
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
