@@ -23,7 +23,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import run as attacks  # noqa: E402
 
 STORM = os.path.join(attacks.BUILD, 'tests/attacks/storm')
-SECONDS = 240
+# In a slow build a broker lives longer, so that it comes to serve.
+PATIENCE = float(os.environ.get('USHER_TEST_PATIENCE', '1'))
+SECONDS = 240 * PATIENCE
 
 
 def read(path):
@@ -116,6 +118,7 @@ def storm(opens, threads, between):
 
 def judge(suite, name, opens, threads, between):
     started = time.monotonic()
+    between = between and tuple(PATIENCE * seconds for seconds in between)
     lines, status, kills = storm(opens, threads, between)
     told = ' '.join(line for line in lines if line.startswith('opens '))
     suite.test(told.startswith('opens %d wrong 0 ' % opens),
@@ -138,7 +141,7 @@ def main():
     judge(suite, 'nobody killed', options.opens // 10, 4, None)
     judge(suite, 'broker killed now and then', options.opens, 4, (0.1, 0.4))
     judge(suite, 'broker killed all the time', options.opens // 5, 4, (0.02, 0.1))
-    judge(suite, 'broker of one thread killed', options.opens // 10, 1, (0.02, 0.1))
+    judge(suite, 'broker of one thread killed', options.opens // 5, 1, (0.02, 0.1))
     print('1..%d' % suite.number)
     return 1 if suite.failed else 0
 

@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import run as attacks  # noqa: E402
-from kill import SECONDS, Killer, brokers, daemon_pid  # noqa: E402
+from kill import PATIENCE, SECONDS, Killer, brokers, daemon_pid  # noqa: E402
 
 KILLS = 15
 KILLS_MIN, GALES_MAX = 5, 20
@@ -125,7 +125,8 @@ def main():
     for network in 'host', 'broker':
         judge(suite, network, network, calls, 32, None)
         judge(suite, network + ', chaos', network, calls // 2, 8, None, 'chaos')
-        judge_killed(suite, network + ', broker killed', network, calls, 4, (0.02, 0.2))
+        judge_killed(suite, network + ', broker killed', network, calls, 4,
+                     (0.02 * PATIENCE, 0.2 * PATIENCE))
     print('1..%d' % suite.number)
     return 1 if suite.failed else 0
 
