@@ -174,7 +174,7 @@ static int run(struct top *top)
 
 	if (result < 0) {
 		(void)fprintf(stderr, "usher: top needs a terminal%s; see 'usher status'\n",
-			result == -EINVAL ? " that TERM names" : "");
+			result == -EINVAL ? " that TERM names and whose cursor can be moved" : "");
 		return EXIT_FAILURE;
 	}
 	catch_signals();

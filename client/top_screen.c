@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "client/color.h"
@@ -29,10 +30,28 @@ void top_screen_close(void)
 	}
 }
 
+/* One that TERM names, and whose cursor can be moved: on others nothing would be where it belongs.
+ */
+static bool can_be_drawn_on(void)
+{
+	int error;
+
+	if (setupterm(NULL, STDOUT_FILENO, &error) == ERR) {
+		return false;
+	}
+	const char *move = tigetstr("cup");
+	bool can = move && move != (const char *)-1;
+	del_curterm(cur_term);
+	return can;
+}
+
 int top_screen_open(void)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		return -ENOTTY;
+	}
+	if (!can_be_drawn_on()) {
+		return -EINVAL;
 	}
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen) {

@@ -174,8 +174,9 @@ class Top(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn('needs a terminal', done.stderr)
         self.assertIn('sessions', json.loads(commands(self.daemon, 'top', '--json').stdout))
-        with Terminal(self.daemon, environment={'TERM': 'no-such-terminal'}) as top:
-            top.wait_for('that TERM names')
+        for term in 'no-such-terminal', 'dumb', '':
+            with self.subTest(term), Terminal(self.daemon, environment={'TERM': term}) as top:
+                top.wait_for('that TERM names and whose cursor can be moved')
         self.assertEqual(commands(self.daemon, 'top', '--delay', '0').returncode, 2)
         self.assertIn('--delay', harness.usher('top', '--help').stdout)
 
