@@ -421,6 +421,26 @@ def check_incompatible(suite, world):
         suite.test(out in ('x\n', ''), 'without it nobody waits for ever', out)
 
 
+def check_journal(suite, world):
+    """What administrators ask the journal by: the name that usherd has there, and fields."""
+    guest = world.guest
+    guest.write(f'{CONFIGURATION}/usherd.ini', DAEMON.replace('audit = no', 'audit = yes'))
+    guest.run('systemctl', 'restart', 'usherd')
+    guest.write('/load/journal/closed', 'closed')
+    guest.run('usher', 'run', '--daemon', '--policy', 'load', '--', 'cat', '/load/journal/closed')
+
+    def ask(*words):
+        return guest.run('journalctl', '-q', '-o', 'cat', '-t', 'usherd', *words).stdout.splitlines()
+    told = world.wait(lambda: ask('USHER_VERDICT=deny'), 'the denial is told')
+    denials = ask('USHER_VERDICT=deny')
+    suite.test(told and len(denials) == 1 and '/load/journal/closed' in denials[0],
+               'journalctl -t usherd USHER_VERDICT=deny tells the denial, and nothing else', *denials)
+    suite.test(ask('USHER_POLICY=load', 'USHER_VERDICT=deny') == denials and
+               not ask('USHER_VERDICT=inject'), 'other fields narrow it down')
+    guest.write(f'{CONFIGURATION}/usherd.ini', DAEMON)
+    guest.run('systemctl', 'restart', 'usherd')
+
+
 def check_limit(suite, world):
     guest = world.guest
     guest.write('/run/systemd/system/usherd.service.d/limit.conf',
@@ -471,6 +491,7 @@ def run(suite, options):
         check_restarts(suite, world, options.sessions)
         check_figures(suite, world, loads)
         check_memory(world)
+        check_journal(suite, world)
         check_incompatible(suite, world)
         check_limit(suite, world)
         check_stop(suite, world)
