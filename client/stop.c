@@ -12,6 +12,7 @@
 #include "daemon/policy/command_line.h"
 
 #define GRACE_MAX 600
+#define REFUSE    "refuse" /* where there are sessions */
 
 static const char usage[] =
 	"Usage: usher stop [OPTION]...\n"
@@ -28,6 +29,19 @@ struct stop_options {
 	int grace; /* -1: usherd's own */
 };
 
+static int choose(struct stop_options *options, const char *sessions)
+{
+	bool is_other =
+		strcmp(options->sessions, REFUSE) != 0 && strcmp(options->sessions, sessions) != 0;
+
+	if (is_other) {
+		(void)fputs("usher: stop: --wait or --end, but not both\n", stderr);
+		return -EINVAL;
+	}
+	options->sessions = sessions;
+	return 0;
+}
+
 /* An option of our own. 0, or -EINVAL, told. */
 static int take_option(struct stop_options *options, int option)
 {
@@ -35,11 +49,9 @@ static int take_option(struct stop_options *options, int option)
 
 	switch (option) {
 	case 'w':
-		options->sessions = "wait";
-		return 0;
+		return choose(options, "wait");
 	case 'e':
-		options->sessions = "end";
-		return 0;
+		return choose(options, "end");
 	case 'g':
 		if (command_line_number("grace", optarg, 0, GRACE_MAX, &number) < 0) {
 			return -EINVAL;
@@ -64,12 +76,16 @@ static int parse_options(struct stop_options *options, int argc, char **argv)
 			return -EINVAL;
 		}
 	}
+	if (options->grace >= 0 && strcmp(options->sessions, "end") != 0) {
+		(void)fputs("usher: stop: --grace is for --end\n", stderr);
+		return -EINVAL;
+	}
 	return command_line_end(argv[0], argv + optind);
 }
 
 int command_stop(int argc, char **argv)
 {
-	struct stop_options options = {.sessions = "refuse", .grace = -1};
+	struct stop_options options = {.sessions = REFUSE, .grace = -1};
 	struct json_object *answer = NULL;
 
 	if (parse_options(&options, argc, argv) < 0) {

@@ -28,6 +28,9 @@ WRONG_VALUES = (
     ('run --net brokr true', "usher: --net 'brokr': it must be host, broker or none; "
                              "did you mean 'broker'?"),
     ('run --net=host,none true', "usher: --net 'host,none': it must be host, broker or none"),
+    ('stop --grace 5', 'usher: stop: --grace is for --end'),
+    ('stop --wait --grace 5', 'usher: stop: --grace is for --end'),
+    ('stop --wait --end', 'usher: stop: --wait or --end, but not both'),
     ('run --set X true', "usher: --set 'X': it must be NAME=VALUE"),
     ('check --set =1 x', "usher: --set '=1': it must be NAME=VALUE"),
 )
