@@ -7,7 +7,8 @@
 
 Each round runs every workload under each setup, in another order each time. Figures are wall time;
 of servers it is the time of a load from outside: all of redis-benchmark's, and wrk's for a thousand
-requests, on connections that are kept and on one for each. `everything` sends every open and connect
+requests, on connections that are kept and on one for each. `floor` is start.c, the least that a start
+with a broker is, and is measured for that alone. `everything` sends every open and connect
 through a broker and allows it; `build` is the shipped policy. strace looks at opens only, proot
 maps nothing, bwrap and firejail show the same files: each does the least that it can. What is not
 installed is left out, and said.
@@ -52,6 +53,7 @@ def tool(*words):
 # setup -> (the program that it needs, what stands in front of a command)
 SETUPS = {
     'native': (None, tool()),
+    'floor': (None, lambda build: [os.path.join(build, 'tests/bench/start')]),
     'everything': (None, usher('embedded', 'everything')),
     'daemon': (None, usher('daemon', 'everything')),
     'build': (None, usher('embedded', 'build')),
@@ -210,7 +212,7 @@ class Bench:
 
     def measure(self, setup, name):
         """Nanoseconds, or None where it cannot be run."""
-        if (setup, name) in self.failed:
+        if (setup, name) in self.failed or (setup == 'floor' and name != 'start'):
             return None
         directory, command = self.made[name]
         prefix = SETUPS[setup][1](self.build)
