@@ -28,7 +28,7 @@ struct rule {
 };
 
 struct walk {
-	struct rule *rules;
+	const struct rule *rules; /* that may be about the name, in their order */
 	size_t count;
 	enum landlock_walk_for purpose;
 	landlock_grant *grant;
@@ -216,16 +216,46 @@ static int walk_named_entries(struct walk *walk, int directory, size_t cover)
 	return result;
 }
 
+static int walk_entries(struct walk *walk, int fd)
+{
+	size_t cover = find_cover(walk);
+
+	return is_allowed_by(walk, cover) || leads_to_any(walk, cover)
+		       ? walk_all_entries(walk, fd)
+		       : walk_named_entries(walk, fd, cover);
+}
+
+/* A rule that is not near the directory is near nothing in it: each entry is spared these. */
+static int take_apart(struct walk *walk, int fd)
+{
+	const struct rule *all = walk->rules;
+	size_t count = walk->count;
+	cleanup_free struct rule *near = reallocarray(NULL, count + 1, sizeof(*near));
+
+	if (!near) {
+		return -ENOMEM;
+	}
+	walk->rules = near;
+	walk->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (is_near(walk, &all[i])) {
+			near[walk->count++] = all[i];
+		}
+	}
+	int result = walk_entries(walk, fd);
+	walk->rules = all;
+	walk->count = count;
+	return result;
+}
+
 static int walk_directory(struct walk *walk, int fd)
 {
 	size_t cover = find_cover(walk);
-	bool allows = is_allowed_by(walk, cover);
 
-	if (!is_mixed(walk, cover)) {
-		return allows ? walk->grant(fd, walk->path, true, walk->user) : 0;
+	if (is_mixed(walk, cover)) {
+		return take_apart(walk, fd);
 	}
-	return allows || leads_to_any(walk, cover) ? walk_all_entries(walk, fd)
-						   : walk_named_entries(walk, fd, cover);
+	return is_allowed_by(walk, cover) ? walk->grant(fd, walk->path, true, walk->user) : 0;
 }
 
 static bool is_wanted(const struct walk *walk, const struct stat *st)
@@ -252,11 +282,12 @@ static int walk_name(struct walk *walk, int directory)
 		       : 0;
 }
 
-static void take_rules(struct walk *walk, const struct landlock_rule_list *rules)
+static void take_rules(struct walk *walk, struct rule *list, const struct landlock_rule_list *rules)
 {
+	walk->rules = list;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct landlock_rule *from = &rules->rules[i];
-		struct rule *rule = &walk->rules[walk->count];
+		struct rule *rule = &list[walk->count];
 
 		*rule = (struct rule){.pattern = from->pattern,
 			.allows = from->sign == WIRE_READING_ALLOW ||
@@ -275,12 +306,11 @@ int landlock_walk(const struct landlock_rule_list *rules, enum landlock_walk_for
 	if (!walk || !list) {
 		return -ENOMEM;
 	}
-	walk->rules = list;
 	walk->purpose = purpose;
 	walk->grant = grant;
 	walk->user = user;
 	walk->length = 1;
 	walk->path[0] = '/';
-	take_rules(walk, rules);
+	take_rules(walk, list, rules);
 	return walk_name(walk, AT_FDCWD);
 }
