@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where our programs and their files are: beside the running program if it lies in a build tree
- * (BUILD/client/usher, BUILD/daemon/usherd, BUILD/daemon/broker/usher-broker, BUILD/conf), or in an
- * installed tree, also one that has been moved (PREFIX/bin/usher, PREFIX/sbin/usherd ...), else
- * where they were configured to be installed. Configuration is where it was configured to be, and
- * the environment has no say.
+ * (BUILD/client/usher and usher-top, BUILD/daemon/usherd, BUILD/daemon/broker/usher-broker,
+ * BUILD/conf), or in an installed tree, also one that has been moved (PREFIX/bin/usher,
+ * PREFIX/sbin/usherd ...), else where they were configured to be installed. Configuration is where
+ * it was configured to be, and the environment has no say.
  */
 #pragma once
 
