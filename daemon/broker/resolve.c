@@ -72,6 +72,32 @@ static int take_answer(struct place *place, int answer)
 	return 0;
 }
 
+static bool leads_to(const char *path, int object)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_SYMLINKS};
+	cleanup_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	struct stat there, here;
+
+	return fd >= 0 && fstat(fd, &there) == 0 && fstat(object, &here) == 0 &&
+	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/*
+ * What has lost its name is judged by the one that it had, so that nobody gets at it by removing
+ * it. The kernel's word for that may stand at the end of a name, too.
+ */
+static void restore_name(int object, char *path)
+{
+	static const char lost[] = " (deleted)";
+	size_t length = strlen(path), more = sizeof(lost) - 1;
+
+	if (length > more + 1 && strcmp(path + length - more, lost) == 0 &&
+		!leads_to(path, object)) {
+		path[length - more] = '\0';
+	}
+}
+
 static int name_object(const struct broker *broker, struct request *request, struct place *place)
 {
 	int error = name_of_fd(broker, place->object, place->path, sizeof(place->path));
@@ -83,6 +109,7 @@ static int name_object(const struct broker *broker, struct request *request, str
 	if (place->nameless) {
 		return 0;
 	}
+	restore_name(place->object, place->path);
 	if (mounts_is_foreign(broker, place->object) && !procfs_is(place->object)) {
 		return take_answer(place, mounts_name(broker, request, place->object, place->path,
 						  sizeof(place->path)));
@@ -231,6 +258,7 @@ static bool resolve_pinned(
 		return false;
 	}
 	place->nameless = is_nameless(object, place->path);
+	restore_name(object, place->path);
 	place->kind = PLACE_OBJECT;
 	place->object = steal_fd(&object);
 	return true;

@@ -197,6 +197,19 @@ static long by_proc_truncate(const struct world *world)
 	return raw(SYS_truncate, path, 0);
 }
 
+/* What may be removed and not be read has lost the name by which it was opened, but has another. */
+static long by_removed(const struct world *world)
+{
+	const char *name = world->twin ? "dirM/target" : "dirM/kept.key";
+	int fd = raw_open(name, O_PATH, 0);
+	char path[64];
+
+	prepare(fd >= 0 && !link(name, world->twin ? "dirM/second" : "dirM/second.key"));
+	prepare(!unlink(name));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return world_check(world, raw_open(path, O_RDONLY, 0));
+}
+
 /* A name for writing to a file that may only be read. */
 static long by_hard_link(const struct world *world)
 {
@@ -238,6 +251,7 @@ const struct attack attacks_move[] = {
 	{"held-proc-fd", by_proc_fd},
 	{"held-proc-path", by_proc_path},
 	{"held-proc-truncate", by_proc_truncate},
+	{"held-removed", by_removed},
 	{"held-hard-link", by_hard_link},
 	{"held-link-of-descriptor", by_link_of_descriptor},
 	{NULL, NULL},

@@ -97,9 +97,10 @@ class World:
                 file.write(content)
         os.mkdir(os.path.join(directory, 'dirM'))
         self.victims()
-        for path in ('dirM/target', 'dirA/other'):
+        for path, content in (('dirM/target', 'allowed\n'), ('dirA/other', 'allowed\n'),
+                              ('dirM/kept.key', 'secret\n')):
             with open(os.path.join(directory, path), 'w') as file:
-                file.write('allowed\n')
+                file.write(content)
         self.ports = {'denied_port': self.port('denied', range(23400, 23500)),
                       'local_port': self.port('local', range(23500, 23600)),
                       'stream_port': self.port('stream', range(23600, 23700)),
