@@ -90,7 +90,7 @@ def odd_tree(place):
         os.chown(place / 'hard-0', 1234, 5678)
         os.chown(place / 'd0/dangling', 4321, 8765, follow_symlinks=False)
         os.mknod(place / 'null', stat.S_IFCHR | 0o666, os.makedev(1, 3))
-    for number, path in enumerate(sorted(place.rglob('*'), reverse=True)):
+    for number, path in enumerate(sorted((place, *place.rglob('*')), reverse=True)):
         os.utime(path, (LONG_AGO, LONG_AGO + number), follow_symlinks=False)
     return place
 
