@@ -248,13 +248,13 @@ class Command(unittest.TestCase):
             other.communicate()
 
     def test_usage(self):
-        """options that are wrong are a usage error, words that are wrong are refused"""
+        """options and words that are wrong are a usage error, and what they may be is told"""
         with Daemon() as daemon:
             for options in (['--session', 'x'], ['--count', '0'], ['--nonsense'], ['word']):
                 self.assertEqual(commands(daemon, 'monitor', *options).returncode, 2, options)
             done = commands(daemon, 'monitor', '--verdict', 'denied')
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("'denied' is no verdict", done.stderr)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--verdict 'denied': it must be allow", done.stderr)
         self.assertIn('--verdict', harness.usher('monitor', '--help').stdout)
 
 
