@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Of a sanitizer build alone: what usherd and its brokers tell the sanitizers. A broker has neither
+ * Of a sanitizer build alone: what our programs tell the sanitizers. A broker has neither
  * an environment that could, nor a standard error on which a finding would be seen, and its
  * successor goes on with what it served: so a finding is left in a file, where the driver of the
  * tests looks for it, and ends who had it.
