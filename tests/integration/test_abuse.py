@@ -20,9 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import handover  # noqa: E402
 import harness  # noqa: E402
-import test_usherd as usherd  # noqa: E402
+import usherd  # noqa: E402
 from handover import Refused  # noqa: E402
-from test_usherd import Daemon, workdir  # noqa: E402
+from usherd import Daemon, workdir  # noqa: E402
 
 IS_ROOT = os.geteuid() == 0
 WORST_SECONDS = 10  # of a machine that has much else to do; a bystander that hangs is never done

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
-import test_usherd  # noqa: E402
-from test_usherd import AS_NOBODY, IS_ROOT, Daemon, running, workdir  # noqa: E402
+import usherd  # noqa: E402
+from usherd import AS_NOBODY, IS_ROOT, Daemon, running, workdir  # noqa: E402
 
 MANUAL = harness.SOURCE / 'docs/usher-control.7.scd'
 
@@ -323,7 +323,7 @@ class Commands(unittest.TestCase):
         for command in (['status'], ['sessions'], ['sessions', 'end', '1'], ['metrics'],
                         ['monitor'], ['reload'], ['stop']):
             with self.subTest(command):
-                done = harness.usher(*command, '--socket', test_usherd.public() / 'none.sock')
+                done = harness.usher(*command, '--socket', usherd.public() / 'none.sock')
                 self.assertEqual((done.returncode, done.stdout), (1, ''))
                 self.assertIn('no usherd is running', done.stderr)
                 self.assertIn('--embedded', done.stderr)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
-from test_usherd import IS_ROOT, Daemon  # noqa: E402
+from usherd import IS_ROOT, Daemon  # noqa: E402
 
 JOURNAL = '/run/systemd/journal/socket'
 POLICY = ('[files]\ndeny EXDEV all = /etc/hosts\ninject read = /etc/motd -> /etc/hostname\n'

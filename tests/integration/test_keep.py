@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
-from test_usherd import Case, Daemon, running, workdir  # noqa: E402
+from usherd import Case, Daemon, running, workdir  # noqa: E402
 
 HANDOVERS = 20
 

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from test_control import Stream, commands  # noqa: E402
-from test_usherd import AS_NOBODY, IS_ROOT, Daemon, running, workdir  # noqa: E402
+from usherd import AS_NOBODY, IS_ROOT, Daemon, running, workdir  # noqa: E402
 
 POLICY = ('[files]\ndeny EXDEV all = /etc/hosts\ninject read = /etc/motd -> /etc/hostname\n'
           'default = allow\n')

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from test_control import Stream, commands  # noqa: E402
-from test_usherd import AS_NOBODY, IS_ROOT, Daemon, workdir  # noqa: E402
+from usherd import AS_NOBODY, IS_ROOT, Daemon, workdir  # noqa: E402
 
 FOLLOWS = '[policy]\nfollow = yes\n[files]\ndefault = allow\n'
 DENIES = FOLLOWS + 'deny EXDEV read = {}\n'

@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
-from test_usherd import Case, Daemon, workdir  # noqa: E402
+from usherd import Case, Daemon, workdir  # noqa: E402
 from test_upgrade import BROKER, Installed  # noqa: E402
 
 IS_LONG = 'USHER_TEST_LONG' in os.environ

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from test_control import commands  # noqa: E402
-from test_usherd import Daemon, running  # noqa: E402
+from usherd import Daemon, running  # noqa: E402
 
 POLICY = '[files]\ndeny EXDEV all = /etc/hosts\ndefault = allow\n'
 LEAVE = '\x1b[?1049l'  # rmcup of xterm

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from test_keep import Kept, kill  # noqa: E402
-from test_usherd import Case, running, workdir  # noqa: E402
+from usherd import Case, running, workdir  # noqa: E402
 
 BROKER = 'daemon/broker/usher-broker'
 ELDER = harness.BUILD / 'tests/integration/usherd-elder'
