@@ -9,6 +9,7 @@ import fcntl
 import os
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -62,6 +63,16 @@ def kill(pid):
             os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+def kill_whole(pid):
+    """Returns when the last thread has ended: /proc tells of the first one's end."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        select.select([pidfd], [], [], harness.SECONDS)
+    finally:
+        os.close(pidfd)
 
 
 class Kept(Daemon):
@@ -132,11 +143,9 @@ class Life(Case):
             daemon.wait_for_log(f'session {first["id"]}: broker started again')
             served = daemon.wait_until_all_run(4)
             daemon.process.send_signal(signal.SIGSTOP)  # the holder: no other usherd yet
-            kill(daemon.serving())
+            kill_whole(daemon.serving())
             for one in served:
-                kill(one['broker'])
-            harness.wait_until(lambda: not any(is_broker(one['broker']) for one in served),
-                               'all are dead')
+                kill_whole(one['broker'])
             daemon.process.send_signal(signal.SIGCONT)
             daemon.wait_for_log('of 0 the broker serves on, of 4 another is started')
             daemon.wait_until_all_run(4)
