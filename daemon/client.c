@@ -135,7 +135,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	fdpass_close_all(fds, fd_count);
 }
 
-/* Enters the new connection into the tally of hand-overs, or says why not. */
 static void tell_too_many(struct context *context, const struct peer *peer)
 {
 	unsigned int others;
@@ -147,6 +146,7 @@ static void tell_too_many(struct context *context, const struct peer *peer)
 	}
 }
 
+/* Enters the new connection into the tally of hand-overs, or says why not. */
 static int admit(struct context *context, int socket, struct peer *peer)
 {
 	int result = peer_init(peer, socket);
