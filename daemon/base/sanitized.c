@@ -21,13 +21,14 @@ const char *__asan_default_options(void)
 }
 
 /*
- * Descriptors that libuv opens and closes unseen get numbers that others had before; and a fork of
- * one thread among several, as libuv's, is followed by an exec.
+ * Descriptors that libuv opens and closes unseen get numbers that others had before; a fork of one
+ * thread among several, as libuv's, is followed by an exec; and the second that is waited at each
+ * end for what other threads may still do would be one more for each session.
  */
 const char *__tsan_default_options(void)
 {
-	return "halt_on_error=1:handle_segv=0:die_after_fork=0:ignore_noninstrumented_modules="
-	       "1:" LEFT_THERE;
+	return "halt_on_error=1:handle_segv=0:die_after_fork=0:atexit_sleep_ms=0:"
+	       "ignore_noninstrumented_modules=1:" LEFT_THERE;
 }
 
 const char *__ubsan_default_options(void)
