@@ -64,7 +64,8 @@ def held(path, flags, held_flags):
     # Opened once more by a descriptor of it.
     fd = os.open(path, held_flags)
     try:
-        return opened('/proc/self/fd/%d' % fd, flags, 0)
+        answer = opened('/proc/self/fd/%d' % fd, flags, 0)
+        return ['directory', answer] if os.path.stat.S_ISDIR(os.fstat(fd).st_mode) else answer
     finally:
         os.close(fd)
 
