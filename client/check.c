@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/json_print.h"
 #include "client/mechanism_report.h"
 #include "client/policy_file.h"
 #include "daemon/base/json.h"
@@ -172,15 +173,6 @@ static void print_check(const struct check *check)
 	}
 }
 
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-	if (text) {
-		json_add(object, key, json_object_new_string(text));
-	} else {
-		json_add_null(object, key);
-	}
-}
-
 static void add_number(struct json_object *object, const char *key, size_t number)
 {
 	json_add(object, key, json_object_new_int64((int64_t)number));
@@ -190,11 +182,12 @@ static struct json_object *diagnostic_to_json(const struct policy_diagnostic *di
 {
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "severity", diagnostic->severity == POLICY_ERROR ? "error" : "warning");
-	add_text(object, "file", diagnostic->file);
+	json_add_text(
+		object, "severity", diagnostic->severity == POLICY_ERROR ? "error" : "warning");
+	json_add_text(object, "file", diagnostic->file);
 	add_number(object, "line", diagnostic->line);
 	add_number(object, "column", diagnostic->column);
-	add_text(object, "text", diagnostic->text);
+	json_add_text(object, "text", diagnostic->text);
 	return object;
 }
 
@@ -216,9 +209,9 @@ static struct json_object *check_to_json(const struct check *check)
 
 		json_append(diagnostics, diagnostic_to_json(&trouble));
 	}
-	add_text(object, "policy", check->name);
-	add_text(object, "file", check->file.path);
-	add_text(object, "error", check->error ? strerror(-check->error) : NULL);
+	json_add_text(object, "policy", check->name);
+	json_add_text(object, "file", check->file.path);
+	json_add_text(object, "error", check->error ? strerror(-check->error) : NULL);
 	add_number(object, "rules", check->rule_count);
 	add_number(object, "instructions", check->instruction_count);
 	if (check->has_mechanisms) {
@@ -227,19 +220,6 @@ static struct json_object *check_to_json(const struct check *check)
 	}
 	json_add(object, "diagnostics", diagnostics);
 	return object;
-}
-
-/* 0, or -ENOMEM, told. */
-static int print_json(struct json_object *array)
-{
-	const char *text = json_text_for_people(array);
-
-	if (!text) {
-		fprintf(stderr, "usher: check: %s\n", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	puts(text);
-	return 0;
 }
 
 static enum check_exit check_all(char **names, const struct check_options *options)
@@ -261,7 +241,7 @@ static enum check_exit check_all(char **names, const struct check_options *optio
 		}
 		policy_file_finish(&check.file);
 	}
-	if (options->json && print_json(array) < 0) {
+	if (options->json && json_print(array, "check") < 0) {
 		result = CHECK_ERRORS;
 	}
 	json_object_put(array);

@@ -11,6 +11,7 @@
 
 #include "client/color.h"
 #include "client/commands.h"
+#include "client/json_print.h"
 #include "client/probe.h"
 #include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
@@ -95,14 +96,9 @@ static bool print_json(void)
 	}
 	json_add(report, "run_works", json_object_new_boolean(works));
 	json_add(report, "probes", list);
-	const char *text = json_text_for_people(report);
-	if (text) {
-		puts(text);
-	} else {
-		fprintf(stderr, "usher: doctor: %s\n", strerror(ENOMEM));
-	}
+	int error = json_print(report, "doctor");
 	json_object_put(report);
-	return text && works;
+	return error == 0 && works;
 }
 
 int command_doctor(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/json_print.h"
 #include "client/mechanism_report.h"
 #include "client/own_rights.h"
 #include "client/policy_file.h"
@@ -256,23 +257,14 @@ static void print_conditions(const struct explain_question *question, const stru
 	}
 }
 
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-	if (text) {
-		json_add(object, key, json_object_new_string(text));
-	} else {
-		json_add_null(object, key);
-	}
-}
-
 static struct json_object *rule_to_json(const struct policy_origin *origin)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "file", origin->file);
+	json_add_text(object, "file", origin->file);
 	json_add(object, "line", json_object_new_int64(origin->line));
 	json_add(object, "column", json_object_new_int64(origin->column));
-	add_text(object, "text", origin->text);
+	json_add_text(object, "text", origin->text);
 	return object;
 }
 
@@ -291,31 +283,26 @@ static int print_json(const struct explain_question *question, const struct expl
 	for (size_t i = 0; i < question->call_count; i++) {
 		bool by_landlock = question->kernel && question->calls[i].answer == FILTER_ALLOW;
 
-		add_text(calls, question->calls[i].name,
+		json_add_text(calls, question->calls[i].name,
 			by_landlock ? question->kernel : names[question->calls[i].answer]);
 	}
-	add_text(object, "question", question->asked);
-	add_text(object, "verdict", policy_action_name(verdict->action));
-	add_text(object, "errno",
+	json_add_text(object, "question", question->asked);
+	json_add_text(object, "verdict", policy_action_name(verdict->action));
+	json_add_text(object, "errno",
 		verdict->action != POLICY_DENY ? NULL
 		: question->resolves           ? "NXDOMAIN"
 					       : policy_errno_name(verdict->error));
-	add_text(object, "replacement", answer->is_own ? NULL : policy_inject_text(verdict));
+	json_add_text(object, "replacement", answer->is_own ? NULL : policy_inject_text(verdict));
 	if (answer->is_own) {
 		json_add_null(object, "rule");
 	} else {
 		json_add(object, "rule", rule_to_json(&verdict->rule->origin));
 	}
-	add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);
+	json_add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);
 	json_add(object, "enforced", calls);
-	const char *text = json_text_for_people(object);
-	if (text) {
-		puts(text);
-	} else {
-		fprintf(stderr, "usher: explain: %s\n", strerror(ENOMEM));
-	}
+	int error = json_print(object, "explain");
 	json_object_put(object);
-	return text ? EXIT_ANSWERED : EXIT_USAGE;
+	return error < 0 ? EXIT_USAGE : EXIT_ANSWERED;
 }
 
 /* Why the broker. */

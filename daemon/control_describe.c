@@ -28,15 +28,6 @@ static const struct {
 	{"broker_starts", offsetof(struct session_memory, counters.broker_starts)},
 };
 
-static void add_string(struct json_object *object, const char *name, const char *text)
-{
-	if (text) {
-		json_add(object, name, json_object_new_string(text));
-	} else {
-		json_add_null(object, name);
-	}
-}
-
 static void add_number(struct json_object *object, const char *name, uint64_t number)
 {
 	json_add(object, name, json_object_new_uint64(number));
@@ -72,13 +63,13 @@ struct json_object *control_describe_session(struct session *session)
 	uint64_t now = uv_now(session->context->loop);
 
 	add_number(object, "id", session->id);
-	add_string(object, "state", session_state_name(session->state));
-	add_string(object, "policy", session->policy);
-	add_string(object, "user", session->user);
+	json_add_text(object, "state", session_state_name(session->state));
+	json_add_text(object, "policy", session->policy);
+	json_add_text(object, "user", session->user);
 	add_number(object, "uid", session->peer.uid);
 	add_number(object, "pid", (uint64_t)session->peer.pid);
 	add_number(object, "broker", session->child ? (uint64_t)child_pid(session->child) : 0);
-	add_string(object, "command", session->command);
+	json_add_text(object, "command", session->command);
 	add_number(object, "started", (uint64_t)session->started);
 	add_number(object, "age", (now - session->started_ms) / 1000);
 	add_counters(object, session->memory);
@@ -91,10 +82,10 @@ struct json_object *control_describe_daemon(const struct context *context)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_string(object, "version", USHER_VERSION);
+	json_add_text(object, "version", USHER_VERSION);
 	add_number(object, "pid", (uint64_t)getpid());
 	add_number(object, "uid", context->self.uid);
-	add_string(object, "config", context->config->file);
+	json_add_text(object, "config", context->config->file);
 	add_number(object, "started", (uint64_t)context->started);
 	add_number(object, "sessions", context->sessions_tally.total);
 	add_number(object, "sessions_limit", context->config->sessions.total);
@@ -105,10 +96,10 @@ struct json_object *control_describe_greeting(const struct connection *connectio
 {
 	struct json_object *object = json_object_new_object();
 
-	add_string(object, "hello", "usherd");
+	json_add_text(object, "hello", "usherd");
 	add_number(object, "version", CONTROL_VERSION);
-	add_string(object, "release", USHER_VERSION);
-	add_string(object, "sees", connection->is_administrator ? "all" : "own");
+	json_add_text(object, "release", USHER_VERSION);
+	json_add_text(object, "sees", connection->is_administrator ? "all" : "own");
 	return object;
 }
 

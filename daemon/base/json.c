@@ -23,6 +23,15 @@ void json_add_null(struct json_object *object, const char *name)
 	}
 }
 
+void json_add_text(struct json_object *object, const char *name, const char *text)
+{
+	if (text) {
+		json_add(object, name, json_object_new_string(text));
+	} else {
+		json_add_null(object, name);
+	}
+}
+
 void json_append(struct json_object *array, struct json_object *value)
 {
 	if (!array || !value || json_object_array_add(array, value) < 0) {

@@ -13,6 +13,8 @@
 
 void json_add(struct json_object *object, const char *name, struct json_object *value);
 void json_add_null(struct json_object *object, const char *name);
+/* null where there is no text. */
+void json_add_text(struct json_object *object, const char *name, const char *text);
 void json_append(struct json_object *array, struct json_object *value);
 
 /*
