@@ -126,11 +126,6 @@ static bool reaches_more(const struct broker *broker, const char *from, const ch
 	return lets(&after) && (!lets(&before) || before.action != after.action);
 }
 
-static bool is_no_entry(const struct place *place)
-{
-	return strcmp(place->name, "/") == 0 || name_is_dots(place->name);
-}
-
 /*
  * A directory takes what is below it along. Where rules speak of single names there, or of more
  * rights at the new place, the answer is that of another filesystem, upon which programs copy file
@@ -143,7 +138,7 @@ static bool takes_along(
 	struct policy_verdict refusal;
 
 	/* What is no entry of its own cannot be moved, whoever asks. */
-	if (is_no_entry(from) || is_no_entry(to) || !is_directory(from)) {
+	if (name_is_no_entry(from->name) || name_is_no_entry(to->name) || !is_directory(from)) {
 		return false;
 	}
 	name_below(below_from, sizeof(below_from), from->path);

@@ -205,6 +205,11 @@ bool name_is_dots(const char *name)
 	       (is_dots(name, length, 1) || is_dots(name, length, 2));
 }
 
+bool name_is_no_entry(const char *name)
+{
+	return strcmp(name, "/") == 0 || name_is_dots(name);
+}
+
 /* Most names are clean as they are: those are copied at one go. */
 static bool copy_if_clean(char *clean, size_t capacity, const char *path)
 {

@@ -36,3 +36,6 @@ void name_normalise(char *name);
 
 /* Is it "." or "..", maybe with slashes behind? Other names may begin with dots as well. */
 bool name_is_dots(const char *name);
+
+/* What is no entry of a directory: those, and "/". */
+bool name_is_no_entry(const char *name);

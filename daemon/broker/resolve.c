@@ -45,12 +45,6 @@ void resolve_note_kind(struct place *place, const struct stat *st)
 	place->may_wait = S_ISFIFO(st->st_mode) || (device && major(st->st_rdev) != MEMORY_MAJOR);
 }
 
-/* What is no entry of its own: "/", ".", "..", "../". */
-static bool is_dots(const char *name)
-{
-	return strcmp(name, "/") == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* An object of a memory filesystem without a name: whoever reaches it by /proc/PID/fd holds it
  * already. */
 static bool is_nameless(int object, const char *kernels_word)
@@ -133,7 +127,7 @@ static int name_foreign(const struct broker *broker, struct request *request, st
 	memcpy(entry, place->name, strlen(place->name) + 1);
 	name_trim(entry);
 	/* What something is mounted on is nobody's to act on; only its name is asked about. */
-	if (place->error == 0 && !place->is_mount_point && !is_dots(entry)) {
+	if (place->error == 0 && !place->is_mount_point && !name_is_no_entry(entry)) {
 		return take_answer(place, mounts_name_entry(broker, request, place->directory,
 						  entry, path, capacity));
 	}

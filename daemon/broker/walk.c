@@ -339,11 +339,6 @@ static int enter(struct walk *w, const struct component *component)
 	return 0;
 }
 
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static int step(struct walk *w)
 {
 	struct component component;
@@ -357,10 +352,10 @@ static int step(struct walk *w)
 	}
 	/* No call makes, removes or renames such an entry: each has its errno, which is the
 	 * kernel's. */
-	if (component.last && w->options->never_follow_last && is_dots(component.name)) {
+	if (component.last && w->options->never_follow_last && name_is_dots(component.name)) {
 		return arrive(w, component.name, component.slash_behind);
 	}
-	if (is_dots(component.name)) {
+	if (name_is_dots(component.name)) {
 		int error = component.name[1] ? step_up(w) : 0;
 		memmove(w->rest, component.behind, strlen(component.behind) + 1);
 		return error;
