@@ -237,7 +237,7 @@ static void try_at_once(const struct broker *broker, struct worker *worker, stru
 	recover_note(request);
 	uint64_t began = clock_ns(CLOCK_MONOTONIC);
 	workers_only_while_leading(worker, true);
-	for (int i = waits ? 1 : 0; i < 2 && !address->has_outcome; i++) {
+	for (int tries = waits ? 1 : 2; tries > 0 && !address->has_outcome; tries--) {
 		address->outcome =
 			connect(made, &address->name.any, address->length) < 0 ? -errno : 0;
 		if (address->outcome == -EALREADY || address->outcome == -EINTR) {
