@@ -38,15 +38,6 @@ struct sessions_options {
 	bool no_wait;
 };
 
-static bool parse_session(const char *text, uint64_t *numberp)
-{
-	char *end;
-
-	errno = 0;
-	*numberp = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
-}
-
 static int parse_options(struct sessions_options *options, int argc, char **argv)
 {
 	static const struct option known[] = {{"policy", required_argument, NULL, 'p'},
@@ -131,7 +122,7 @@ static int end(const struct sessions_options *options, struct control *control, 
 	struct json_object *answer = NULL;
 	uint64_t session;
 
-	if (!parse_session(number, &session)) {
+	if (!command_line_is_number(number, &session)) {
 		(void)fprintf(stderr,
 			"usher: '%s' is not the number of a session; 'usher sessions' lists them\n",
 			number);

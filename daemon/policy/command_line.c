@@ -72,15 +72,19 @@ int command_line_next(int argc, char **argv, const char *letters, const struct o
 	return '?';
 }
 
-int command_line_number(
-	const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *numberp)
+bool command_line_is_number(const char *text, uint64_t *numberp)
 {
 	char *end;
 
 	errno = 0;
 	*numberp = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *numberp >= least &&
-		*numberp <= most) {
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+int command_line_number(
+	const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *numberp)
+{
+	if (command_line_is_number(text, numberp) && *numberp >= least && *numberp <= most) {
 		return 0;
 	}
 	fprintf(stderr, "usher: --%s '%s': it must be a whole number", name, text);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@ struct words;
  * word. Returns '?' for what is none of `known`, lacks its value or has one too many: told.
  */
 int command_line_next(int argc, char **argv, const char *letters, const struct option *known);
+
+/* Is the text a whole number, of decimal digits and no more? Nothing is told. */
+bool command_line_is_number(const char *text, uint64_t *numberp);
 
 /* A whole number from `least` to `most`. 0, or -EINVAL, told. */
 int command_line_number(
