@@ -197,9 +197,8 @@ int policy_from_snapshot(struct policy **policyp, int fd);
 
 /* The network that its programs live in: the policy's `net`, or what is asked for if narrower. */
 enum wire_network policy_network(const struct policy *policy);
-/* "broker" <-> WIRE_NETWORK_BROKER. NULL or -EINVAL if there is none. */
+/* "broker" for WIRE_NETWORK_BROKER; NULL if there is none. */
 const char *policy_network_name(enum wire_network network);
-int policy_network_value(const char *name);
 
 const char *policy_description(const struct policy *policy); /* "" if none */
 /* `follow = yes`: its sessions take on what becomes of it when policies are loaded anew. */

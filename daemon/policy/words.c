@@ -352,13 +352,6 @@ const char *policy_network_name(enum wire_network network)
 	return word_name(&network_words, network);
 }
 
-int policy_network_value(const char *name)
-{
-	const struct word *word = word_find(&network_words, name, strlen(name));
-
-	return word ? (int)word->value : -EINVAL;
-}
-
 const char *policy_errno_name(int error)
 {
 	return error > 0 ? strerrorname_np(error) : NULL;
