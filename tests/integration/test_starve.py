@@ -17,6 +17,7 @@ import itertools
 import json
 import mmap
 import os
+import pwd
 import random
 import re
 import signal
@@ -229,8 +230,11 @@ class Serving(Case):
             self.assertFalse(self.suffers(tree, daemon, ask), daemon.log())
 
 
-def without_numbers(text):
-    return re.sub(r'\d+(\.\d+)?', '0', text)
+def without_chance(text):
+    """What a command said, without numbers, and without the home of who started it: where the C library
+    has no memory to read /etc/passwd, it is nss-systemd that answers, which tells nobody another."""
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    return re.sub(r'\d+(\.\d+)?', '0', text.replace(home + '/', '/'))
 
 
 class Clients(Case):
@@ -238,7 +242,8 @@ class Clients(Case):
         """Done as with memory, or not at all and with the reason; only a library may die of it."""
         if done.returncode < 0:
             self.assertIn(done.returncode, dies, done)
-        elif without_numbers(done.stdout) != without_numbers(whole.stdout) or done.stderr != whole.stderr:
+        elif list(map(without_chance, (done.stdout, done.stderr))) != list(
+                map(without_chance, (whole.stdout, whole.stderr))):
             self.assertEqual(done.returncode, 2 if done.args[1] in ('check', 'explain') else 1, done)
             self.assertIn('annot allocate memory', done.stderr + done.stdout)
 
