@@ -2,10 +2,10 @@
 /*
  * What `./dev bench network` measures by itself:
  *
- *   network serve HOST PORT           accepts and closes, and swallows datagrams, until it is
- * killed network rate HOST PORT SECONDS    connections a second: socket, connect, close network
- * connect HOST PORT COUNT   nanoseconds of a connect, the median network sendto HOST PORT COUNT
- * nanoseconds of a sendto with an address, the median
+ * - network serve HOST PORT: accepts and closes, and swallows datagrams, until it is killed;
+ * - network rate HOST PORT SECONDS: connections a second, of socket, connect and close;
+ * - network connect HOST PORT COUNT: nanoseconds of a connect, the median;
+ * - network sendto HOST PORT COUNT: nanoseconds of a sendto with an address, the median.
  */
 #include <arpa/inet.h>
 #include <errno.h>
