@@ -67,6 +67,19 @@ static int add_rule(struct plan *plan, const struct policy_rule *rule, int nr)
 	return error;
 }
 
+/* By this type of another family, which Linux 2.2 replaced, the kernel still makes what only rules
+ * about `packet` may let through: __sock_create() of its net/socket.c. It is as if it no longer
+ * did. */
+static int close_old_packet_sockets(struct plan *plan)
+{
+	struct plan_clause clause = {.answer = {FILTER_ERRNO, ESOCKTNOSUPPORT}};
+
+	add_comparison(&clause, 0, UINT32_MAX, AF_INET);
+	add_comparison(&clause, 1, SOCKET_TYPE_MASK, SOCK_PACKET);
+	return plan_call_add(
+		plan, SCMP_SYS(socket), offsetof(struct plan_call, mediation), &clause);
+}
+
 static bool names_family(const struct policy_rule *rule, int family)
 {
 	bool lets = rule->action == POLICY_ALLOW || rule->action == POLICY_INJECT;
@@ -105,6 +118,9 @@ int plan_sockets(struct plan *plan, const struct policy *policy)
 
 	for (size_t i = 0; i < array_length(everywhere) && is_inside && !error; i++) {
 		error = close_family(plan, policy, everywhere[i]);
+	}
+	if (!error && policy_has_section(policy, POLICY_SOCKETS)) {
+		error = close_old_packet_sockets(plan);
 	}
 	for (size_t i = 0; i < count && !error; i++) {
 		error = add_rule(plan, &rules[i], SCMP_SYS(socket));

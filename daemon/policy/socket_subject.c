@@ -2,6 +2,9 @@
 /*
  * Protocol 0 is the one by which nearly every program asks for the type's own protocol, so a
  * subject that names the protocol becomes two: the filter and the verdicts compare plain numbers.
+ * So does one that names a type which the kernel takes another for: datagrams of the unix family
+ * are made of SOCK_RAW, too, and netlink knows no difference (unix_create() of its
+ * net/unix/af_unix.c, netlink_create()).
  */
 #include "daemon/policy/socket_subject.h"
 
@@ -25,6 +28,16 @@ static const struct socket_subject own_protocols[] = {
 	{AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP},
 	{AF_INET, SOCK_DCCP, IPPROTO_DCCP},
 	{AF_INET6, SOCK_DCCP, IPPROTO_DCCP},
+};
+
+/* Which type is as good as another in a family. */
+static const struct alias {
+	int family, type, other;
+	bool is_meant_by_any; /* by a subject for any family as well */
+} aliases[] = {
+	{AF_UNIX, SOCK_DGRAM, SOCK_RAW, true},
+	{AF_NETLINK, SOCK_RAW, SOCK_DGRAM, false},
+	{AF_NETLINK, SOCK_DGRAM, SOCK_RAW, false},
 };
 
 static int read_word(int *value, const struct words *words, const char *what, const char *text,
@@ -104,6 +117,13 @@ static int read_subject(struct socket_subject *subject, const char *text, struct
 	return read_protocol(subject, text, type + type_length + 1, mistake);
 }
 
+static bool is_meant(const struct alias *alias, const struct socket_subject *subject)
+{
+	return subject->type == alias->type &&
+	       (subject->family == alias->family ||
+		       (subject->family < 0 && alias->is_meant_by_any));
+}
+
 int socket_subject_parse(struct socket_subject subjects[SOCKET_SUBJECTS_MAX], const char *text,
 	struct mistake *mistake)
 {
@@ -114,6 +134,12 @@ int socket_subject_parse(struct socket_subject subjects[SOCKET_SUBJECTS_MAX], co
 	r = read_subject(subject, text, mistake);
 	if (r < 0) {
 		return r;
+	}
+	for (size_t i = 0; i < array_length(aliases); i++) {
+		if (is_meant(&aliases[i], subject)) {
+			subjects[count++] = (struct socket_subject){
+				aliases[i].family, aliases[i].other, subject->protocol};
+		}
 	}
 	for (size_t i = 0; subject->protocol > 0 && i < array_length(own_protocols); i++) {
 		const struct socket_subject *own = &own_protocols[i];

@@ -8,12 +8,14 @@
 #include "daemon/policy/mistake.h"
 #include "daemon/policy/rule.h"
 
-/* `inet/stream/tcp` is also what socket(AF_INET, SOCK_STREAM, 0) asks for. */
+/* `inet/stream/tcp` is also what socket(AF_INET, SOCK_STREAM, 0) asks for, and `unix/dgram` what
+ * socket(AF_UNIX, SOCK_RAW, 0) does. */
 #define SOCKET_SUBJECTS_MAX 5
 
 /*
  * Fills `subjects` with what the text stands for: the subject as it is, and for a protocol that is
- * some type's own the same with protocol 0. Returns how many, or -EINVAL with `mistake` filled.
+ * some type's own the same with protocol 0, or with another type that the kernel takes for it.
+ * Returns how many, or -EINVAL with `mistake` filled.
  */
 int socket_subject_parse(struct socket_subject subjects[SOCKET_SUBJECTS_MAX], const char *text,
 	struct mistake *mistake);

@@ -308,6 +308,17 @@ static long kind_protocol(const struct world *world)
 	return raw(SYS_socket, AF_UNIX, world->twin ? SOCK_STREAM : SOCK_SEQPACKET, PF_UNIX);
 }
 
+/* What AF_PACKET was before it had a number of its own, by the type of another family. */
+static long kind_packet(const struct world *world)
+{
+	long fd = raw(SYS_socket, AF_INET, world->twin ? SOCK_DGRAM : SOCK_PACKET, 0);
+
+	if (fd == -EPERM) {
+		attack_impossible("needs CAP_NET_RAW");
+	}
+	return fd;
+}
+
 static long unix_abstract(const struct world *world)
 {
 	char name[64];
@@ -352,5 +363,6 @@ const struct attack attacks_address[] = {
 	{"socket-kind-upper-half", kind_upper_half},
 	{"socket-kind-pair", kind_pair},
 	{"socket-kind-protocol", kind_protocol},
+	{"socket-kind-packet", kind_packet},
 	{NULL, NULL},
 };

@@ -31,6 +31,7 @@ REFUSALS = (
     ('foreign-handle', {'EPERM'}),
     ('foreign-wide-number', {'ENOSYS', 'EACCES'}),
     ('foreign-', {'ENOSYS'}),
+    ('socket-kind-packet', {'ESOCKTNOSUPPORT'}),
     ('socket-', {'EPROTONOSUPPORT'}),
     ('address-', {'EHOSTUNREACH'}),
     ('race-port', {'EHOSTUNREACH'}),
@@ -81,7 +82,8 @@ BY_KERNEL = ('road-absolute', 'road-proc-*', 'road-reopen-self', 'road-in-root',
              'process-proc-[cf]*', 'held-hard-link', 'race-final-link')
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
 MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
-                    'move-leaving', 'send-routed', 'send-routed-socket', 'sibling-core', 'sibling-flags'}
+                    'socket-kind-packet', 'move-leaving', 'send-routed', 'send-routed-socket',
+                    'sibling-core', 'sibling-flags'}
 
 
 class World:

@@ -356,10 +356,12 @@ static const struct {
 	{AF_INET, SOCK_STREAM, 0, ALLOWED, ALLOWED},
 	{AF_INET, SOCK_STREAM, 132, EPERM, EPERM},
 	{AF_INET, SOCK_RAW, 0, EAFNOSUPPORT, EAFNOSUPPORT},
+	{AF_INET, SOCK_PACKET, 0, ESOCKTNOSUPPORT, EAFNOSUPPORT},
 	{AF_INET6, SOCK_STREAM, 6, NOTIFIED, ALLOWED},
 	{AF_INET6, SOCK_DGRAM, 0, ALLOWED, ALLOWED},
 	{AF_INET6, SOCK_SEQPACKET, 0, EAFNOSUPPORT, EAFNOSUPPORT},
 	{AF_NETLINK, SOCK_RAW, 9, NOTIFIED, NOTIFIED},
+	{AF_NETLINK, SOCK_DGRAM, 9, NOTIFIED, NOTIFIED},
 	{AF_NETLINK, SOCK_RAW, 0, EAFNOSUPPORT, EAFNOSUPPORT},
 	{AF_PACKET, SOCK_DGRAM, 0, ALLOWED, ALLOWED},
 	{AF_PACKET, SOCK_RAW, 0, KILLED, KILLED},
@@ -413,10 +415,43 @@ static void sockets_agree_with_the_policy(void **state)
 			if (verdict.action == POLICY_INJECT || verdict.rule->audit) {
 				expected = NOTIFIED;
 			}
+			if (family == AF_INET && type == SOCK_PACKET) {
+				expected = ESOCKTNOSUPPORT; /* there is none, whatever rules say */
+			}
 			assert_int_equal(answer, expected);
 		}
 	}
 	filter_finish(&filter);
+}
+
+/* What the kernel makes of one type by another is what rules about that type are about. */
+static void another_type_leads_to_no_other_answer(void **state)
+{
+	static const struct {
+		const char *text;
+		int packet, unix_raw, unix_stream;
+	} cases[] = {
+		{"[sockets]\nallow = inet unix\ndefault = deny EPERM\n", ESOCKTNOSUPPORT, ALLOWED,
+			ALLOWED},
+		{"[sockets]\ndeny EIO = unix/dgram packet\ndefault = allow\n", ESOCKTNOSUPPORT, EIO,
+			ALLOWED},
+		{"[sockets]\ndeny EIO = */dgram\ndefault = allow\n", ESOCKTNOSUPPORT, EIO, ALLOWED},
+		{"[sockets]\nallow = unix/dgram\ndefault = deny EPERM\n", ESOCKTNOSUPPORT, ALLOWED,
+			EPERM},
+		{"[network]\ndefault = allow\n", ALLOWED, ALLOWED, ALLOWED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct filter filter = filter_of(cases[i].text, true);
+		assert_int_equal(ASK(&filter, socket, AF_INET, SOCK_PACKET | SOCK_CLOEXEC, 0x300),
+			cases[i].packet);
+		assert_int_equal(ASK(&filter, socket, AF_UNIX, SOCK_RAW, 0), cases[i].unix_raw);
+		assert_int_equal(ASK(&filter, socketpair, AF_UNIX, SOCK_RAW, 0), cases[i].unix_raw);
+		assert_int_equal(
+			ASK(&filter, socket, AF_UNIX, SOCK_STREAM, 0), cases[i].unix_stream);
+		filter_finish(&filter);
+	}
 }
 
 /* Whose sockets are of no network namespace would lead out of an empty one. */
@@ -464,6 +499,7 @@ int main(void)
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
 		cmocka_unit_test(sockets_are_decided_by_their_low_bits),
 		cmocka_unit_test(sockets_agree_with_the_policy),
+		cmocka_unit_test(another_type_leads_to_no_other_answer),
 		cmocka_unit_test(what_no_network_holds_is_refused_in_an_empty_one),
 	};
 
