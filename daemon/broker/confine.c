@@ -74,7 +74,7 @@ static int confine_resources(void)
 }
 
 /* Nothing is inheritable either, which empties the ambient set. */
-static int confine_capabilities(void)
+int confine_capabilities(uint64_t given_up)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -83,9 +83,9 @@ static int confine_capabilities(void)
 		return -errno;
 	}
 	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		uint32_t unused = (uint32_t)(IDENTITY_CAPABILITIES_UNUSED >> (32 * i));
-		data[i].permitted &= ~unused;
-		data[i].effective &= ~unused;
+		uint32_t lost = (uint32_t)(given_up >> (32 * i));
+		data[i].permitted &= ~lost;
+		data[i].effective &= ~lost;
 		data[i].inheritable = 0;
 	}
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
@@ -114,7 +114,7 @@ int confine(int last_fd)
 		error = confine_resources();
 	}
 	if (error == 0) {
-		error = confine_capabilities();
+		error = confine_capabilities(IDENTITY_CAPABILITIES_UNUSED);
 	}
 	return error < 0 ? error : confine_calls();
 }

@@ -5,5 +5,11 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 /* Descriptors above `last_fd` are closed. 0 or a negative errno. */
 int confine(int last_fd);
+
+/* Gives these up for good. There is one thread yet, since each has its own. 0 or a negative errno.
+ */
+int confine_capabilities(uint64_t given_up);

@@ -106,11 +106,15 @@ static bool has_same_groups(const struct identity *a, const struct identity *b)
 	return i == a->group_count && j == b->group_count;
 }
 
-bool identity_is_same(const struct identity *a, const struct identity *b)
+static bool has_same_ids(const struct identity *a, const struct identity *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && a->effective_uid == b->effective_uid &&
-	       a->effective_gid == b->effective_gid && a->capabilities == b->capabilities &&
-	       has_same_groups(a, b);
+	       a->effective_gid == b->effective_gid && has_same_groups(a, b);
+}
+
+bool identity_is_same(const struct identity *a, const struct identity *b)
+{
+	return a->capabilities == b->capabilities && has_same_ids(a, b);
 }
 
 bool identity_can_assume(const struct identity *own, const struct identity *wanted)
@@ -174,6 +178,10 @@ int identity_join(const struct identity_inside *inside, int namespace)
 
 int identity_assume(const struct identity *wanted, const struct identity *current)
 {
+	/* As where a program has fewer capabilities than it was started with, and nothing else. */
+	if (has_same_ids(wanted, current)) {
+		return set_effective_capabilities(wanted->capabilities);
+	}
 	uint64_t both = wanted->capabilities | current->capabilities | (1ull << CAP_SETUID) |
 			(1ull << CAP_SETGID);
 	int error = set_effective_capabilities(both);

@@ -19,6 +19,7 @@
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
+#include "daemon/broker/confine.h"
 #include "daemon/broker/core_file.h"
 #include "daemon/broker/creation_mask.h"
 #include "daemon/broker/detached.h"
@@ -97,12 +98,35 @@ static int find_root(struct broker *broker, pid_t tid)
 	return broker->root_name ? 0 : -ENOMEM;
 }
 
+/*
+ * What a session gave up when it began no target of it gets back, since there are no new
+ * privileges; so its brokers give it up, too. Later on the first process may have less than others.
+ */
+static int give_up_what_targets_lack(struct broker *broker, const struct identity *theirs)
+{
+	if ((broker->identity.permitted & IDENTITY_CAPABILITIES_OF_PROC) == 0) {
+		return 0;
+	}
+	if (!broker_knows(broker, SESSION_READY) && !policy_names_hosts(broker->policy) &&
+		(theirs->permitted & IDENTITY_CAPABILITIES_OF_PROC) == 0) {
+		atomic_fetch_or(&broker->memory->facts, SESSION_HIDES_PROC);
+	}
+	if (!broker_knows(broker, SESSION_HIDES_PROC)) {
+		return 0;
+	}
+	int error = confine_capabilities(IDENTITY_CAPABILITIES_OF_PROC);
+	return error < 0 ? error : identity_read(&broker->identity, gettid());
+}
+
 /* Where ids differ from the first moment, every call is to be looked at. */
 static int compare_identities(struct broker *broker, pid_t tid)
 {
 	struct identity *theirs = calloc(1, sizeof(*theirs));
 	int error = theirs ? identity_read(theirs, tid) : -ENOMEM;
 
+	if (error == 0) {
+		error = give_up_what_targets_lack(broker, theirs);
+	}
 	if (error == 0 && !identity_is_same(theirs, &broker->identity)) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_IDS_VARY);
 	}

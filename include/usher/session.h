@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SESSION_MAGIC       0x6d737375u /* "ussm" */
-#define SESSION_VERSION     7u          /* layout 65f54bf2 */
+#define SESSION_VERSION     7u          /* layout d74b1a07 */
 #define SESSION_SLOTS       1024u
 #define SESSION_HOSTS       1024u
 #define SESSION_CALLS       128u /* kinds of calls that are counted apart */
@@ -59,6 +59,7 @@ enum session_facts {
 	SESSION_TABLES_SHARED =
 		1u << 7, /* targets of several processes may have one table of descriptors */
 	SESSION_UMASKS_VARY = 1u << 8, /* a target may have another umask than at the start */
+	SESSION_HIDES_PROC = 1u << 9, /* it began without the capabilities that see through /proc */
 };
 
 struct session_counters {

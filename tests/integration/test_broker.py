@@ -21,7 +21,19 @@ IS_ROOT = os.geteuid() == 0
 # CAP_SETPCAP, IPC_OWNER, SYS_MODULE, SYS_PACCT, SYS_BOOT, SYS_NICE,
 # SYS_TTY_CONFIG, LEASE, WAKE_ALARM, BLOCK_SUSPEND, PERFMON, BPF
 UNUSED = sum(1 << number for number in (8, 15, 16, 20, 22, 23, 26, 28, 35, 36, 38, 39))
+OF_PROC = 1 << 17 | 1 << 21 | 1 << 34 | 1 << 38  # SYS_RAWIO, SYS_ADMIN, SYSLOG, PERFMON
 GIBIBYTE = 1 << 30
+# Reading, that of /proc among it, is left to the kernel, and writing to the broker.
+OF_KERNEL = """
+[policy]
+mechanism = kernel
+[syscalls]
+deny EPERM = @mount
+[files]
+default = deny EACCES
+allow read = /usr/** /lib/** /lib64/** /bin/** /etc/** /proc/**
+allow read write = /dev/null
+"""
 
 
 def embedded_broker(front):
@@ -114,6 +126,21 @@ class Confinement(unittest.TestCase):
                 self.assertEqual(held & UNUSED, 0, f'{name} {held:x}')
                 self.assertEqual(held != 0, IS_ROOT, f'{name} {held:x}')
             self.assertEqual((int(seen['CapInh'], 16), int(seen['CapAmb'], 16)), (0, 0))
+
+    @unittest.skipUnless(IS_ROOT, 'nobody else has a capability')
+    def test_rights_of_targets(self, mode):
+        """what a session gave up at its start no broker of it has, and what one program gave up each"""
+        drops = ('setpriv', '--bounding-set', '-sys_admin', 'cat')
+        for policy, command, kept in ((harness.policy(OF_KERNEL), ('cat',), 0),
+                                      ('everything', drops, OF_PROC & ~UNUSED)):
+            with self.subTest(policy), running(mode, *command, policy=policy) as process:
+                broker = broker_of(process, mode)
+                for _ in range(2):
+                    for name in ('CapPrm', 'CapEff'):
+                        held = int(status(broker)[name], 16)
+                        self.assertEqual(held & OF_PROC, kept, f'{name} {held:x}')
+                    os.kill(broker, signal.SIGKILL)
+                    broker = broker_of(process, mode, but=broker)
 
     def test_limits(self, mode):
         """a broker leaves no core, has an end of memory, and all descriptors"""
