@@ -9,7 +9,8 @@ Each round runs every workload under each setup, in another order each time. Fig
 of servers it is the time of a load from outside: all of redis-benchmark's, and wrk's for a thousand
 requests, on connections that are kept and on one for each. `floor` is start.c, the least that a start
 with a broker is, and is measured for that alone. `everything` sends every open and connect
-through a broker and allows it; `build` is the shipped policy. strace looks at opens only, proot
+through a broker and allows it; `build` is the shipped policy, and `kernel` is kernel.c: the kernel
+enforces its part of `build`, and nobody is asked about the rest. strace looks at opens only, proot
 maps nothing, bwrap and firejail show the same files: each does the least that it can. What is not
 installed is left out, and said.
 """
@@ -57,6 +58,8 @@ SETUPS = {
     'everything': (None, usher('embedded', 'everything')),
     'daemon': (None, usher('daemon', 'everything')),
     'build': (None, usher('embedded', 'build')),
+    'kernel': (None, lambda build: [os.path.join(build, 'tests/bench/kernel'), 'filter,landlock',
+                                    os.path.join(build, 'conf/policies/build.ini')]),
     'bwrap': ('bwrap', tool('bwrap', '--dev-bind', '/', '/', '--')),
     'firejail': ('firejail', tool('firejail', '--quiet', '--noprofile', '--')),
     'strace': ('strace', tool('strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', '-e',
