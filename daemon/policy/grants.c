@@ -41,16 +41,15 @@ static int append(
 }
 
 /* Of what lies in a directory that is allowed as well the latter is enough. */
-static unsigned int granted_by(const struct policy *policy, const unsigned int *live, size_t index,
-	unsigned int operations)
+static unsigned int granted_by(const struct survey *survey, size_t index, unsigned int operations)
 {
-	unsigned int granted = live[index] & operations;
+	unsigned int granted = survey->live[index] & operations;
 
-	if (policy->paths[index].rule->action != POLICY_ALLOW) {
+	if (survey->policy->paths[index].rule->action != POLICY_ALLOW) {
 		return 0;
 	}
 	for (unsigned int rest = granted; rest != 0; rest &= rest - 1) {
-		if (mechanism_is_nested(policy, live, index, rest & -rest)) {
+		if (mechanism_is_nested(survey, index, rest & -rest)) {
 			granted &= ~(rest & -rest);
 		}
 	}
@@ -66,8 +65,7 @@ int grants_make(struct string_pack *grants, const struct policy *policy,
 
 	*grants = (struct string_pack){NULL, 0, 0};
 	for (size_t i = 0; operations != 0 && i < policy->path_count && error == 0; i++) {
-		unsigned int granted =
-			granted_by(policy, mechanisms->live, i, operations & ~by_rules);
+		unsigned int granted = granted_by(&mechanisms->survey, i, operations & ~by_rules);
 
 		if (granted != 0) {
 			error = append(grants, granted, policy->paths[i].subject->path.pattern);

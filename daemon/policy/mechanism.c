@@ -78,12 +78,6 @@ static enum mechanism_obstacle obstacle_of_policy(const struct policy *policy)
 
 /* ---- one operation ---- */
 
-/* The rules about files, and for which operations each of their subjects counts. */
-struct survey {
-	const struct policy *policy;
-	const unsigned int *live;
-};
-
 static bool is_kernels(const struct policy *policy, unsigned int operation)
 {
 	return policy->mechanism == MECHANISM_KERNEL && operation == OPERATION_READ;
@@ -94,16 +88,17 @@ static const struct pattern *pattern_of(const struct policy *policy, size_t inde
 	return policy->paths[index].subject->path.pattern;
 }
 
-/*
- * For which operations each subject of [files] can decide at all: those that it speaks of and no
- * earlier one has taken from it.
- */
-static void take_survey(const struct policy *policy, unsigned int live[MECHANISM_SUBJECTS_MAX])
+/* Of what a subject speaks of, earlier ones have taken what they cover. */
+static void take_survey(struct survey *survey, const struct policy *policy)
 {
+	unsigned int *live = survey->live;
+
+	kin_find(&survey->kin, policy);
 	for (size_t i = 0; i < policy->path_count; i++) {
 		live[i] = policy->paths[i].operations;
-		for (size_t k = 0; k < i && live[i] != 0; k++) {
-			if ((live[i] & live[k]) != 0 &&
+		for (size_t k = kin_next(&survey->kin, i, i); k != i;
+			k = kin_next(&survey->kin, i, k)) {
+			if (k < i && (live[i] & live[k]) != 0 &&
 				pattern_covers(pattern_of(policy, k), pattern_of(policy, i))) {
 				live[i] &= ~live[k];
 			}
@@ -111,11 +106,13 @@ static void take_survey(const struct policy *policy, unsigned int live[MECHANISM
 	}
 }
 
-bool mechanism_is_nested(
-	const struct policy *policy, const unsigned int *live, size_t index, unsigned int operation)
+bool mechanism_is_nested(const struct survey *survey, size_t index, unsigned int operation)
 {
-	for (size_t i = 0; i < policy->path_count; i++) {
-		if (i != index && (live[i] & operation) != 0 &&
+	const struct policy *policy = survey->policy;
+
+	for (size_t i = kin_next(&survey->kin, index, index); i != index;
+		i = kin_next(&survey->kin, index, i)) {
+		if ((survey->live[i] & operation) != 0 &&
 			policy->paths[i].rule->action == POLICY_ALLOW &&
 			pattern_is_tree(pattern_of(policy, i)) &&
 			pattern_covers(pattern_of(policy, i), pattern_of(policy, index))) {
@@ -147,10 +144,11 @@ static bool is_denied_inside(const struct survey *survey, size_t index, unsigned
 {
 	const struct policy *policy = survey->policy;
 
-	for (size_t i = 0; i < index; i++) {
+	for (size_t i = kin_next(&survey->kin, index, index); i != index;
+		i = kin_next(&survey->kin, index, i)) {
 		const struct pattern *pattern = pattern_of(policy, i);
 
-		if (policy->paths[i].rule->action == POLICY_ALLOW ||
+		if (i > index || policy->paths[i].rule->action == POLICY_ALLOW ||
 			(survey->live[i] & operation) == 0) {
 			continue;
 		}
@@ -210,7 +208,7 @@ static enum mechanism_obstacle obstacle_of_place(
 	if (takes_processes_in(pattern, top)) {
 		return OBSTACLE_PROCESSES;
 	}
-	if (mechanism_is_nested(survey->policy, survey->live, index, operation)) {
+	if (mechanism_is_nested(survey, index, operation)) {
 		return OBSTACLE_NONE;
 	}
 	if (pattern_is_tree(pattern) && is_denied_inside(survey, index, operation, top, length)) {
@@ -282,7 +280,7 @@ static struct mechanism_choice choose(
 		return founder(OBSTACLE_SUBJECTS, NULL, NULL);
 	}
 	if (is_kernels(survey->policy, operation)) {
-		return reading_choose(survey->policy, survey->live, signs);
+		return reading_choose(survey, signs);
 	}
 	for (size_t i = 0; i < survey->policy->path_count; i++) {
 		const struct policy_choice *path = &survey->policy->paths[i];
@@ -312,13 +310,15 @@ static bool allows(const struct survey *survey, size_t index, unsigned int opera
 static bool is_allowed_for(const struct survey *survey, size_t index, unsigned int operation)
 {
 	const struct pattern *pattern = pattern_of(survey->policy, index);
+	size_t i = index;
 
-	for (size_t i = 0; i < survey->policy->path_count; i++) {
+	do {
 		if (allows(survey, i, operation) &&
 			pattern_covers(pattern_of(survey->policy, i), pattern)) {
 			return true;
 		}
-	}
+		i = kin_next(&survey->kin, index, i);
+	} while (i != index);
 	return false;
 }
 
@@ -442,6 +442,20 @@ static void fit(struct mechanisms *mechanisms, const struct survey *survey)
 	}
 }
 
+/* Else nobody looks at the subjects. */
+static bool may_be_landlocks(const struct policy *policy)
+{
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
+
+	for (unsigned int i = 0; i < MECHANISM_OPERATIONS; i++) {
+		if (policy_mediates_file(policy, 1u << i) &&
+			!is_obstacle(policy, 1u << i, &files->rules[files->count - 1])) {
+			return !is_too_long(policy);
+		}
+	}
+	return false;
+}
+
 /* Where everything is allowed nobody is needed. */
 static void choose_for_all(struct mechanisms *mechanisms, const struct survey *survey,
 	enum mechanism_obstacle obstacle)
@@ -459,16 +473,16 @@ static void choose_for_all(struct mechanisms *mechanisms, const struct survey *s
 void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *policy)
 {
 	enum mechanism_obstacle obstacle = obstacle_of_policy(policy);
-	const struct survey survey = {policy, mechanisms->live};
+	struct survey *survey = &mechanisms->survey;
 
-	*mechanisms = (struct mechanisms){0};
-	if (obstacle == OBSTACLE_NONE && !is_too_long(policy)) {
-		take_survey(policy, mechanisms->live);
+	*mechanisms = (struct mechanisms){.survey.policy = policy};
+	if (obstacle == OBSTACLE_NONE && may_be_landlocks(policy)) {
+		take_survey(survey, policy);
 	}
-	choose_for_all(mechanisms, &survey, obstacle);
+	choose_for_all(mechanisms, survey, obstacle);
 	if (landlocks(mechanisms) != 0) {
-		settle(mechanisms, &survey);
-		fit(mechanisms, &survey);
+		settle(mechanisms, survey);
+		fit(mechanisms, survey);
 	}
 	mechanisms->landlock = landlocks(mechanisms);
 }

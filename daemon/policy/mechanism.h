@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "daemon/policy/kin.h"
 #include "daemon/policy/policy.h"
 
 /* What Landlock could enforce, if the rules let it. */
@@ -62,15 +63,21 @@ struct mechanism_choice {
 	const struct policy_subject *subject; /* of that rule; or NULL */
 };
 
-#define MECHANISM_SUBJECTS_MAX 512u /* of [files]; with more of them nothing is Landlock's */
+#define MECHANISM_SUBJECTS_MAX KIN_MAX /* of [files]; with more of them nothing is Landlock's */
+
+/* What was found out about the subjects of [files]. Only where an operation may be Landlock's. */
+struct survey {
+	const struct policy *policy;
+	unsigned int live[MECHANISM_SUBJECTS_MAX]; /* for which operations each can decide at all */
+	struct kin kin;
+};
 
 struct mechanisms {
 	struct mechanism_choice choices[MECHANISM_OPERATIONS]; /* of read, write, create, remove */
 	unsigned int landlock;                                 /* the operations that are its */
-	/* What was found out of each subject, for the grants: its survey, and how it is told of
-	 * reading (reading.h). */
-	unsigned int live[MECHANISM_SUBJECTS_MAX];
-	char signs[MECHANISM_SUBJECTS_MAX];
+	/* For the grants: */
+	struct survey survey;
+	char signs[MECHANISM_SUBJECTS_MAX]; /* how each is told of reading (reading.h) */
 };
 
 /* A pure function of the policy. */
@@ -80,8 +87,7 @@ void mechanisms_choose(struct mechanisms *mechanisms, const struct policy *polic
  * Is all that this subject allows of the operation allowed by another one, of a whole directory?
  * Then it is no matter what becomes of its name: it stays in there, or the broker is asked.
  */
-bool mechanism_is_nested(const struct policy *policy, const unsigned int *live, size_t index,
-	unsigned int operation);
+bool mechanism_is_nested(const struct survey *survey, size_t index, unsigned int operation);
 
 /*
  * May the session remove or rename this name, or one of the directories that it lies in? `path` has

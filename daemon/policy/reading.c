@@ -60,25 +60,19 @@ static const char *const kept_by_kernel[] = {
 	"/proc/sysrq-trigger",
 };
 
-struct reading {
-	const struct policy *policy;
-	const unsigned int *live;
-};
-
-static const struct pattern *pattern_of(const struct reading *reading, size_t index)
+static const struct pattern *pattern_of(const struct survey *survey, size_t index)
 {
-	return reading->policy->paths[index].subject->path.pattern;
+	return survey->policy->paths[index].subject->path.pattern;
 }
 
-static bool decides(const struct reading *reading, size_t index)
+static bool decides(const struct survey *survey, size_t index)
 {
-	return (reading->live[index] & OPERATION_READ) != 0;
+	return (survey->live[index] & OPERATION_READ) != 0;
 }
 
-static bool allows(const struct reading *reading, size_t index)
+static bool allows(const struct survey *survey, size_t index)
 {
-	return decides(reading, index) &&
-	       reading->policy->paths[index].rule->action == POLICY_ALLOW;
+	return decides(survey, index) && survey->policy->paths[index].rule->action == POLICY_ALLOW;
 }
 
 /* The literal beginning; of what may be anywhere the root. Longer than any path: cut, and so wider.
@@ -111,51 +105,63 @@ static bool overlap(const struct pattern *a, const struct pattern *b)
 	       reaches(b, path, beginning(a, path));
 }
 
-/* Can a program make, rename or remove something that the pattern matches? */
-static bool is_changeable(const struct reading *reading, const struct pattern *pattern)
+/* Also by something else in its place. */
+static bool lets(const struct survey *survey, size_t index)
 {
+	enum policy_action action = survey->policy->paths[index].rule->action;
+
+	return action == POLICY_ALLOW || action == POLICY_INJECT;
+}
+
+/* Can a program make, rename or remove something that the pattern matches? */
+static bool is_changeable(const struct survey *survey, size_t index)
+{
+	const struct pattern *pattern = pattern_of(survey, index);
 	const unsigned int changes = OPERATION_CREATE | OPERATION_REMOVE;
 
-	if (!policy_mediates_file(reading->policy, OPERATION_CREATE) ||
-		!policy_mediates_file(reading->policy, OPERATION_REMOVE)) {
+	if (!policy_mediates_file(survey->policy, OPERATION_CREATE) ||
+		!policy_mediates_file(survey->policy, OPERATION_REMOVE)) {
 		return true;
 	}
-	for (size_t i = 0; i < reading->policy->path_count; i++) {
-		enum policy_action action = reading->policy->paths[i].rule->action;
+	size_t i = index;
 
-		if ((action == POLICY_ALLOW || action == POLICY_INJECT) &&
-			(reading->live[i] & changes) != 0 &&
-			overlap(pattern_of(reading, i), pattern)) {
+	do {
+		if (lets(survey, i) && (survey->live[i] & changes) != 0 &&
+			overlap(pattern_of(survey, i), pattern)) {
 			return true;
 		}
-	}
+		i = kin_next(&survey->kin, index, i);
+	} while (i != index);
 	return false;
 }
 
-/* May a program make something that this pattern matches? The first rule on that decides. */
-static bool may_appear(const struct reading *reading, const struct pattern *pattern)
+static bool lets_by_default(const struct policy *policy)
 {
-	const struct policy *policy = reading->policy;
+	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
 
-	if (!policy_mediates_file(policy, OPERATION_CREATE)) {
+	return files->rules[files->count - 1].action == POLICY_ALLOW;
+}
+
+/* May a program make something that this pattern matches? The first rule on that decides. */
+static bool may_appear(const struct survey *survey, size_t index)
+{
+	const struct pattern *pattern = pattern_of(survey, index);
+	size_t i = index, first = SIZE_MAX;
+
+	if (!policy_mediates_file(survey->policy, OPERATION_CREATE)) {
 		return true;
 	}
-	for (size_t i = 0; i < policy->path_count; i++) {
-		enum policy_action action = policy->paths[i].rule->action;
-		bool lets = action == POLICY_ALLOW || action == POLICY_INJECT;
+	do {
+		const struct pattern *other = pattern_of(survey, i);
 
-		if ((reading->live[i] & OPERATION_CREATE) == 0) {
-			continue;
+		if (i < first && (survey->live[i] & OPERATION_CREATE) != 0 &&
+			(lets(survey, i) ? overlap(other, pattern)
+					 : pattern_covers(other, pattern))) {
+			first = i;
 		}
-		if (lets && overlap(pattern_of(reading, i), pattern)) {
-			return true;
-		}
-		if (!lets && pattern_covers(pattern_of(reading, i), pattern)) {
-			return false;
-		}
-	}
-	const struct policy_section_rules *files = &policy->sections[POLICY_FILES];
-	return files->rules[files->count - 1].action == POLICY_ALLOW;
+		i = kin_next(&survey->kin, index, i);
+	} while (i != index);
+	return first != SIZE_MAX ? lets(survey, first) : lets_by_default(survey->policy);
 }
 
 /* ---- denials ---- */
@@ -173,17 +179,17 @@ static bool is_kept_by_kernel(const struct policy_subject *subject)
 enum inside { INSIDE_NOTHING, INSIDE_STILL, INSIDE_CHANGEABLE };
 
 /* Of what a later rule allows; and can a program change the names there? */
-static enum inside inside_of(const struct reading *reading, size_t index)
+static enum inside inside_of(const struct survey *survey, size_t index)
 {
 	enum inside inside = INSIDE_NOTHING;
 
-	for (size_t i = index + 1; i < reading->policy->path_count; i++) {
-		const struct pattern *pattern = pattern_of(reading, i);
-
-		if (!allows(reading, i) || !overlap(pattern_of(reading, index), pattern)) {
+	for (size_t i = kin_next(&survey->kin, index, index); i != index;
+		i = kin_next(&survey->kin, index, i)) {
+		if (i < index || !allows(survey, i) ||
+			!overlap(pattern_of(survey, index), pattern_of(survey, i))) {
 			continue;
 		}
-		if (is_changeable(reading, pattern)) {
+		if (is_changeable(survey, i)) {
 			return INSIDE_CHANGEABLE;
 		}
 		inside = INSIDE_STILL;
@@ -191,13 +197,12 @@ static enum inside inside_of(const struct reading *reading, size_t index)
 	return inside;
 }
 
-static enum mechanism_obstacle look_at_denial(
-	const struct reading *reading, size_t index, char *sign)
+static enum mechanism_obstacle look_at_denial(const struct survey *survey, size_t index, char *sign)
 {
-	const struct policy_choice *path = &reading->policy->paths[index];
+	const struct policy_choice *path = &survey->policy->paths[index];
 	const struct pattern *pattern = path->subject->path.pattern;
 	bool has_errno = path->rule->error != EACCES;
-	enum inside inside = inside_of(reading, index);
+	enum inside inside = inside_of(survey, index);
 
 	if (path->rule->audit) {
 		return OBSTACLE_LOGGED;
@@ -212,7 +217,7 @@ static enum mechanism_obstacle look_at_denial(
 		*sign = has_errno ? WIRE_READING_ABSENT_DENY : WIRE_READING_DENY;
 		return OBSTACLE_NONE;
 	}
-	if (may_appear(reading, pattern)) {
+	if (may_appear(survey, index)) {
 		return inside == INSIDE_NOTHING ? OBSTACLE_ERRNO : OBSTACLE_INSIDE;
 	}
 	*sign = WIRE_READING_ABSENT;
@@ -228,9 +233,9 @@ static bool may_be_made(const struct policy *policy, const char *path)
 
 /* A directory that the program may make must be there; one above it is not made for it. */
 static enum mechanism_obstacle look_at_top(
-	const struct reading *reading, const struct pattern *pattern, char *path, char *sign)
+	const struct survey *survey, const struct pattern *pattern, char *path, char *sign)
 {
-	if (!may_be_made(reading->policy, path)) {
+	if (!may_be_made(survey->policy, path)) {
 		return OBSTACLE_NONE;
 	}
 	if (!pattern_is_tree(pattern)) {
@@ -238,7 +243,7 @@ static enum mechanism_obstacle look_at_top(
 	}
 	char *slash = strrchr(path, '/');
 	*slash = '\0';
-	if (may_be_made(reading->policy, *path ? path : "/")) {
+	if (may_be_made(survey->policy, *path ? path : "/")) {
 		return OBSTACLE_TOP;
 	}
 	*slash = '/';
@@ -258,11 +263,11 @@ static bool is_in_processes(const struct pattern *pattern)
 
 /* All of /proc or nothing: its files come and go. */
 static enum mechanism_obstacle look_at_processes(
-	const struct reading *reading, size_t index, char *sign)
+	const struct survey *survey, size_t index, char *sign)
 {
-	const struct pattern *pattern = pattern_of(reading, index);
+	const struct pattern *pattern = pattern_of(survey, index);
 
-	if (mechanism_is_nested(reading->policy, reading->live, index, OPERATION_READ)) {
+	if (mechanism_is_nested(survey, index, OPERATION_READ)) {
 		return OBSTACLE_NONE;
 	}
 	if (!is_in_processes(pattern) || !pattern_is_tree(pattern) ||
@@ -274,9 +279,9 @@ static enum mechanism_obstacle look_at_processes(
 }
 
 static enum mechanism_obstacle look_at_allowed(
-	const struct reading *reading, size_t index, char *sign)
+	const struct survey *survey, size_t index, char *sign)
 {
-	const struct policy_choice *choice = &reading->policy->paths[index];
+	const struct policy_choice *choice = &survey->policy->paths[index];
 	const struct pattern *pattern = choice->subject->path.pattern;
 	char path[PATH_MAX];
 	size_t length = beginning(pattern, path);
@@ -285,57 +290,57 @@ static enum mechanism_obstacle look_at_allowed(
 		return OBSTACLE_LOGGED;
 	}
 	if (is_in_processes(pattern) || reaches(pattern, processes, sizeof(processes) - 1)) {
-		return look_at_processes(reading, index, sign);
+		return look_at_processes(survey, index, sign);
 	}
 	if (pattern_has_inner_tree(pattern)) {
 		return OBSTACLE_PATTERN;
 	}
 	*sign = WIRE_READING_ALLOW;
-	if (mechanism_is_nested(reading->policy, reading->live, index, OPERATION_READ)) {
+	if (mechanism_is_nested(survey, index, OPERATION_READ)) {
 		return OBSTACLE_NONE;
 	}
 	if (!pattern_is_tree(pattern) && !pattern_literal(pattern) &&
-		is_changeable(reading, pattern)) {
+		is_changeable(survey, index)) {
 		return OBSTACLE_MOVABLE;
 	}
-	if (mechanism_is_movable(reading->policy, path, length)) {
+	if (mechanism_is_movable(survey->policy, path, length)) {
 		return OBSTACLE_MOVABLE;
 	}
 	(void)beginning(pattern, path);
-	return look_at_top(reading, pattern, path, sign);
+	return look_at_top(survey, pattern, path, sign);
 }
 
 /* ---- all of them ---- */
 
 /* `*sign` is how it is told, or UNTOLD. */
-static enum mechanism_obstacle look_at(const struct reading *reading, size_t index, char *sign)
+static enum mechanism_obstacle look_at(const struct survey *survey, size_t index, char *sign)
 {
-	enum policy_action action = reading->policy->paths[index].rule->action;
+	enum policy_action action = survey->policy->paths[index].rule->action;
 	enum mechanism_obstacle obstacle = OBSTACLE_ACTION;
 
 	*sign = UNTOLD;
-	if (!decides(reading, index)) {
+	if (!decides(survey, index)) {
 		return OBSTACLE_NONE;
 	}
 	if (action == POLICY_DENY) {
-		obstacle = look_at_denial(reading, index, sign);
+		obstacle = look_at_denial(survey, index, sign);
 	} else if (action == POLICY_ALLOW) {
-		obstacle = look_at_allowed(reading, index, sign);
+		obstacle = look_at_allowed(survey, index, sign);
 	}
 	if (obstacle == OBSTACLE_NONE && *sign != UNTOLD &&
-		pattern_wire_length(pattern_of(reading, index)) == 0) {
+		pattern_wire_length(pattern_of(survey, index)) == 0) {
 		return OBSTACLE_PATTERN;
 	}
 	return obstacle;
 }
 
 struct mechanism_choice reading_choose(
-	const struct policy *policy, const unsigned int *live, char signs[MECHANISM_SUBJECTS_MAX])
+	const struct survey *survey, char signs[MECHANISM_SUBJECTS_MAX])
 {
-	const struct reading reading = {policy, live};
+	const struct policy *policy = survey->policy;
 
 	for (size_t i = 0; i < policy->path_count; i++) {
-		enum mechanism_obstacle obstacle = look_at(&reading, i, &signs[i]);
+		enum mechanism_obstacle obstacle = look_at(survey, i, &signs[i]);
 
 		if (obstacle != OBSTACLE_NONE) {
 			return (struct mechanism_choice){MECHANISM_BROKER, obstacle,

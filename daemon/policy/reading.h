@@ -17,12 +17,9 @@
 #include "daemon/base/string_pack.h"
 #include "daemon/policy/mechanism.h"
 
-/*
- * Of a policy with at most MECHANISM_SUBJECTS_MAX paths, surveyed as `live`. `signs` gets how each
- * is told to the client: one of WIRE_READING_SIGNS, or NUL.
- */
+/* `signs` gets how each subject is told to the client: one of WIRE_READING_SIGNS, or NUL. */
 struct mechanism_choice reading_choose(
-	const struct policy *policy, const unsigned int *live, char signs[MECHANISM_SUBJECTS_MAX]);
+	const struct survey *survey, char signs[MECHANISM_SUBJECTS_MAX]);
 
 /*
  * Appends the rules for the client, in their order (see FILTER in include/usher/wire.h); the choice
