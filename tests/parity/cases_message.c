@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -13,13 +14,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "daemon/base/cleanup.h"
 #include "tests/parity/message.h"
+#include "tests/parity/settle.h"
 
 #define PAGE 4096
 #define MANY 64
@@ -224,13 +225,35 @@ static void run_sigpipe(struct scene *scene)
 	tell_result(scene, message_send(pair[0], &header, 0));
 }
 
+/* Strikes once the parent waits, if it must have sent something then once it has; later it reads.
+ */
+static pid_t striking_child(int *to, bool must_have_sent, bool reads)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		struct pollfd readable = {.fd = *to, .events = POLLIN};
+		if (must_have_sent) {
+			(void)poll(&readable, 1, -1);
+		}
+		settle_asleep(parent);
+		settle();
+		kill(parent, SIGALRM);
+		settle();
+		if (reads) {
+			message_drain(to);
+		}
+		_exit(0);
+	}
+	return pid;
+}
+
 /* A signal while it waits: nothing sent yet, or something. */
 static void interrupt(struct scene *scene, int flags, size_t size, const char *name)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
 	struct iovec part = {calloc(1, size), size};
 	struct msghdr header = message_header(&part, 1, NULL);
-	struct itimerval soon = {.it_value = {.tv_usec = 60000}};
 	int pair[2];
 
 	strikes = 0;
@@ -239,16 +262,8 @@ static void interrupt(struct scene *scene, int flags, size_t size, const char *n
 		; /* until it is full */
 	}
 	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &soon, NULL);
-	if (flags & SA_RESTART) { /* it goes on once somebody reads */
-		struct timespec later = {.tv_nsec = 120000000};
-
-		if (fork() == 0) {
-			nanosleep(&later, NULL);
-			message_drain(&pair[1]);
-			_exit(0);
-		}
-	}
+	/* With SA_RESTART it goes on once somebody reads. */
+	pid_t child = striking_child(&pair[1], size > 1, flags & SA_RESTART);
 	long sent = message_send(pair[0], &header, 0);
 	tell(scene, " %s %s strikes=%d", name,
 		sent == (long)size ? "all"
@@ -257,6 +272,8 @@ static void interrupt(struct scene *scene, int flags, size_t size, const char *n
 		(int)strikes);
 	close(pair[0]);
 	close(pair[1]);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 static void run_signal(struct scene *scene)

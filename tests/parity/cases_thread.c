@@ -18,6 +18,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "tests/parity/parity.h"
+#include "tests/parity/settle.h"
 #include "tests/parity/tree.h"
 
 #define THREADS 8
@@ -261,10 +262,11 @@ static void run_fifo_killed(struct scene *scene)
 		raw_open("fifo", O_RDONLY, 0);
 		_exit(0);
 	}
-	usleep(100000);
+	settle_asleep(pid);
+	settle();
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	usleep(100000);
+	settle();
 	tell_result(scene, raw_open("fifo", O_WRONLY | O_NONBLOCK, 0));
 }
 
