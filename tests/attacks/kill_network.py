@@ -18,10 +18,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import run as attacks  # noqa: E402
-from kill import PATIENCE, SECONDS, Killer, brokers, daemon_pid  # noqa: E402
+from kill import KILLS_MIN, PATIENCE, SECONDS, Killer, brokers, daemon_pid  # noqa: E402
 
 KILLS = 15
-KILLS_MIN, GALES_MAX = 5, 20
+GALES_MAX = 20
 GALE = os.path.join(attacks.BUILD, 'tests/attacks/gale')
 POLICY = """\
 [policy]

@@ -333,6 +333,7 @@ static void flip_directory(void *state)
 	const struct world *world = state;
 
 	raw(SYS_mount, world_directory(world), "mounts-a", NULL, MS_BIND, NULL);
+	sched_yield();
 	raw(SYS_mount, "mounts-a", "mounts-b", NULL, MS_MOVE, NULL);
 	raw(SYS_umount2, "mounts-b", MNT_DETACH);
 	raw(SYS_umount2, "mounts-a", MNT_DETACH);

@@ -24,7 +24,8 @@ PROGRAM = os.path.join(BUILD, 'tests/attacks/attack')
 OUTSIDER = os.path.join(BUILD, 'tests/attacks/outsider')
 USHER = os.path.join(BUILD, 'client/usher')
 POLICY = f'attacks-{os.getpid()}'
-PATIENCE = 10
+PATIENCE = 10  # seconds of a race
+SECONDS = 60 * float(os.environ.get('USHER_TEST_PATIENCE', '1'))  # of what must not hang
 
 # How an attack whose name begins so may be refused; the first that fits counts.
 REFUSALS = (
@@ -293,7 +294,7 @@ def attack_for(seconds, name, under_usher, twin, template):
     try:
         done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=30 + seconds)
+                              timeout=SECONDS + seconds)
         output = done.stdout.decode('utf-8', 'replace')
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b'').decode('utf-8', 'replace') + 'hung\n'
