@@ -113,6 +113,29 @@ def wait_until(condition, what, seconds=SECONDS * 2 / 3):
         time.sleep(0.005)
 
 
+def turns_of(pid):
+    """{thread: how often it went to sleep or was sent away}; None if one of them runs, or has ended."""
+    turns = {}
+    try:
+        for task in Path(f'/proc/{pid}/task').iterdir():
+            text = (task / 'status').read_text()
+            if '\nState:\tR' in text:
+                return None
+            turns[task.name] = text[text.index('\nvoluntary_ctxt_switches'):]
+    except OSError:
+        return None
+    return turns
+
+
+def wait_until_at_rest(*pids):
+    """Until no thread of these processes has run between one look at all of them and the next: there
+    was a moment, then, in which all slept, and none was about to wake another."""
+    def is_at_rest():
+        before = [turns_of(pid) for pid in pids]
+        return None not in before and before == [turns_of(pid) for pid in pids]
+    wait_until(is_at_rest, f'{pids} are at rest')
+
+
 def usher_command(command, mode='embedded', policy='default', options=()):
     """The command line that runs `command` under usher; mode 'native' is without."""
     command = [str(word) for word in command]

@@ -49,7 +49,7 @@ def bystander(daemon, name, **more):
         assert process.stdout.readline() == 'begun\n', process.stderr.read()
         yield
         time.sleep(0.1)
-        out, err = process.communicate('\n', timeout=60)
+        out, err = process.communicate('\n', timeout=harness.SECONDS)
         assert process.returncode == 0 and not err, f'the bystander failed: {err}'
         count, median, late, worst = map(int, out.split())
         print(f'# {name}: a bystander opened {count} times: median {median}, '
@@ -158,7 +158,7 @@ class Clients(usherd.Case):
 
     def test_listener_of_another(self):
         """the listener of another process, handed over for the own thread, is refused"""
-        with Daemon(limits='handshake-timeout = 2') as daemon, bystander(daemon, 'listener'):
+        with Daemon() as daemon, bystander(daemon, 'listener'):
             with daemon.client() as client:
                 program = client.filter('plain')
                 reader, writer = os.pipe()
@@ -196,7 +196,7 @@ class Policies(usherd.Case):
             for name, make in odd.items():
                 make(daemon.policies / f'{name}.ini')
                 with self.subTest(name), daemon.client() as client:
-                    client.socket.settimeout(10)
+                    client.socket.settimeout(harness.SECONDS)
                     with self.assertRaises(Refused) as caught:
                         client.filter(name)
                     self.assertIn(name, caught.exception.text)
@@ -263,7 +263,7 @@ class Targets(usherd.Case):
     def finishes(self, name, script, *arguments, **more):
         with Daemon() as daemon, bystander(daemon, name):
             process = daemon.popen('python3', '-c', script, *arguments, policy='everything', **more)
-            out, err = process.communicate(timeout=80)
+            out, err = process.communicate(timeout=80 * harness.PATIENCE)
             self.assertEqual((out, err, process.returncode), ('all\n', '', 0))
 
     def test_threads(self):
@@ -283,7 +283,7 @@ class Targets(usherd.Case):
                                    stdin=subprocess.PIPE)
             self.assertEqual(process.stdout.readline(), 'all\n')
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=harness.SECONDS)
             daemon.wait_for_sessions(1)
 
     def test_stopped(self):
@@ -297,7 +297,7 @@ class Targets(usherd.Case):
                 self.answers(daemon)
                 process.send_signal(signal.SIGCONT)
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=harness.SECONDS)
             daemon.wait_for_sessions(1)
 
 
@@ -378,7 +378,7 @@ class Shortage(usherd.Case):
             resource.prlimit(serving, resource.RLIMIT_DATA,
                              ((size + 2000) * 1024, resource.RLIM_INFINITY))
             with daemon.client() as client:
-                client.socket.settimeout(60)
+                client.socket.settimeout(harness.SECONDS)
                 with self.assertRaises(Refused) as caught:
                     client.filter('large')
                 self.assertRegex(caught.exception.text, '[Mm]emory')
@@ -391,7 +391,7 @@ class Shortage(usherd.Case):
         """a client that usherd cannot see, being outside of its pid namespace, is told so"""
         with Daemon(prefix=['unshare', '--pid', '--fork', '--kill-child']) as daemon:
             with daemon.client() as client:
-                client.socket.settimeout(20)
+                client.socket.settimeout(harness.SECONDS)
                 with contextlib.suppress(BrokenPipeError):  # it may have said so already
                     client.send(handover.hello('plain'))
                 with self.assertRaises(Refused) as caught:

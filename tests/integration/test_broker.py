@@ -11,7 +11,6 @@ import re
 import select
 import signal
 import subprocess
-import time
 import unittest
 from pathlib import Path
 
@@ -225,14 +224,8 @@ class Crashes(unittest.TestCase):
         process.stdin.flush()
 
     def wait_until_it_waits(self, process, broker):
-        """The broker has all its threads, and the program has no answer."""
-        seen = []
-
-        def is_steady():
-            seen.append(len(os.listdir(f'/proc/{broker}/task')))
-            time.sleep(0.05)
-            return len(seen) > 3 and seen[-3:] == [seen[-1]] * 3 and seen[-1] > 2
-        harness.wait_until(is_steady, 'the broker is at rest')
+        """The broker has done what it can for now; is the program without an answer?"""
+        harness.wait_until_at_rest(process.pid, broker)
         return not select.select([process.stdout], [], [], 0)[0]
 
     def test_killed_twice(self, mode):

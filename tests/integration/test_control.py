@@ -211,15 +211,15 @@ class Ending(unittest.TestCase):
         """what has left the session's tree is killed at its next notified call"""
         with Daemon() as daemon:
             place = workdir('orphan')
-            script = (f'setsid sh -c "while :; do echo x > {place}/beat; sleep 0.05; done" >/dev/null 2>&1 & '
+            script = (f'setsid sh -c "echo \\$\\$ >{place}/pid; while :; do echo x >{place}/beat; '
+                      'sleep 0.05; done" >/dev/null 2>&1 & '
                       f'while ! [ -e {place}/beat ]; do sleep 0.05; done')
             daemon.run('sh', '-c', script, policy='everything')
             self.assertEqual(len(daemon.sessions()), 1)
             done = commands(daemon, 'sessions', 'end', '--grace', '0', '1')
             self.assertEqual((done.returncode, done.stderr), (0, ''))
-            (place / 'beat').unlink()
-            time.sleep(0.2)
-            self.assertFalse((place / 'beat').exists())
+            pid = (place / 'pid').read_text().strip()
+            harness.wait_until(lambda: not is_alive(pid), 'it has ended')
 
     def test_sleeping_orphan(self):
         """what has left the session's tree and sleeps is ended too: it gets SIGTERM, then SIGKILL"""
@@ -235,8 +235,8 @@ class Ending(unittest.TestCase):
                 done = commands(daemon, 'sessions', 'end', '--grace', '1', '1')
                 self.assertEqual((done.returncode, done.stderr), (0, ''))
                 self.assertEqual(daemon.sessions(), [])
-                for pid in pids:
-                    self.assertFalse(is_alive(pid))
+                # The session is over when they have let go of its filter, just before their end.
+                harness.wait_until(lambda: not any(map(is_alive, pids)), 'both have ended')
                 self.assertEqual((place / 'ended').exists(), how == 'SIGTERM')
 
     def test_mistakes(self):

@@ -26,7 +26,9 @@ WARM_UP = max(40, SESSIONS // 10)
 # An allocator keeps some pages, more with each thread that it serves apart; what leaks leaks with each
 # session, or with each call.
 SLACK_KIB = 768
-SPARE_THREADS = 2  # a leader that got no processor for a while is relieved by another, which stays
+# A leader that got no processor for a while is relieved by another, which stays, and that one by a third;
+# with a leak there were thousands.
+SPARE_THREADS = 16
 SANITIZED = harness.PATIENCE > 1  # their allocators keep what was freed
 
 
