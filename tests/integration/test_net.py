@@ -415,10 +415,12 @@ class Broker(unittest.TestCase):
 
     def test_turned(self, mode):
         """A socket that has gone out does not reach this machine's loopback where inside is meant"""
-        closed = harness.free_port()
-        rules = f'allow connect = tcp 127.0.0.1:{closed} udp 127.0.0.1:{closed}\n'
-        self.assertEqual(self.connect(mode, BROKER + rules, closed, program=TURNED),
-                         ['ECONNREFUSED ENETUNREACH', '0 ENETUNREACH'])
+        with socket.socket() as nobody:  # who listens
+            nobody.bind(('127.0.0.1', 0))
+            closed = nobody.getsockname()[1]
+            rules = f'allow connect = tcp 127.0.0.1:{closed} udp 127.0.0.1:{closed}\n'
+            self.assertEqual(self.connect(mode, BROKER + rules, closed, program=TURNED),
+                             ['ECONNREFUSED ENETUNREACH', '0 ENETUNREACH'])
 
     def test_many(self, mode):
         """Sixteen threads connect ten thousand times, and nothing is left open"""
