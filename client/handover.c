@@ -179,13 +179,23 @@ static bool is_lost(int error)
 	return error == -ECONNRESET || error == -EPIPE;
 }
 
+/* The kernel counts what a user has sent, and nobody has received yet, against the limit of who
+ * sends more of it. */
+static int explain_send_failure(struct handover_failure *failure, int error)
+{
+	return fail(failure, error, "the hand-over failed: %s%s", strerror(-error),
+		error == -ETOOMANYREFS ? "; descriptors of this user that wait to be received are "
+					 "more than you may open; raise the limit (ulimit -n)"
+				       : "");
+}
+
 /* Who is refused before being heard cannot speak any more, and finds the reason in receive(). */
 static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
 {
 	int error = send_hello(h->rendezvous->socket, h->hello, h->offers_landlock, packet);
 
 	if (error < 0 && !is_lost(error)) {
-		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+		return explain_send_failure(failure, error);
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_FILTER, packet, failure);
 }
@@ -215,7 +225,7 @@ static int hand_listener_over(
 		h->rendezvous->socket, &message, sizeof(message), fds, 1 + message.given_count);
 
 	if (error < 0 && !is_lost(error)) {
-		return fail(failure, error, "the hand-over failed: %s", strerror(-error));
+		return explain_send_failure(failure, error);
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_READY, packet, failure);
 }
