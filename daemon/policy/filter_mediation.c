@@ -7,18 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fanotify.h>
-#include <linux/fs.h>
 #include <linux/perf_event.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <seccomp.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/filter_ioctls.h"
 #include "daemon/policy/filter_plan.h"
 #include "daemon/policy/filter_sockets.h"
 #include "daemon/policy/syscall_younger.h"
@@ -28,13 +27,6 @@
 /* Of linux/in6.h, which does not go with netinet/in.h. */
 #define IPV6_FLOWLABEL_MGR_    32
 #define FLOWLABEL_REQUEST_SIZE 32 /* behind it in the same option follow extension headers */
-
-/* Of linux/btrfs.h and, what no header of the system has, of XFS. */
-#define BTRFS_TYPE              0x94
-#define XFS_OPEN_BY_HANDLE      _IO('X', 107)
-#define XFS_READLINK_BY_HANDLE  _IO('X', 108)
-#define XFS_ATTRLIST_BY_HANDLE  _IO('X', 122)
-#define XFS_ATTRMULTI_BY_HANDLE _IO('X', 123)
 
 #ifndef __O_TMPFILE
 #error "__O_TMPFILE is expected from fcntl.h"
@@ -142,9 +134,6 @@ struct row {
 		REFUSE(prlimit64, NEED_ROOT | (need), 0, MASKED(1, UINT32_MAX, RLIMIT_CORE), \
 			IS(3, 0)),                                                           \
 		REFUSE(prlimit64, NEED_ROOT | (need), EPERM, MASKED(1, UINT32_MAX, RLIMIT_CORE))
-
-/* Of the type or number that is the command's low half, whatever size it has. */
-#define COMMAND(command) MASKED(1, 0xffff, _IOC_TYPE(command) << 8 | _IOC_NR(command))
 
 /* As on a machine that has no SCTP, which is all that such a type means. */
 #define NO_SCTP(family, error, ...) REFUSE(socket, NEED_ADDRESS, error, IS(0, family), __VA_ARGS__)
@@ -340,22 +329,6 @@ static const struct row rows[] = {
 	CORE_ROWS(NEED_CREATE),
 	CORE_ROWS(NEED_REMOVE),
 
-	/*
-	 * What some file systems do by commands of their own. Of btrfs all but what copies ranges:
-	 * snapshots give files other names, and entries are made and removed. Of XFS what opens by
-	 * handles. Flags and projects are set as chattr(1) does it.
-	 */
-	LET(ioctl, NEED_FILES, COMMAND(FICLONE)),
-	LET(ioctl, NEED_FILES, COMMAND(FICLONERANGE)),
-	LET(ioctl, NEED_FILES, COMMAND(FIDEDUPERANGE)),
-	REFUSE(ioctl, NEED_FILES, ENOTTY, MASKED(1, 0xff00, BTRFS_TYPE << 8)),
-	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_OPEN_BY_HANDLE)),
-	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_READLINK_BY_HANDLE)),
-	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_ATTRLIST_BY_HANDLE)),
-	REFUSE(ioctl, NEED_FILES, EPERM, COMMAND(XFS_ATTRMULTI_BY_HANDLE)),
-	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_SETFLAGS)),
-	REFUSE(ioctl, NEED_METADATA, ENOTTY, COMMAND(FS_IOC_FSSETXATTR)),
-
 	/* A layer of the caller's own would not hold the broker that acts for it: there is none. */
 	REFUSE(landlock_create_ruleset, NEED_BROKER, EOPNOTSUPP),
 	REFUSE(landlock_restrict_self, NEED_BROKER, EOPNOTSUPP),
@@ -489,6 +462,9 @@ int plan_mediate(
 		if ((rows[i].needs & needs) == rows[i].needs) {
 			error = add_row(plan, &rows[i]);
 		}
+	}
+	if (!error && (needs & NEED_FILES)) {
+		error = plan_ioctls(plan, needs & NEED_METADATA);
 	}
 	if (!error && (needs & NEED_OUTSIDE)) {
 		error = add_told_options(plan);

@@ -49,6 +49,7 @@ REFUSALS = (
     ('mount-socket', {'EHOSTUNREACH'}),
     ('mount-', {'EACCES', 'EPERM'}),
     ('sibling-flags', {'ENOTTY'}),
+    ('sibling-version', {'ENOTTY'}),
     ('setns-file', {'EACCES'}),
     ('setns-', {'EPERM'}),
     ('race-setns', {'EPERM', 'EINVAL'}),
@@ -69,7 +70,7 @@ LOOKS = tuple('change-' + call for call in (
 # Refused to everybody, whatever it is asked of: a caller does without.
 NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'process-core',
            'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns',
-           'sibling-core', 'sibling-flags')
+           'sibling-core', 'sibling-flags', 'sibling-version')
 # Doors that a kernel may lack: then the control is that it says so.
 MAYBE_ABSENT = {'foreign-x32-open'}
 # Tried once more where Landlock decides instead of the broker: roads, other calls, holds by /proc, and
@@ -84,7 +85,7 @@ BY_KERNEL = ('road-absolute', 'road-proc-*', 'road-reopen-self', 'road-in-root',
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
 MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
                     'socket-kind-packet', 'move-leaving', 'send-routed', 'send-routed-socket',
-                    'sibling-core', 'sibling-flags'}
+                    'sibling-core', 'sibling-flags', 'sibling-version'}
 
 
 class World:

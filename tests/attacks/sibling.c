@@ -170,6 +170,21 @@ static long flags(const struct world *world)
 	return raw(SYS_ioctl, fd, FS_IOC_SETFLAGS, &flags);
 }
 
+/* What a handle of it says. */
+static long version(const struct world *world)
+{
+	int number = 0;
+	int fd = raw_open(readable(world), O_RDONLY, 0);
+
+	prepare(fd >= 0);
+	long result = raw(SYS_ioctl, fd, FS_IOC_GETVERSION, &number);
+	if (result == -ENOTTY || result == -EOPNOTSUPP) {
+		attack_impossible("a file system without versions");
+	}
+	number++;
+	return raw(SYS_ioctl, fd, FS_IOC_SETVERSION, &number);
+}
+
 const struct attack attacks_sibling[] = {
 	{"sibling-open", by_open},
 	{"sibling-openat", by_openat},
@@ -191,5 +206,6 @@ const struct attack attacks_sibling[] = {
 	{"sibling-directory", directory},
 	{"sibling-core", core_file},
 	{"sibling-flags", flags},
+	{"sibling-version", version},
 	{NULL, NULL},
 };

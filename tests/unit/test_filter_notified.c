@@ -312,6 +312,9 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	assert_int_equal(ASK(&user, ioctl, 3, RUBBISH | TIOCGWINSZ), ALLOWED);
 	assert_int_equal(ASK(&user, ioctl, 3, RUBBISH | BTRFS_IOC_SNAP_CREATE_V2), ENOTTY);
 	assert_int_equal(ASK(&user, ioctl, 3, FS_IOC_GETFLAGS), ALLOWED);
+	assert_int_equal(ASK(&user, ioctl, 3, FS_IOC_GETVERSION), ALLOWED);
+	assert_int_equal(ASK(&user, ioctl, 3, _IOW(0xbc, 16, int)), ENOTTY);
+	assert_int_equal(ASK(&user, ioctl, 3, _IOW('o', 4, int[6])), ENOTTY);
 	assert_int_equal(ASK(&root, setrlimit, RLIMIT_CORE), 0);
 	assert_int_equal(ASK(&root, setrlimit, RLIMIT_NOFILE), ALLOWED);
 	assert_int_equal(ASK(&root, prlimit64, 0, RLIMIT_CORE, 0, 8), ALLOWED);
