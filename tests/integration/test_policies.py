@@ -187,6 +187,32 @@ class Default(PolicyCase):
             answer = harness.usher('explain', '--policy', 'default', 'connect', 'unix', path)
             self.assertIn('EACCES', answer.stdout, path)
 
+    def test_explained(self, mode):
+        """default: windows, keys and what starts later stay out of reach, and so do device nodes"""
+        if mode != 'embedded':
+            return  # nothing is started
+        home = pwd.getpwuid(os.getuid()).pw_dir
+        for question, answer in (
+                ('connect unix /run/user/1000/wayland-0', 'EACCES'),
+                ('connect unix /run/user/1000/pipewire-0', 'allow'),
+                ('connect tcp 127.0.0.1:6010', 'EACCES'),
+                ('connect tcp 127.0.0.1:6006', 'allow'),
+                ('connect tcp [fd20:ce::254]:80', 'ECONNREFUSED'),
+                (f'create {home}/.cache/antidote/plugin.zsh', 'EACCES'),
+                (f'create {home}/.cache/antidotes', 'allow'),
+                ('syscall mknod(arg1 == 0x61b6)', 'EPERM'),
+                ('syscall mknodat(arg2 == 0x21b6, arg3 == 0x101)', 'EPERM'),
+                ('syscall mknodat(arg2 == 0x21b6, arg3 == 0x104)', 'EPERM'),
+                ('syscall mknodat(arg2 == 0x21b6, arg3 == 0x10b)', 'EPERM'),
+                ('syscall mknodat(arg2 == 0x21b6, arg3 == 0x103)', 'allow'),
+                ('syscall mknod(arg1 == 0x2000)', 'allow'),
+                ('syscall mknod(arg1 == 0x11b6)', 'allow')):
+            words = question.split(' ', 1 if question.startswith('syscall') else -1)
+            told = harness.usher('explain', '--policy', 'default', *words, cwd='/')
+            self.assertEqual(told.returncode, 0, told.stderr)
+            verdict = next(line for line in told.stdout.splitlines() if 'verdict' in line)
+            self.assertIn(answer, verdict, question)
+
     def test_other_process(self, mode):
         """default: a program reads its own environment and not that of another process"""
         place = harness.workdir('proc')
