@@ -436,9 +436,13 @@ static void probe_and_wait(struct handover *h)
 	wait_while(&h->ready, 0);
 }
 
-static int lose_sight(const struct landlock_layer *layer, struct handover_failure *failure)
+static int give_up_capabilities(const struct wire_filter *filter,
+	const struct landlock_layer *layer, struct handover_failure *failure)
 {
-	int error = layer->shows_processes ? process_rights_give_up() : 0;
+	uint64_t capabilities =
+		(layer->shows_processes ? process_rights_of_sight() : 0) |
+		(filter->network > WIRE_NETWORK_HOST ? process_rights_of_network() : 0);
+	int error = capabilities ? process_rights_give_up(capabilities) : 0;
 
 	return error == 0 ? 0
 			  : fail(failure, error, "capabilities could not be given up: %s",
@@ -462,7 +466,7 @@ static int lose_rights(const struct wire_filter *filter, const struct landlock_l
 		error = landlock_lay_on(layer->ruleset);
 		error = error < 0 ? explain_layer_failure(failure, error) : 0;
 	}
-	return error == 0 ? lose_sight(layer, failure) : error;
+	return error == 0 ? give_up_capabilities(filter, layer, failure) : error;
 }
 
 int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,

@@ -3,44 +3,51 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/base/cleanup.h"
+#define BIT(capability) (UINT64_C(1) << (capability))
 
-static const unsigned int given_up[] = {
-	CAP_SYS_ADMIN, CAP_PERFMON, /* maps, environ and the like of any process */
-	CAP_SYS_RAWIO,              /* kcore */
-	CAP_SYSLOG,                 /* kallsyms, kmsg */
-};
+uint64_t process_rights_of_sight(void)
+{
+	const uint64_t processes = BIT(CAP_SYS_ADMIN) | BIT(CAP_PERFMON); /* maps, environ, ... */
+	const uint64_t kernel = BIT(CAP_SYS_RAWIO) | BIT(CAP_SYSLOG); /* kcore, kallsyms, kmsg */
+
+	return processes | kernel;
+}
+
+uint64_t process_rights_of_network(void)
+{
+	return BIT(CAP_NET_ADMIN);
+}
 
 /* Who may not change his bounding set cannot gain by it either: no_new_privs is set. */
-static void leave_bounding_set(void)
+static void leave_bounding_set(uint64_t capabilities)
 {
-	for (size_t i = 0; i < array_length(given_up); i++) {
-		(void)prctl(PR_CAPBSET_DROP, given_up[i], 0, 0, 0);
+	for (unsigned int i = 0; i < 64; i++) {
+		if (capabilities & BIT(i)) {
+			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+		}
 	}
 }
 
-int process_rights_give_up(void)
+int process_rights_give_up(uint64_t capabilities)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
-	leave_bounding_set();
+	leave_bounding_set(capabilities);
 	if (syscall(SYS_capget, &header, sets) < 0) {
 		return -errno;
 	}
-	for (size_t i = 0; i < array_length(given_up); i++) {
-		struct __user_cap_data_struct *set = &sets[CAP_TO_INDEX(given_up[i])];
-		uint32_t kept = ~CAP_TO_MASK(given_up[i]);
+	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint32_t kept = ~(uint32_t)(capabilities >> (32 * i));
 
-		set->effective &= kept;
-		set->permitted &= kept;
-		set->inheritable &= kept;
+		sets[i].effective &= kept;
+		sets[i].permitted &= kept;
+		sets[i].inheritable &= kept;
 	}
 	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }

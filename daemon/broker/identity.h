@@ -33,6 +33,9 @@
 #define IDENTITY_CAPABILITIES_OF_PROC \
 	(1ull << CAP_SYS_ADMIN | 1ull << CAP_PERFMON | 1ull << CAP_SYS_RAWIO | 1ull << CAP_SYSLOG)
 
+/* As those, where the session has a network of its own. */
+#define IDENTITY_CAPABILITIES_OF_NETWORK (1ull << CAP_NET_ADMIN)
+
 struct identity {
 	uid_t uid; /* filesystem uid and gid: whose files */
 	gid_t gid;

@@ -266,6 +266,9 @@ static int begin(struct session *session)
 		error = dns_start(&session->broker, &session->loop, &failure);
 	}
 	if (error == 0) {
+		error = start_give_up(&session->broker);
+	}
+	if (error == 0) {
 		error = workers_start(&session->broker, &session->loop, resumes);
 	}
 	if (error < 0) {

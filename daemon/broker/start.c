@@ -98,34 +98,46 @@ static int find_root(struct broker *broker, pid_t tid)
 	return broker->root_name ? 0 : -ENOMEM;
 }
 
-/*
- * What a session gave up when it began no target of it gets back, since there are no new
- * privileges; so its brokers give it up, too. Later on the first process may have less than others.
- */
-static int give_up_what_targets_lack(struct broker *broker, const struct identity *theirs)
+/* Later on the first process may have less than others. */
+static void note_what_is_hidden(const struct broker *broker, const struct identity *theirs)
 {
-	if ((broker->identity.permitted & IDENTITY_CAPABILITIES_OF_PROC) == 0) {
-		return 0;
-	}
 	if (!broker_knows(broker, SESSION_READY) && !policy_names_hosts(broker->policy) &&
+		(broker->identity.permitted & IDENTITY_CAPABILITIES_OF_PROC) != 0 &&
 		(theirs->permitted & IDENTITY_CAPABILITIES_OF_PROC) == 0) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_HIDES_PROC);
 	}
-	if (!broker_knows(broker, SESSION_HIDES_PROC)) {
-		return 0;
-	}
-	int error = confine_capabilities(IDENTITY_CAPABILITIES_OF_PROC);
-	return error < 0 ? error : identity_read(&broker->identity, gettid());
 }
 
-/* Where ids differ from the first moment, every call is to be looked at. */
+/* What a session gave up when it began: without new privileges no target of it gets that back. */
+static uint64_t lost_capabilities(const struct broker *broker)
+{
+	uint64_t sight =
+		broker_knows(broker, SESSION_HIDES_PROC) ? IDENTITY_CAPABILITIES_OF_PROC : 0;
+	bool has_own_network = policy_network(broker->policy) != WIRE_NETWORK_HOST;
+
+	return sight | (has_own_network ? IDENTITY_CAPABILITIES_OF_NETWORK : 0);
+}
+
+int start_give_up(const struct broker *broker)
+{
+	uint64_t lost = lost_capabilities(broker);
+
+	return lost ? confine_capabilities(lost) : 0;
+}
+
+/*
+ * Where ids differ from the first moment, every call is to be looked at. Ours are as they will be
+ * after start_give_up().
+ */
 static int compare_identities(struct broker *broker, pid_t tid)
 {
 	struct identity *theirs = calloc(1, sizeof(*theirs));
 	int error = theirs ? identity_read(theirs, tid) : -ENOMEM;
 
 	if (error == 0) {
-		error = give_up_what_targets_lack(broker, theirs);
+		note_what_is_hidden(broker, theirs);
+		broker->identity.permitted &= ~lost_capabilities(broker);
+		broker->identity.capabilities &= ~lost_capabilities(broker);
 	}
 	if (error == 0 && !identity_is_same(theirs, &broker->identity)) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_IDS_VARY);

@@ -23,3 +23,9 @@ int start_receive(struct broker *broker, int control, bool *resumes, struct star
  * and answers it. As start_receive().
  */
 int start_probe(struct broker *broker, int control, struct start_failure *failure);
+
+/*
+ * Gives up the capabilities that the session gave up when it began, once nothing is to be made any
+ * more that takes them (dns.h). 0 or a negative errno.
+ */
+int start_give_up(const struct broker *broker);

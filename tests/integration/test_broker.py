@@ -21,6 +21,7 @@ IS_ROOT = os.geteuid() == 0
 # SYS_TTY_CONFIG, LEASE, WAKE_ALARM, BLOCK_SUSPEND, PERFMON, BPF
 UNUSED = sum(1 << number for number in (8, 15, 16, 20, 22, 23, 26, 28, 35, 36, 38, 39))
 OF_PROC = 1 << 17 | 1 << 21 | 1 << 34 | 1 << 38  # SYS_RAWIO, SYS_ADMIN, SYSLOG, PERFMON
+OF_NETWORK = 1 << 12  # CAP_NET_ADMIN
 GIBIBYTE = 1 << 30
 # Reading, that of /proc among it, is left to the kernel, and writing to the broker.
 OF_KERNEL = """
@@ -129,15 +130,19 @@ class Confinement(unittest.TestCase):
     @unittest.skipUnless(IS_ROOT, 'nobody else has a capability')
     def test_rights_of_targets(self, mode):
         """what a session gave up at its start no broker of it has, and what one program gave up each"""
-        drops = ('setpriv', '--bounding-set', '-sys_admin', 'cat')
-        for policy, command, kept in ((harness.policy(OF_KERNEL), ('cat',), 0),
-                                      ('everything', drops, OF_PROC & ~UNUSED)):
+        drops = ('setpriv', '--bounding-set', '-sys_admin,-net_admin', 'cat')
+        either, proc = OF_PROC | OF_NETWORK, OF_PROC & ~UNUSED
+        network = '[policy]\nnet = broker\n[network]\nallow connect = tcp {}:80\n'
+        for policy, command, kept in ((harness.policy(OF_KERNEL), ('cat',), OF_NETWORK),
+                                      (harness.policy(network.format('192.0.2.1')), ('cat',), proc),
+                                      (harness.policy(network.format('example.org')), ('cat',), proc),
+                                      ('everything', drops, proc | OF_NETWORK)):
             with self.subTest(policy), running(mode, *command, policy=policy) as process:
                 broker = broker_of(process, mode)
                 for _ in range(2):
                     for name in ('CapPrm', 'CapEff'):
                         held = int(status(broker)[name], 16)
-                        self.assertEqual(held & OF_PROC, kept, f'{name} {held:x}')
+                        self.assertEqual(held & either, kept, f'{name} {held:x}')
                     os.kill(broker, signal.SIGKILL)
                     broker = broker_of(process, mode, but=broker)
 

@@ -182,11 +182,30 @@ class Empty(unittest.TestCase):
                     self.python(mode, program, directory / 'socket', policy=policy), [expected])
 
     def test_rights(self, mode):
-        """The way into the network leaves ids and capabilities as they were"""
+        """The way into the network leaves ids and capabilities as they were, but for CAP_NET_ADMIN"""
         native = subprocess.run([PYTHON, '-c', STATUS], stdout=subprocess.PIPE, check=True)
+        rights, ids = native.stdout.decode().split('\n')[:-1]
+        kept = ' '.join(f'{int(word, 16) & ~(1 << 12):016x}' for word in rights.split())
         for policy in (NETLESS, UNIX.format('/run')):
-            self.assertEqual(self.python(mode, STATUS, policy=harness.policy(policy)),
-                             native.stdout.decode().split('\n')[:-1])
+            self.assertEqual(self.python(mode, STATUS, policy=harness.policy(policy)), [kept, ids])
+
+    @unittest.skipUnless(os.getuid() == 0, 'nobody else may lay one')
+    def test_cable(self, mode):
+        """root lays no cable out of the empty network, into that of a process outside"""
+        with subprocess.Popen(['unshare', '-n', 'sleep', 'infinity']) as outside:
+            try:
+                own = os.stat('/proc/self/ns/net').st_ino
+                harness.wait_until(lambda: os.stat(f'/proc/{outside.pid}/ns/net').st_ino != own, 'it is made')
+                lay = ['ip', 'link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far', 'netns']
+                for kind in 'none', 'broker':
+                    result = harness.run(
+                        [*lay, outside.pid], mode,
+                        policy=harness.policy(f'[policy]\nnet = {kind}\n[network]\ndefault = allow\n'))
+                    self.assertIn(b'Operation not permitted', result.stderr)
+                    self.assertEqual(result.returncode, 2)
+                subprocess.run(['unshare', '-n', *lay, str(outside.pid)], check=True)
+            finally:
+                outside.kill()
 
     def test_way_back(self, mode):
         """Nobody inside can join the network of this machine again"""

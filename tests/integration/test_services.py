@@ -338,7 +338,8 @@ class Services(unittest.TestCase):
         """What a socket was told before it leaves its network, it has outside"""
         command = [PYTHON, harness.SOURCE / 'tests/integration/programs/socket_options.py', FAR,
                    FAR6, UDP]
-        native = harness.run(command, 'native').stdout.decode().splitlines()
+        without = ['setpriv', '--bounding-set=-net_admin'] if os.getuid() == 0 else []
+        native = harness.run([*without, *command], 'native').stdout.decode().splitlines()
         self.assertGreater(len(native), 300)
         result = harness.run(command, mode, self.policy, ['--net=broker'])
         self.assertEqual(result.stdout.decode().splitlines(), native, result.stderr.decode())
