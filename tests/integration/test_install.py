@@ -63,10 +63,10 @@ class Install(unittest.TestCase):
         environment = {**harness.environment(), 'XDG_CONFIG_HOME': '/nowhere'}
         done = subprocess.run([moved / 'bin/usher', 'run', '--embedded', '--policy', 'everything',
                                '--', 'cat', '/etc/hostname'], stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.PIPE, env=environment, timeout=30, check=False)
+                              stderr=subprocess.PIPE, env=environment, timeout=harness.SECONDS, check=False)
         self.assertEqual(done.stdout, Path('/etc/hostname').read_text(), done.stderr)
         check = subprocess.run([moved / 'bin/usher', 'check', '--json', 'everything'], stdout=subprocess.PIPE,
-                               text=True, env=environment, timeout=30, check=False)
+                               text=True, env=environment, timeout=harness.SECONDS, check=False)
         self.assertIn(str(moved / 'share/usher/policies/everything.ini'), check.stdout)
 
 

@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -61,6 +62,9 @@ def differences(wanted, got, where=''):
 
 
 class Comparison(unittest.TestCase):
+    def setUp(self):
+        """What is done three times, natively as well, may take three times as long."""
+        signal.alarm(int(3 * harness.SECONDS))
 
     def compare(self, function, mode):
         """`function(test class, mode, policy)` has the same result in all ways."""
