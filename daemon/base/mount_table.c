@@ -111,7 +111,8 @@ static int parse_line(struct mount *mount, char *line)
 		read_tag(&mount->peers, word, "shared:");
 		read_tag(&mount->master, word, "master:");
 	}
-	return 0;
+	mount->type = strsep(&rest, " ");
+	return mount->type ? 0 : -EPROTO;
 }
 
 static size_t count_lines(const char *text)

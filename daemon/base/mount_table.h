@@ -16,6 +16,7 @@ struct mount {
 	dev_t device;
 	const char *root;    /* the directory or file of the file system that is mounted ... */
 	const char *point;   /* ... and where, from the process's root */
+	const char *type;    /* of the file system, by its name */
 	unsigned int peers;  /* its peer group (mount_namespaces(7)), or 0 */
 	unsigned int master; /* the peer group that it receives from, or 0 */
 };

@@ -415,6 +415,17 @@ print(*answers)
 BY_LANDLOCK, BY_BROKER = 'ENOTDIR EISDIR EEXIST', 'EACCES EACCES EACCES'
 
 
+# Mounts a file system that nobody serves, and starts a program beside it.
+SILENT = """
+import ctypes, os, subprocess, sys
+fuse = os.open('/dev/fuse', os.O_RDWR)
+libc = ctypes.CDLL(None, use_errno=True)
+options = b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse
+assert libc.mount(b'none', sys.argv[1].encode(), b'fuse', 0, options) == 0, os.strerror(ctypes.get_errno())
+subprocess.run(sys.argv[2:], timeout=30, check=False)
+"""
+
+
 @harness.both_modes
 class Choice(unittest.TestCase):
     def setUp(self):
@@ -509,6 +520,15 @@ class Choice(unittest.TestCase):
             finally:
                 subprocess.run(['umount', inside], check=True)
         self.assertEqual(self.enforcers(self.policy(rule)), {'Landlock'})
+
+    @unittest.skipUnless(os.geteuid() == 0, 'root mounts')
+    def test_silent_mount(self, mode):
+        """A mount that never answers holds nobody up"""
+        silent = self.place / 'silent'
+        silent.mkdir()
+        command = harness.usher_command(['echo', 'ran'], mode, self.policy())
+        done = harness.run(['unshare', '-m', PYTHON, '-I', '-c', SILENT, silent, *command], 'native')
+        self.assertEqual(done.stdout, b'ran\n', done.stderr)
 
     def test_explained(self, mode):
         """`usher explain` names Landlock, and else the rule because of which it is the broker"""

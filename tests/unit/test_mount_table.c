@@ -46,8 +46,10 @@ static void lines_are_mounts(void **state)
 	assert_string_equal(mount->point, "/mnt/c\\d");
 	assert_int_equal(mount->peers, 7);
 	assert_int_equal(mount->master, 3);
+	assert_string_equal(mount->type, "tmpfs");
 	assert_int_equal(table.mounts[2].peers, 0); /* what follows the dash is not ours to read */
 	assert_int_equal(table.mounts[0].device, makedev(254, 1));
+	assert_string_equal(table.mounts[0].type, "ext4");
 	mount_table_finish(&table);
 }
 
@@ -77,6 +79,8 @@ static void rubbish_is_refused(void **state)
 	(void)state;
 	assert_int_equal(read_text(&table, "22 1 254:1 /\n"), -EPROTO);
 	assert_int_equal(read_text(&table, "x\n"), -EPROTO);
+	assert_int_equal(read_text(&table, "22 1 254:1 / / rw shared:1\n"), -EPROTO);
+	assert_int_equal(read_text(&table, "22 1 254:1 / / rw -\n"), -EPROTO);
 	assert_null(table.mounts);
 	assert_int_equal(read_text(&table, ""), 0);
 	assert_int_equal(table.count, 0);
