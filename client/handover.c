@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/handover.h"
-#include "client/core_limit.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,10 +8,8 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -22,6 +19,7 @@
 #include "client/commands.h"
 #include "client/core_limit.h"
 #include "client/given.h"
+#include "client/handover_failure.h"
 #include "client/landlock.h"
 #include "client/network.h"
 #include "client/process_rights.h"
@@ -51,17 +49,6 @@ struct handover {
 	_Atomic int ready;         /* the helper has seen READY and checked the probe */
 	_Atomic int abandoned;     /* loading failed: the helper has nothing to do */
 };
-
-__attribute__((format(printf, 3, 4))) static int fail(
-	struct handover_failure *failure, int error, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(failure->text, sizeof(failure->text), format, arguments);
-	va_end(arguments);
-	return error;
-}
 
 /* The number of bytes that `string` takes in a tail, put there if there is room. */
 static size_t put_string(char *tail, size_t used, size_t capacity, const char *string)
@@ -117,19 +104,20 @@ static int receive(
 	ssize_t size = fdpass_receive(socket, packet, sizeof(*packet), fds, &fd_count);
 
 	if (size <= 0) {
-		return fail(failure, size < 0 ? (int)size : -ECONNRESET, "the hand-over failed: %s",
+		return handover_fail(failure, size < 0 ? (int)size : -ECONNRESET,
+			"the hand-over failed: %s",
 			size < 0 ? strerror((int)-size) : "the other side went away");
 	}
 	int error = wire_check(phase, packet, (size_t)size, fd_count);
 	fdpass_close_all(fds, fd_count);
 	if (error < 0) {
-		return fail(failure, error,
+		return handover_fail(failure, error,
 			"the hand-over failed: usher and usherd do not understand each other; are "
 			"they of one version?");
 	}
 	if (wire_type_of(packet) == WIRE_REFUSED) {
 		error = packet->refused.error < 0 ? packet->refused.error : -EPROTO;
-		return fail(failure, error, "%s", packet->room + sizeof(packet->refused));
+		return handover_fail(failure, error, "%s", packet->room + sizeof(packet->refused));
 	}
 	return 0;
 }
@@ -179,23 +167,13 @@ static bool is_lost(int error)
 	return error == -ECONNRESET || error == -EPIPE;
 }
 
-/* The kernel counts what a user has sent, and nobody has received yet, against the limit of who
- * sends more of it. */
-static int explain_send_failure(struct handover_failure *failure, int error)
-{
-	return fail(failure, error, "the hand-over failed: %s%s", strerror(-error),
-		error == -ETOOMANYREFS ? "; descriptors of this user that wait to be received are "
-					 "more than you may open; raise the limit (ulimit -n)"
-				       : "");
-}
-
 /* Who is refused before being heard cannot speak any more, and finds the reason in receive(). */
 static int say_hello(struct handover *h, union packet *packet, struct handover_failure *failure)
 {
 	int error = send_hello(h->rendezvous->socket, h->hello, h->offers_landlock, packet);
 
 	if (error < 0 && !is_lost(error)) {
-		return explain_send_failure(failure, error);
+		return handover_explain_sending(failure, error);
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_FILTER, packet, failure);
 }
@@ -225,7 +203,7 @@ static int hand_listener_over(
 		h->rendezvous->socket, &message, sizeof(message), fds, 1 + message.given_count);
 
 	if (error < 0 && !is_lost(error)) {
-		return explain_send_failure(failure, error);
+		return handover_explain_sending(failure, error);
 	}
 	return receive(h->rendezvous->socket, WIRE_PHASE_READY, packet, failure);
 }
@@ -236,7 +214,7 @@ static int dance_again(struct handover *h, union packet *packet, struct handover
 	int error = rendezvous_again(h->rendezvous);
 
 	if (error < 0) {
-		return fail(failure, -ENOTCONN,
+		return handover_fail(failure, -ENOTCONN,
 			h->rendezvous->path
 				? "usherd was killed and did not come back"
 				: "'usher run' was killed, or may open too few files for a broker "
@@ -245,7 +223,7 @@ static int dance_again(struct handover *h, union packet *packet, struct handover
 	error = ask_for_filter(h, packet, failure);
 	if (error == 0 && (packet->header.size != h->filter->header.size ||
 				  memcmp(packet, h->filter, packet->header.size) != 0)) {
-		return fail(failure, -ESTALE,
+		return handover_fail(failure, -ESTALE,
 			"usherd was restarted meanwhile, and the policy is another now; try again");
 	}
 	return error;
@@ -293,26 +271,6 @@ static int load_filter(const struct sock_fprog *program, unsigned long flags)
 	return listener < 0 ? -errno : (int)listener;
 }
 
-static int explain_load_failure(struct handover_failure *failure, int error)
-{
-	switch (error) {
-	case -EBUSY:
-		return fail(failure, error,
-			"this process has a seccomp listener already, and the kernel allows only "
-			"one "
-			"in a chain: it runs under usher, or under a container runtime or a "
-			"sandbox "
-			"that listens");
-	case -EINVAL:
-	case -ENOSYS:
-		return fail(failure, error,
-			"this kernel has no seccomp user notification (Linux 5.5 is needed); see "
-			"'usher doctor'");
-	default:
-		return fail(failure, error, "the filter could not be loaded: %s", strerror(-error));
-	}
-}
-
 /* From here on the calling thread is filtered. 0 or a negative errno with nothing loaded. */
 static int load(
 	struct handover *h, const struct wire_filter *filter, struct handover_failure *failure)
@@ -327,33 +285,10 @@ static int load(
 	if (listener < 0) {
 		atomic_store(&h->abandoned, 1);
 		publish(&h->listener, INT_MAX);
-		return explain_load_failure(failure, listener);
+		return handover_explain_filter(failure, listener);
 	}
 	publish(&h->listener, listener);
 	return 0;
-}
-
-static int explain_layer_failure(struct handover_failure *failure, int error)
-{
-	switch (error) {
-	case -ENOSYS:
-	case -EOPNOTSUPP:
-		return fail(failure, error,
-			"the policy says what may be executed, and Landlock, which enforces that, "
-			"is %s; %s",
-			error == -ENOSYS ? "not in this kernel (Linux 5.13 is needed)"
-					 : "switched off",
-			"start the kernel with landlock in its lsm= list, or take the rules about "
-			"execute out of the policy");
-	case -E2BIG:
-		return fail(failure, error,
-			"the kernel has no room for one more layer of Landlock on this process; "
-			"start it from one that is less confined, or let the policy say 'mechanism "
-			"= broker'");
-	default:
-		return fail(failure, error, "the rules could not be enforced by Landlock: %s",
-			strerror(-error));
-	}
 }
 
 /* The Landlock layer that goes with the filter. 0, LANDLOCK_UNSUITED, or a negative errno. */
@@ -368,7 +303,7 @@ static int make_layer(const struct wire_filter *filter, struct landlock_layer *l
 	char reason[LANDLOCK_REASON_MAX];
 	int result = landlock_make(&rules, layer, reason);
 
-	return result < 0 ? explain_layer_failure(failure, result) : result;
+	return result < 0 ? handover_explain_landlock(failure, result) : result;
 }
 
 /* FILTER and layer. */
@@ -391,7 +326,7 @@ static int obtain_filter(struct handover *h, union packet *packet, struct landlo
 		result = try_filter(h, packet, layer, failure);
 	}
 	return result == LANDLOCK_UNSUITED
-		       ? fail(failure, -EPROTO,
+		       ? handover_fail(failure, -EPROTO,
 				 "the hand-over failed: files were left to Landlock unasked")
 		       : result;
 }
@@ -404,7 +339,7 @@ static int enter_network(const struct wire_filter *filter, struct handover_failu
 			    : 0;
 
 	return error == 0 ? 0
-			  : fail(failure, error,
+			  : handover_fail(failure, error,
 				    "the program is to live in an empty network, and none can be "
 				    "made: %s; see 'network namespace' of 'usher doctor'",
 				    strerror(-error));
@@ -417,12 +352,12 @@ static int find_given(struct handover *h, struct handover_failure *failure)
 	const char *missing;
 
 	if (filter->given_count > WIRE_GIVEN_MAX) {
-		return fail(
+		return handover_fail(
 			failure, -E2BIG, "the policy names more than %u sockets", WIRE_GIVEN_MAX);
 	}
 	int error = given_find(h->hello->passed, wire_filter_given(filter), h->given, &missing);
 	return error == 0 ? 0
-			  : fail(failure, error,
+			  : handover_fail(failure, error,
 				    "the policy gives the socket '%s', and there is none of that "
 				    "name; name it in a .socket unit: FileDescriptorName=%s",
 				    missing, missing);
@@ -445,7 +380,7 @@ static int give_up_capabilities(const struct wire_filter *filter,
 	int error = capabilities ? process_rights_give_up(capabilities) : 0;
 
 	return error == 0 ? 0
-			  : fail(failure, error, "capabilities could not be given up: %s",
+			  : handover_fail(failure, error, "capabilities could not be given up: %s",
 				    strerror(-error));
 }
 
@@ -454,17 +389,18 @@ static int lose_rights(const struct wire_filter *filter, const struct landlock_l
 	struct handover_failure *failure)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		return fail(failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+		return handover_fail(
+			failure, -errno, "no_new_privs cannot be set: %s", strerror(errno));
 	}
 	int error = core_limit_if_mixed();
 	if (error < 0) {
-		return fail(
+		return handover_fail(
 			failure, error, "core files could not be forbidden: %s", strerror(-error));
 	}
 	error = enter_network(filter, failure);
 	if (error == 0) {
 		error = landlock_lay_on(layer->ruleset);
-		error = error < 0 ? explain_layer_failure(failure, error) : 0;
+		error = error < 0 ? handover_explain_landlock(failure, error) : 0;
 	}
 	return error == 0 ? give_up_capabilities(filter, layer, failure) : error;
 }
@@ -501,7 +437,8 @@ int handover(struct rendezvous *rendezvous, const struct handover_hello *hello,
 	}
 	error = -pthread_create(&helper, NULL, help, &h);
 	if (error < 0) {
-		return fail(failure, error, "a thread cannot be started: %s", strerror(-error));
+		return handover_fail(
+			failure, error, "a thread cannot be started: %s", strerror(-error));
 	}
 	error = load(&h, &packet->filter, failure);
 	if (error < 0) {

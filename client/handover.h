@@ -11,9 +11,11 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "client/handover_failure.h"
 
 struct rendezvous;
-#include <stdint.h>
 
 struct handover_hello {
 	const char *policy;
@@ -24,10 +26,6 @@ struct handover_hello {
 	int log_fd;       /* -1 or open for writing */
 	int verbose_fd;   /* -1 or open for writing */
 	int passed;       /* sockets that we were given (given.h) */
-};
-
-struct handover_failure {
-	char text[1200]; /* for people */
 };
 
 /*
