@@ -30,6 +30,7 @@ struct rule {
 struct walk {
 	const struct rule *rules; /* that may be about the name, in their order */
 	size_t count;
+	struct rule *room; /* for those about an entry of the directory that is taken apart */
 	enum landlock_walk_for purpose;
 	landlock_grant *grant;
 	void *user;
@@ -37,13 +38,17 @@ struct walk {
 	char path[PATH_MAX]; /* and it itself */
 };
 
-/* Is one the beginning of the other? Most rules are about something else altogether. */
+/*
+ * Is one the beginning of the other? Most rules are about something else altogether, and of those
+ * about the same directory the ends differ.
+ */
 static bool is_near(const struct walk *walk, const struct rule *rule)
 {
 	size_t length =
 		walk->length < rule->beginning_length ? walk->length : rule->beginning_length;
 
-	return memcmp(walk->path, rule->beginning, length) == 0;
+	return length == 0 || (walk->path[length - 1] == rule->beginning[length - 1] &&
+				      memcmp(walk->path, rule->beginning, length) == 0);
 }
 
 static enum pattern_reach reach_below(const struct walk *walk, const struct rule *rule)
@@ -104,6 +109,25 @@ static bool allows_file(const struct walk *walk)
 
 static int walk_name(struct walk *walk, int directory);
 
+/* By the rules that are near the name: those that are not are near nothing below it either. */
+static int walk_near(struct walk *walk, int directory)
+{
+	const struct rule *all = walk->rules;
+	size_t count = walk->count, near = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (is_near(walk, &all[i])) {
+			walk->room[near++] = all[i];
+		}
+	}
+	walk->rules = walk->room;
+	walk->count = near;
+	int result = walk_name(walk, directory);
+	walk->rules = all;
+	walk->count = count;
+	return result;
+}
+
 /* Goes down to an entry of the directory at walk->path. */
 static int walk_entry(struct walk *walk, int directory, const char *name, size_t name_length)
 {
@@ -116,7 +140,7 @@ static int walk_entry(struct walk *walk, int directory, const char *name, size_t
 	memcpy(walk->path + end + 1, name, name_length);
 	walk->length = end + 1 + name_length;
 	walk->path[walk->length] = '\0';
-	int result = walk_name(walk, directory);
+	int result = walk_near(walk, directory);
 	walk->length = length;
 	walk->path[length] = '\0';
 	return result;
@@ -225,26 +249,17 @@ static int walk_entries(struct walk *walk, int fd)
 		       : walk_named_entries(walk, fd, cover);
 }
 
-/* A rule that is not near the directory is near nothing in it: each entry is spared these. */
 static int take_apart(struct walk *walk, int fd)
 {
-	const struct rule *all = walk->rules;
-	size_t count = walk->count;
-	cleanup_free struct rule *near = reallocarray(NULL, count + 1, sizeof(*near));
+	struct rule *outer = walk->room;
+	cleanup_free struct rule *room = reallocarray(NULL, walk->count + 1, sizeof(*room));
 
-	if (!near) {
+	if (!room) {
 		return -ENOMEM;
 	}
-	walk->rules = near;
-	walk->count = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (is_near(walk, &all[i])) {
-			near[walk->count++] = all[i];
-		}
-	}
+	walk->room = room;
 	int result = walk_entries(walk, fd);
-	walk->rules = all;
-	walk->count = count;
+	walk->room = outer;
 	return result;
 }
 
