@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
 #include "daemon/client_state.h"
@@ -40,13 +41,10 @@ static void on_timer_closed(uv_handle_t *handle)
  * What the client has sent and we have not read would turn its view of our last words into
  * ECONNRESET.
  */
-static void drain(int socket)
+static void hang_up(int *socket)
 {
-	char byte;
-
-	shutdown(socket, SHUT_RD);
-	for (int i = 0; i < 64 && recv(socket, &byte, 1, MSG_DONTWAIT) > 0; i++) {
-	}
+	discard_unread(*socket);
+	close_fd(socket);
 }
 
 void client_drop(struct client *client)
@@ -66,10 +64,9 @@ void client_drop(struct client *client)
 	}
 	uv_close((uv_handle_t *)&client->poll, on_poll_closed);
 	uv_close((uv_handle_t *)&client->timer, on_timer_closed);
-	drain(client->socket);
-	close_fd(&client->socket);
-	close_fd(&client->log);
-	close_fd(&client->verbose);
+	hang_up(&client->socket);
+	discard_shared(&client->log);
+	discard_shared(&client->verbose);
 	close_fd(&client->snapshot);
 	peer_finish(&client->peer);
 	config_unref(client->config);
@@ -192,7 +189,7 @@ void client_start(struct context *context, int socket)
 	struct peer peer;
 
 	if (!client || admit(context, connection, &peer) < 0) {
-		drain(connection);
+		hang_up(&connection);
 		return;
 	}
 	*client = (struct client){.context = context,

@@ -17,6 +17,7 @@
 #include "daemon/control_request.h"
 #include "daemon/journal.h"
 #include "daemon/peer.h"
+#include "daemon/unwanted.h"
 
 #define BACKLOG   16
 #define IDLE_MS   30000u
@@ -82,6 +83,7 @@ static void hang_up(struct connection *connection)
 	connection->state = CONNECTION_ENDING;
 	LIST_REMOVE(connection, entry);
 	leave_owner(connection);
+	unwanted_discard(&connection->pipe);
 	uv_close((uv_handle_t *)&connection->pipe, on_pipe_closed);
 	uv_close((uv_handle_t *)&connection->idle, on_idle_closed);
 }
@@ -237,6 +239,7 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	(void)suggested;
 	*buffer = uv_buf_init(connection->line + connection->length,
 		(unsigned int)(sizeof(connection->line) - connection->length));
+	unwanted_calm(&connection->pipe, buffer);
 }
 
 /* One that has only said all that it has to say still waits for its answer. */

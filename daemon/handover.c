@@ -8,6 +8,7 @@
 
 #include "daemon/admission.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -131,8 +132,8 @@ static void prepare(struct client *client, const struct wire_hello_strings *stri
  */
 static void forget_hello(struct client *client)
 {
-	close_fd(&client->log);
-	close_fd(&client->verbose);
+	discard_shared(&client->log);
+	discard_shared(&client->verbose);
 	close_fd(&client->snapshot);
 	free(steal_pointer(&client->policy));
 	free(steal_pointer(&client->command));

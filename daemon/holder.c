@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/inheritance.h"
 
@@ -76,6 +77,7 @@ static void drop(struct holder *holder, const char *name)
 
 	for (size_t i = 0; i < holder->count; i++) {
 		if (strcmp(holder->kept[i].name, name) == 0) {
+			discard_packets(holder->kept[i].fd); /* of a parcel */
 			close(holder->kept[i].fd);
 		} else {
 			holder->kept[left++] = holder->kept[i];

@@ -8,6 +8,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/context.h"
 #include "daemon/metrics.h"
+#include "daemon/unwanted.h"
 
 #define BACKLOG      64
 #define SCRAPES_MAX  16u
@@ -56,6 +57,7 @@ static void hang_up(struct scrape *scrape)
 	}
 	LIST_REMOVE(scrape, entry);
 	scrape->metrics->scrape_count--;
+	unwanted_discard(&scrape->pipe);
 	uv_close((uv_handle_t *)&scrape->pipe, on_pipe_closed);
 	uv_close((uv_handle_t *)&scrape->patience, on_patience_closed);
 }
@@ -116,6 +118,7 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	(void)suggested;
 	*buffer = uv_buf_init(scrape->question + scrape->length,
 		(unsigned int)(sizeof(scrape->question) - 1 - scrape->length));
+	unwanted_calm(&scrape->pipe, buffer);
 }
 
 static bool has_ended(const struct scrape *scrape, const char *end)

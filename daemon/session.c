@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/child.h"
@@ -50,11 +51,11 @@ void session_discard(struct session *session)
 	close_fd(&session->memory_fd);
 	close_fd(&session->snapshot);
 	close_fd(&session->first_snapshot);
-	close_fd(&session->log);
-	close_fd(&session->verbose);
+	discard_shared(&session->log);
+	discard_shared(&session->verbose);
 	close_fd(&session->audit);
 	for (size_t i = 0; i < WIRE_GIVEN_MAX; i++) {
-		close_fd(&session->given[i]);
+		discard_shared(&session->given[i]);
 	}
 	peer_finish(&session->peer);
 	free(session->policy);

@@ -2,6 +2,7 @@
 #include "daemon/turn_away.h"
 
 #include "daemon/base/cleanup.h"
+#include "daemon/unwanted.h"
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -24,5 +25,6 @@ void turn_away(struct turn_away *away, uv_stream_t *listener)
 	away->is_closing = true;
 	uv_pipe_init(listener->loop, &away->pipe, 0);
 	(void)uv_accept(listener, (uv_stream_t *)&away->pipe);
+	unwanted_discard(&away->pipe);
 	uv_close((uv_handle_t *)&away->pipe, on_closed);
 }

@@ -8,10 +8,20 @@
 #include <sys/uio.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 
 union control {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
+};
+
+/* All that can come in one packet (SCM_MAX_FD of the kernel): what there is no room for the kernel
+ * closes while we receive, and that may take its time (discard.h). */
+#define COMING_MAX 253u
+
+union coming {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(COMING_MAX * sizeof(int))];
 };
 
 int fdpass_send(int socket, const void *data, size_t size, const int *fds, size_t fd_count)
@@ -45,7 +55,7 @@ int fdpass_send(int socket, const void *data, size_t size, const int *fds, size_
 void fdpass_close_all(int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		close_fd(&fds[i]);
+		discard_fd(&fds[i]);
 	}
 }
 
@@ -66,7 +76,7 @@ static bool take_descriptors(struct msghdr *message, int *fds, size_t *fd_count)
 			if (*fd_count < FDPASS_MAX) {
 				fds[(*fd_count)++] = fd;
 			} else {
-				close(fd);
+				discard_fd(&fd);
 				fitted = false;
 			}
 		}
@@ -78,7 +88,7 @@ static ssize_t receive(
 	int socket, void *data, size_t capacity, int *fds, size_t *fd_count, int flags)
 {
 	struct iovec iov = {.iov_base = data, .iov_len = capacity};
-	union control control;
+	union coming control;
 	struct msghdr message = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
@@ -107,6 +117,11 @@ static ssize_t receive(
 ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)
 {
 	return receive(socket, data, capacity, fds, fd_count, 0);
+}
+
+ssize_t fdpass_receive_now(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)
+{
+	return receive(socket, data, capacity, fds, fd_count, MSG_DONTWAIT);
 }
 
 ssize_t fdpass_peek(int socket, void *data, size_t capacity, int *fds, size_t *fd_count)

@@ -28,10 +28,14 @@ int fdpass_send(int socket, const void *data, size_t size, const int *fds, size_
  */
 ssize_t fdpass_receive(int socket, void *data, size_t capacity, int *fds, size_t *fd_count);
 
+/* The same, and never waits (-EAGAIN). */
+ssize_t fdpass_receive_now(int socket, void *data, size_t capacity, int *fds, size_t *fd_count);
+
 /*
  * The same of the packet that is next, which stays where it is: its descriptors are copies. Never
  * waits (-EAGAIN).
  */
 ssize_t fdpass_peek(int socket, void *data, size_t capacity, int *fds, size_t *fd_count);
 
+/* Without waiting for anybody: discard.h. */
 void fdpass_close_all(int *fds, size_t count);

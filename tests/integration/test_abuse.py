@@ -10,6 +10,8 @@ import errno
 import os
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -122,7 +124,76 @@ def flood(path, kind):
                 flooder.communicate()
 
 
+LINGER_SECONDS = 3600
+
+
+def lingering():
+    """A socket whose close waits for its peer, which reads nothing; and that peer."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        one = socket.create_connection(server.getsockname())
+        other = server.accept()[0]
+    one.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            one.send(bytes(65536))
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, LINGER_SECONDS))
+    return one, other
+
+
+def pass_on(path, kind, packets, descriptors):
+    """Sends that to a socket of usherd's, and keeps nothing but the connection."""
+    client = socket.socket(socket.AF_UNIX, kind)
+    client.connect(str(path))
+    for packet in packets:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(client, [packet], descriptors)
+    for one in set(descriptors):
+        os.close(one)
+    return client
+
+
 class Clients(usherd.Case):
+    def test_lingering(self):
+        """descriptors whose close waits for somebody are let go of without waiting for him"""
+        one, other = lingering()
+        closing = threading.Thread(target=one.close)
+        closing.start()
+        closing.join(0.2)
+        self.assertTrue(closing.is_alive(), 'a close does not wait here')
+        other.close()
+        closing.join()
+        ways = {'refused': (True, [b'garbage'], 1),
+                'many': (True, [b'garbage'], 200),
+                'more': (True, [b'garbage', b'', b'more', b'', b'again'], 1),
+                'control': (False, [b'garbage\n'], 1),
+                'control, many': (False, [b'gar', b'bage', b'\n'], 200),
+                'half': (False, [b'half'], 3)}
+        with Daemon() as daemon, bystander(daemon, 'lingering'):
+            for name, (is_wire, packets, count) in ways.items():
+                with self.subTest(way=name):
+                    one, other = lingering()
+                    client = pass_on(daemon.socket if is_wire else daemon.control,
+                                     socket.SOCK_SEQPACKET if is_wire else socket.SOCK_STREAM,
+                                     packets, [one.detach()] * count)
+                    self.assertTrue(daemon.is_answering())
+                    client.close()
+                    self.assertTrue(daemon.is_answering())
+                    other.close()
+
+    def test_silent_file(self):
+        """a file whose server does not answer its close is let go of without waiting for it"""
+        if not IS_ROOT:
+            return  # nobody else may mount one here
+        with Daemon() as daemon, bystander(daemon, 'silent file'):
+            script = Path(__file__).resolve().parent / 'silent.py'
+            with subprocess.Popen([sys.executable, script, workdir('silent'), daemon.socket,
+                                   daemon.control], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True) as sender:
+                self.assertEqual(sender.stdout.readline(), 'sent\n')
+                harness.wait_until(lambda: 'refused uid' in daemon.log(), 'it is refused')
+                self.assertTrue(daemon.is_answering())
+                self.assertEqual(daemon.run('true').returncode, 0)
+
     def test_connections(self):
         """ten thousand connections at once: those too many are told so, others are served meanwhile"""
         with Daemon(limits='handshake-timeout = 60') as daemon, many_descriptors(), \
