@@ -291,6 +291,15 @@ static void lint_network(struct lint *lint)
 	}
 }
 
+/* Addresses alone are judged: files are the kernel's, which lets a user into his own processes. */
+static void lint_memory(struct lint *lint)
+{
+	lint_warn(lint, lint->policy->sections[POLICY_NETWORK].place,
+		"without [files] the memory of the user's other processes stays open to the "
+		"program, and by it all that they may connect to; say there: deny EACCES read "
+		"write = /proc/[1-9]*/mem, and default = allow");
+}
+
 /* Who writes packets writes their addresses: no rule about addresses sees them. */
 static void lint_raw(struct lint *lint)
 {
@@ -386,6 +395,9 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 		}
 	}
 	if (policy->sections[POLICY_NETWORK].present) {
+		if (!policy->sections[POLICY_FILES].present) {
+			lint_memory(&lint);
+		}
 		lint_network(&lint);
 		lint_unspecified(&lint);
 		lint_names(&lint);

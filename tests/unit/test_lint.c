@@ -141,12 +141,32 @@ static const struct {
 		"loopback, say 127.0.0.1\n"},
 };
 
+/* What is about addresses alone is warned of for that: here all say something of files as well. */
 static void warns_of_what_is_not_meant(void **state)
 {
+	char text[4096];
+
 	(void)state;
 	for (size_t i = 0; i < array_length(warnings); i++) {
-		policy_text_expect(warnings[i].text, POLICY_LOAD_LINT, warnings[i].expected);
+		bool is_alone = strstr(warnings[i].text, "[network]") &&
+				!strstr(warnings[i].text, "[files]");
+		snprintf(text, sizeof(text), "%s%s", warnings[i].text,
+			is_alone ? "[files]\ndefault = deny\n" : "");
+		policy_text_expect(text, POLICY_LOAD_LINT, warnings[i].expected);
 	}
+}
+
+static void warns_of_memory_where_nothing_is_about_files(void **state)
+{
+	(void)state;
+	policy_text_expect("[network]\ndefault = deny\n", POLICY_LOAD_LINT,
+		"t.ini:1:2: warning: without [files] the memory of the user's other processes "
+		"stays open to the program, and by it all that they may connect to; say there: "
+		"deny EACCES read write = /proc/[1-9]*/mem, and default = allow\n");
+	policy_text_expect("[network]\ndefault = deny\n[files]\ndeny EACCES read write = "
+			   "/proc/[1-9]*/mem\ndefault = deny\n",
+		POLICY_LOAD_LINT, "");
+	policy_text_expect("[sockets]\ndefault = deny\n", POLICY_LOAD_LINT, "");
 }
 
 static void warns_only_when_asked(void **state)
@@ -216,6 +236,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_of_what_is_not_meant),
+		cmocka_unit_test(warns_of_memory_where_nothing_is_about_files),
 		cmocka_unit_test(warns_only_when_asked),
 		cmocka_unit_test(warns_in_the_file_that_is_meant),
 		cmocka_unit_test(warns_of_a_loader_that_may_not_be_executed),
