@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three answers to the same question: the fast way (with the long one where it says so), the long
- * way, and the kernel's own for the target. They agree on the object, the errno and, where there
- * is one, the name.
+ * Names of every kind, resolved: relative and absolute, with links, in a changed root, long, in
+ * /proc. What is compared is told in resolve_world.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,170 +19,12 @@
 
 #include <cmocka.h>
 
-#include "broker_target.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/act.h"
 #include "daemon/broker/resolve.h"
-#include "daemon/broker/target.h"
+#include "resolve_world.h"
 
-#define TRIES_MAX 4
-
-struct world {
-	struct stage stage;
-	char tree[64];
-	bool chrooted;
-};
-
-struct answer {
-	int error;
-	uint64_t device, inode;
-	char path[NAME_ROOM];
-};
-
-static void pin(struct world *world, const char *path, const struct open_how *how)
-{
-	struct place *place = &world->stage.request->place;
-	bool scoped = how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
-
-	place->root = world->chrooted ? target_open_root(world->stage.target) : -1;
-	place->start = path[0] != '/' || scoped ? target_open_cwd(world->stage.target) : -1;
-	place->directory = place->object = -1;
-	place->directory_owned = false;
-}
-
-/* One way, resolved and opened, as serve.c does it. */
-static enum act_outcome go(
-	struct world *world, const char *path, enum resolve_way way, struct answer *answer)
-{
-	struct stage *stage = &world->stage;
-	struct request *request = stage->request;
-	const struct open_how *how = &request->open.how;
-	enum act_outcome outcome = ACT_DONE;
-
-	request->result = resolve(&stage->broker, request, path, how->flags, how->resolve, way);
-	if (request->result == 0) {
-		outcome = act_open(&stage->broker, NULL, request);
-	}
-	if (way == RESOLVE_LONG_WAY) {
-		assert_false(request->place.provisional);
-	}
-	answer->error = request->result < 0 ? -request->result : 0;
-	strcpy(answer->path, request->place.path);
-	resolve_release(request);
-	return outcome;
-}
-
-static void ask(struct world *world, const char *path, const struct open_how *how,
-	enum resolve_way way, struct answer *answer)
-{
-	struct request *request = world->stage.request;
-	struct stat st;
-
-	*answer = (struct answer){0};
-	stage_call(&world->stage, SYS_openat, 0, 0, 0, 0);
-	request->call = CALL_OPEN;
-	request->open.how = *how;
-	request->open.operations = OPERATION_READ;
-	request->open.only_existing = false;
-	strcpy(request->open.path, path);
-	pin(world, path, how);
-	enum act_outcome outcome = ACT_TAKE_LONG_WAY;
-	for (int i = 0; i < TRIES_MAX && outcome == ACT_TAKE_LONG_WAY; i++) {
-		outcome = go(world, path, way, answer);
-		way = RESOLVE_LONG_WAY;
-	}
-	assert_int_equal(outcome, ACT_DONE);
-	if (answer->error == 0) {
-		assert_int_equal(fstat(request->result, &st), 0);
-		answer->device = st.st_dev;
-		answer->inode = st.st_ino;
-		close(request->result);
-	}
-	close_fd(&request->place.start);
-	close_fd(&request->place.root);
-}
-
-/* The kernel's name, as policies would have it. */
-static void as_policies_name(const struct world *world, char *name)
-{
-	char own[64], text[PATH_MAX];
-
-	(void)snprintf(own, sizeof(own), "/proc/%d", world->stage.target);
-	size_t length = strlen(own);
-	if (strncmp(name, own, length) == 0 && (name[length] == '/' || !name[length])) {
-		(void)snprintf(text, sizeof(text), "/proc/self%s", name + length);
-		strcpy(name, text);
-	} else if (world->chrooted && name[0] == '/') {
-		(void)snprintf(text, sizeof(text), "%s%s", world->tree, name[1] ? name : "");
-		strcpy(name, text);
-	}
-}
-
-/* Agreed? The name of what is not there is only compared between the two ways. */
-static void compare(struct world *world, const char *path, const struct open_how *how)
-{
-	static struct answer fast, slow;
-	static struct native_open native;
-
-	ask(world, path, how, RESOLVE_FAST_IF_POSSIBLE, &fast);
-	ask(world, path, how, RESOLVE_LONG_WAY, &slow);
-	/* A rename or mount anywhere in the system meanwhile is EAGAIN where ".." is scoped
-	 * (openat2(2)), and has the kernel begin anew with the links counted that it has met. */
-	for (int i = 0; i < TRIES_MAX; i++) {
-		stage_open_natively(&world->stage, path, how, &native);
-		if (native.error != EAGAIN && native.error != ELOOP) {
-			break;
-		}
-	}
-	as_policies_name(world, native.name);
-	if (fast.error != native.error || slow.error != native.error) {
-		fail_msg("'%s' flags %llo resolve %llx: fast %s, long %s, the kernel %s", path,
-			(unsigned long long)how->flags, (unsigned long long)how->resolve,
-			strerrorname_np(fast.error), strerrorname_np(slow.error),
-			strerrorname_np(native.error));
-	}
-	if (strcmp(fast.path, slow.path) != 0) {
-		fail_msg(
-			"'%s' is '%s' the fast way, '%s' the long way", path, fast.path, slow.path);
-	}
-	if (native.error) {
-		return;
-	}
-	if (fast.inode != native.inode || slow.inode != native.inode ||
-		fast.device != native.device || slow.device != native.device) {
-		fail_msg("'%s' is another file than the kernel's '%s'", path, native.name);
-	}
-	if (native.name[0] == '/' && strcmp(slow.path, native.name) != 0) {
-		fail_msg("'%s' is called '%s', the kernel's name is '%s'", path, slow.path,
-			native.name);
-	}
-}
-
-static const struct open_how hows[] = {
-	{.flags = O_RDONLY},
-	{.flags = O_RDONLY | O_NOFOLLOW},
-	{.flags = O_RDONLY | O_DIRECTORY},
-	{.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW},
-	{.flags = O_RDONLY, .resolve = RESOLVE_NO_SYMLINKS},
-	{.flags = O_RDONLY, .resolve = RESOLVE_NO_MAGICLINKS},
-	{.flags = O_RDONLY, .resolve = RESOLVE_BENEATH},
-	{.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT},
-	{.flags = O_RDONLY, .resolve = RESOLVE_NO_XDEV},
-};
-
-static void compare_all(struct world *world, const char *path)
-{
-	for (size_t i = 0; i < array_length(hows); i++) {
-		compare(world, path, &hows[i]);
-	}
-}
-
-static void must(int result)
-{
-	if (result < 0) {
-		fail_msg("the tree cannot be made: %s", strerror(errno));
-	}
-}
+static const struct open_how reading = {.flags = O_RDONLY};
 
 static void make_file(const char *path)
 {
@@ -229,31 +70,9 @@ static void make_tree(const char *tree)
 	}
 }
 
-static void enter(void *argument)
-{
-	const struct world *world = argument;
-
-	if (chdir(world->tree) < 0 || (world->chrooted && (chroot(".") < 0))) {
-		abort();
-	}
-}
-
-static struct world *build(bool chrooted)
-{
-	static struct world world;
-
-	world = (struct world){.tree = "/tmp/resolve-XXXXXX", .chrooted = chrooted};
-	assert_non_null(mkdtemp(world.tree));
-	must(chmod(world.tree, 0755));
-	must(chdir(world.tree));
-	make_tree(world.tree);
-	stage_init(&world.stage, enter, &world);
-	return &world;
-}
-
 static int set_up(void **state)
 {
-	*state = build(false);
+	*state = world_build(false, make_tree);
 	return 0;
 }
 
@@ -261,23 +80,9 @@ static int set_up_chroot(void **state)
 {
 	*state = NULL;
 	if (geteuid() == 0) {
-		*state = build(true);
+		*state = world_build(true, make_tree);
 		struct world *world = *state;
 		atomic_fetch_or(&world->stage.broker.memory->facts, SESSION_ROOTS_VARY);
-	}
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-	char command[128];
-
-	if (world) {
-		stage_finish(&world->stage);
-		must(chdir("/"));
-		(void)snprintf(command, sizeof(command), "rm -rf %s", world->tree);
-		assert_int_equal(system(command), 0);
 	}
 	return 0;
 }
@@ -306,7 +111,7 @@ static void a_table_of_names(void **state)
 		skip();
 	}
 	for (size_t i = 0; i < array_length(names); i++) {
-		compare_all(*state, names[i]);
+		world_compare(*state, names[i]);
 	}
 }
 
@@ -321,7 +126,7 @@ static void absolute_names_of_the_tree(void **state)
 	for (size_t i = 0; i < array_length(names); i++) {
 		(void)snprintf(
 			path, sizeof(path), "%s/%s", world->chrooted ? "" : world->tree, names[i]);
-		compare_all(world, path);
+		world_compare(world, path);
 	}
 }
 
@@ -333,23 +138,23 @@ static void long_names(void **state)
 	for (size_t i = 0; i < array_length(lengths); i++) {
 		memset(path, 'n', lengths[i]);
 		path[lengths[i]] = '\0';
-		compare_all(*state, path);
+		world_compare(*state, path);
 	}
 	/* As many slashes, and as many components, as a path has room for. */
 	memset(path, '/', sizeof(path));
 	strcpy(path + sizeof(path) - 5, "file");
 	memcpy(path, "here", 4);
-	compare_all(*state, path);
+	world_compare(*state, path);
 	for (size_t i = 0; i + 8 < sizeof(path); i += 2) {
 		memcpy(path + i, "./", 2);
 	}
 	strcpy(path + sizeof(path) - 8, "file");
-	compare_all(*state, path);
+	world_compare(*state, path);
 	for (size_t i = 0; i + 12 < sizeof(path); i += 7) {
 		memcpy(path + i, "dir/../", 7);
 		strcpy(path + i + 7, "file");
 	}
-	compare_all(*state, path);
+	world_compare(*state, path);
 }
 
 static void proc_is_the_targets(void **state)
@@ -367,7 +172,7 @@ static void proc_is_the_targets(void **state)
 		"/proc/self/ns/user/x"};
 
 	for (size_t i = 0; i < array_length(paths); i++) {
-		compare_all(world, paths[i]);
+		world_compare(world, paths[i]);
 	}
 }
 
@@ -376,9 +181,9 @@ static void both_ways_give(struct world *world, const char *path, int error)
 {
 	static struct answer answer;
 
-	ask(world, path, &hows[0], RESOLVE_FAST_IF_POSSIBLE, &answer);
+	world_ask(world, path, &reading, RESOLVE_FAST_IF_POSSIBLE, &answer);
 	assert_int_equal(answer.error, error);
-	ask(world, path, &hows[0], RESOLVE_LONG_WAY, &answer);
+	world_ask(world, path, &reading, RESOLVE_LONG_WAY, &answer);
 	assert_int_equal(answer.error, error);
 }
 
@@ -434,7 +239,7 @@ static void a_path_descriptor_opens_no_door(void **state)
 	stage_init(&world.stage, hold_path, &holder);
 	both_ways_give(&world, "/proc/self/fd/100", EACCES);
 	both_ways_give(&world, "/dev/fd/100", EACCES);
-	ask(&world, "/dev/fd/101", &hows[0], RESOLVE_FAST_IF_POSSIBLE, &answer);
+	world_ask(&world, "/dev/fd/101", &reading, RESOLVE_FAST_IF_POSSIBLE, &answer);
 	assert_int_equal(answer.error, 0);
 	assert_string_equal(answer.path, "/proc/self/status");
 	stage_finish(&world.stage);
@@ -453,7 +258,7 @@ static void an_unconfirmed_name_decides_nothing(void **state)
 		request->call = CALL_OPEN;
 		request->open.how = how;
 		request->open.operations = OPERATION_READ;
-		pin(world, "to-dir/file", &how);
+		world_pin(world, "to-dir/file", &how);
 		assert_int_equal(resolve(&world->stage.broker, request, "to-dir/file", O_RDONLY, 0,
 					 RESOLVE_FAST_IF_POSSIBLE),
 			0);
@@ -463,86 +268,6 @@ static void an_unconfirmed_name_decides_nothing(void **state)
 		resolve_release(request);
 		close_fd(&request->place.start);
 	}
-}
-
-static unsigned int seed = 20240229;
-
-static unsigned int below(unsigned int limit)
-{
-	return (unsigned int)rand_r(&seed) % limit;
-}
-
-static const char *const components[] = {
-	"a", "b", "c", "d", "e", "a", "b", "c", "..", "..", ".", "", "f", "nowhere"};
-
-static void random_path(char *path, bool may_be_absolute, const char *tree)
-{
-	unsigned int count = 1 + below(6);
-
-	path[0] = '\0';
-	if (may_be_absolute && below(5) == 0) {
-		(void)sprintf(path, "%s/", tree);
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		strcat(path, components[below(array_length(components))]);
-		strcat(path, i + 1 < count || below(6) == 0 ? "/" : "");
-	}
-}
-
-/* Some of these cannot be made, as their directories are links or not there: then they are not. */
-static void grow(const char *tree)
-{
-	char path[PATH_MAX], text[PATH_MAX];
-
-	for (int i = 0; i < 40; i++) {
-		random_path(path, false, tree);
-		switch (below(4)) {
-		case 0:
-		case 1:
-			(void)mkdir(path, 0755);
-			break;
-		case 2:
-			random_path(text, true, tree);
-			(void)!symlink(text, path);
-			break;
-		default: {
-			int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-			if (fd >= 0) {
-				close(fd);
-			}
-		}
-		}
-	}
-}
-
-static void random_trees_and_paths(void **state)
-{
-	struct world *world = *state;
-	char path[PATH_MAX], root[96];
-
-	for (int tree = 0; tree < 12; tree++) {
-		/* Each is grown within the last, so that ".." leads to what is there. */
-		must(mkdir("r", 0755));
-		must(chdir("r"));
-		assert_non_null(getcwd(root, sizeof(root)));
-		stage_finish(&world->stage);
-		strcpy(world->tree, root);
-		stage_init(&world->stage, enter, world);
-		grow(root);
-		for (int i = 0; i < 60; i++) {
-			random_path(path, true, root);
-			/* An empty one is refused by decoding. */
-			compare_all(world, path[0] ? path : ".");
-		}
-	}
-}
-
-static int tear_down_random(void **state)
-{
-	struct world *world = *state;
-
-	world->tree[strlen("/tmp/resolve-XXXXXX")] = '\0';
-	return tear_down(state);
 }
 
 static void nothing_stays_open(void **state)
@@ -560,19 +285,20 @@ static void nothing_stays_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_table_of_names, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(absolute_names_of_the_tree, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_table_of_names, set_up_chroot, tear_down),
+		cmocka_unit_test_setup_teardown(a_table_of_names, set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			absolute_names_of_the_tree, set_up_chroot, tear_down),
-		cmocka_unit_test_setup_teardown(long_names, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(proc_is_the_targets, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(others_are_none_of_its_business, set_up, tear_down),
+			absolute_names_of_the_tree, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(a_table_of_names, set_up_chroot, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			absolute_names_of_the_tree, set_up_chroot, world_tear_down),
+		cmocka_unit_test_setup_teardown(long_names, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(proc_is_the_targets, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			others_are_none_of_its_business, set_up, world_tear_down),
 		cmocka_unit_test(a_path_descriptor_opens_no_door),
 		cmocka_unit_test_setup_teardown(
-			an_unconfirmed_name_decides_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(random_trees_and_paths, set_up, tear_down_random),
-		cmocka_unit_test_setup_teardown(nothing_stays_open, set_up, tear_down),
+			an_unconfirmed_name_decides_nothing, set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(nothing_stays_open, set_up, world_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
