@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read of a blocked thread from outside: signals above all, strings, terminal, ancestry. */
+/* What is read of a blocked thread from outside: strings, descriptors, terminal, ancestry. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,7 +21,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -30,225 +28,18 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/target.h"
 #include "daemon/broker/target_fd.h"
+#include "sleeper.h"
 
-#define PAGE     4096u
-#define PATIENCE 500 /* looks, 10 ms each */
-#define NOTED    4   /* numbers that a target tells */
-#define OWN_FD   200
-#define SKIPPED  77
-
-/* Shared with the target: what it tells of itself. */
-static struct {
-	_Atomic pid_t numbers[NOTED];
-	_Atomic int ready;
-} * shared;
-
-static void handle(int signal)
-{
-	(void)signal;
-}
-
-static void wait_until_ready(int count)
-{
-	for (int i = 0; i < PATIENCE && atomic_load(&shared->ready) < count; i++) {
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	}
-	assert_int_equal(atomic_load(&shared->ready), count);
-}
-
-static bool is_asleep(pid_t tid)
-{
-	char path[64], state = 'R';
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	FILE *file = fopen(path, "re");
-	if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
-		state = 'R';
-	}
-	if (file) {
-		(void)fclose(file);
-	}
-	return state != 'R';
-}
-
-static void wait_until_asleep(pid_t tid)
-{
-	for (int i = 0; i < PATIENCE && !is_asleep(tid); i++) {
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	}
-	assert_true(is_asleep(tid));
-}
-
-static void tell(int index)
-{
-	atomic_store(&shared->numbers[index], gettid());
-	atomic_fetch_add(&shared->ready, 1);
-}
-
-/*
- * Where a signal pends and is not blocked the thread must not notice it: it sleeps as one does who
- * waits for the broker, in a vfork(2), from which only death wakes it.
- */
-static void sleep_like_a_notified_call(void)
-{
-	if (syscall(SYS_vfork) == 0) {
-		for (;;) {
-			(void)syscall(SYS_pause);
-		}
-	}
-}
-
-static void *sleep_in_thread(void *argument)
-{
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	if (argument) {
-		sigaddset(&blocked, SIGUSR1);
-	}
-	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-	tell(1);
-	/* It must not take what is meant for the other: its own sleep is as deaf. */
-	sleep_like_a_notified_call();
-	return NULL;
-}
-
-struct scene {
-	bool blocks, ignores;
-	bool has_thread, thread_blocks;
-};
-
-_Noreturn static void play(const struct scene *scene)
-{
-	struct sigaction action = {.sa_handler = scene->ignores ? SIG_IGN : handle};
-	sigset_t blocked;
-	pthread_t thread;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigaction(SIGUSR1, &action, NULL);
-	sigemptyset(&blocked);
-	if (scene->blocks) {
-		sigaddset(&blocked, SIGUSR1);
-	}
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	if (scene->has_thread) {
-		(void)pthread_create(
-			&thread, NULL, sleep_in_thread, scene->thread_blocks ? shared : NULL);
-		while (atomic_load(&shared->ready) < 1) {
-			sched_yield();
-		}
-	}
-	tell(0);
-	sleep_like_a_notified_call();
-	_exit(1);
-}
-
-static pid_t start(const struct scene *scene)
-{
-	memset(shared, 0, sizeof(*shared));
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)setpgid(0, 0);
-		play(scene);
-	}
-	(void)setpgid(pid, pid);
-	wait_until_ready(scene->has_thread ? 2 : 1);
-	/* "Ready" is said a moment before it sleeps. */
-	for (int i = 0; i < atomic_load(&shared->ready); i++) {
-		wait_until_asleep(atomic_load(&shared->numbers[i]));
-	}
-	return pid;
-}
-
-/* With the children of its vfork(2), which are of its group. */
-static void stop(pid_t pid)
-{
-	kill(-pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
-static void send_to_thread(pid_t pid, pid_t tid)
-{
-	assert_int_equal(syscall(SYS_tgkill, pid, tid, SIGUSR1), 0);
-}
-
-static void without_a_signal_there_is_none(void **state)
-{
-	pid_t pid = start(&(struct scene){0});
-
-	(void)state;
-	assert_false(target_has_signal(pid));
-	stop(pid);
-}
-
-static void a_signal_of_its_own_is_noticed(void **state)
-{
-	pid_t pid = start(&(struct scene){.has_thread = true});
-
-	(void)state;
-	send_to_thread(pid, shared->numbers[1]);
-	assert_true(target_has_signal(shared->numbers[1]));
-	assert_false(target_has_signal(pid));
-	send_to_thread(pid, pid);
-	assert_true(target_has_signal(pid));
-	stop(pid);
-}
-
-static void a_shared_signal_is_the_main_threads(void **state)
-{
-	pid_t pid = start(&(struct scene){.has_thread = true});
-
-	(void)state;
-	assert_int_equal(kill(pid, SIGUSR1), 0);
-	assert_true(target_has_signal(pid));
-	/* Nobody knows that it will be this one. */
-	assert_false(target_has_signal(shared->numbers[1]));
-	stop(pid);
-}
-
-static void a_shared_signal_that_others_block_is_its_own(void **state)
-{
-	pid_t pid = start(&(struct scene){.blocks = true, .has_thread = true});
-
-	(void)state;
-	assert_int_equal(kill(pid, SIGUSR1), 0);
-	assert_false(target_has_signal(pid));
-	assert_true(target_has_signal(shared->numbers[1]));
-	stop(pid);
-}
-
-static void what_is_blocked_waits(void **state)
-{
-	pid_t pid =
-		start(&(struct scene){.blocks = true, .has_thread = true, .thread_blocks = true});
-
-	(void)state;
-	send_to_thread(pid, pid);
-	send_to_thread(pid, shared->numbers[1]);
-	assert_int_equal(kill(pid, SIGUSR1), 0);
-	assert_false(target_has_signal(pid));
-	assert_false(target_has_signal(shared->numbers[1]));
-	stop(pid);
-}
-
-static void what_is_ignored_never_comes(void **state)
-{
-	pid_t pid = start(&(struct scene){.ignores = true});
-
-	(void)state;
-	send_to_thread(pid, pid);
-	assert_int_equal(kill(pid, SIGUSR1), 0);
-	assert_false(target_has_signal(pid));
-	stop(pid);
-}
+#define PAGE    4096u
+#define OWN_FD  200
+#define SKIPPED 77
 
 static void who_is_gone_has_no_signal(void **state)
 {
-	pid_t pid = start(&(struct scene){0});
+	pid_t pid = sleeper_start(&(struct sleeper){0});
 
 	(void)state;
-	stop(pid);
+	sleeper_stop(pid);
 	assert_false(target_has_signal(pid));
 	assert_true(target_tgid(pid) < 0);
 	assert_false(target_has_full_table(pid, 1));
@@ -264,7 +55,7 @@ static void strings_end_where_they_end(void **state)
 	(void)state;
 	assert_true(memory != MAP_FAILED);
 	assert_int_equal(munmap(memory + 2 * PAGE, PAGE), 0);
-	pid_t pid = start(&(struct scene){0});
+	pid_t pid = sleeper_start(&(struct sleeper){0});
 	memset(memory, 'x', 2 * PAGE);
 	for (size_t length = 0; length < 600; length += 7) {
 		char *string = memory + 2 * PAGE - length - 1;
@@ -281,14 +72,14 @@ static void strings_end_where_they_end(void **state)
 	assert_int_equal(mprotect(memory, PAGE, PROT_READ), 0);
 	assert_int_equal(target_read(pid, (uintptr_t)memory + 2 * PAGE - 4, copy, 8), -EFAULT);
 	assert_int_equal(target_read(pid, (uintptr_t)memory + PAGE - 4, copy, 8), 0);
-	stop(pid);
+	sleeper_stop(pid);
 	assert_int_equal(target_read(pid, (uintptr_t)memory, copy, 8), -ESRCH);
 	munmap(memory, 2 * PAGE);
 }
 
 static void ancestry_is_of_processes(void **state)
 {
-	pid_t pid = start(&(struct scene){.has_thread = true});
+	pid_t pid = sleeper_start(&(struct sleeper){.has_thread = true});
 
 	(void)state;
 	assert_true(target_descends_from(pid, pid));
@@ -299,20 +90,20 @@ static void ancestry_is_of_processes(void **state)
 	assert_false(target_descends_from(0, pid));
 	assert_false(target_descends_from(-1, pid));
 	/* A thread is named where a process can be. */
-	assert_true(target_descends_from(shared->numbers[1], pid));
-	assert_true(target_descends_from(shared->numbers[1], getpid()));
-	stop(pid);
+	assert_true(target_descends_from(sleeper_told->numbers[1], pid));
+	assert_true(target_descends_from(sleeper_told->numbers[1], getpid()));
+	sleeper_stop(pid);
 	assert_false(target_descends_from(pid, pid));
 }
 
 static void a_thread_belongs_to_its_process(void **state)
 {
-	pid_t pid = start(&(struct scene){.has_thread = true});
+	pid_t pid = sleeper_start(&(struct sleeper){.has_thread = true});
 
 	(void)state;
 	assert_int_equal(target_tgid(pid), pid);
-	assert_int_equal(target_tgid(shared->numbers[1]), pid);
-	stop(pid);
+	assert_int_equal(target_tgid(sleeper_told->numbers[1]), pid);
+	sleeper_stop(pid);
 }
 
 static void fields_are_found_by_their_whole_name(void **state)
@@ -330,7 +121,7 @@ static void fields_are_found_by_their_whole_name(void **state)
 static void flags_are_those_of_now(void **state)
 {
 	cleanup_fd int kept = fcntl(0, F_DUPFD, 200);
-	pid_t pid = start(&(struct scene){0});
+	pid_t pid = sleeper_start(&(struct sleeper){0});
 	pid_t self = getpid();
 
 	(void)state;
@@ -346,7 +137,7 @@ static void flags_are_those_of_now(void **state)
 	assert_int_equal(target_fd_flags(self, 200), -EBADF);
 	assert_int_equal(target_take_fd(self, 200), -EBADF);
 	assert_true(target_fd_flags(pid, 200) >= 0);
-	stop(pid);
+	sleeper_stop(pid);
 	assert_int_equal(target_fd_flags(pid, 200), -EBADF);
 	assert_int_equal(target_take_fd(pid, 200), -ESRCH);
 }
@@ -354,7 +145,7 @@ static void flags_are_those_of_now(void **state)
 static void descriptors_are_the_threads_own(void **state)
 {
 	cleanup_fd int kept = fcntl(0, F_DUPFD, 200);
-	pid_t pid = start(&(struct scene){0});
+	pid_t pid = sleeper_start(&(struct sleeper){0});
 	char text[64];
 
 	(void)state;
@@ -370,7 +161,7 @@ static void descriptors_are_the_threads_own(void **state)
 	cleanup_free char *theirs = realpath(text, NULL);
 	cleanup_free char *ours = realpath(".", NULL);
 	assert_string_equal(theirs, ours);
-	stop(pid);
+	sleeper_stop(pid);
 }
 
 /* A process with that number, whose descriptor OWN_FD is a file called so. */
@@ -384,7 +175,7 @@ static pid_t start_as(pid_t number, const char *name)
 
 	if (pid == 0) {
 		(void)dup2(fd, OWN_FD);
-		tell(0);
+		sleeper_tell(0);
 		for (;;) {
 			pause();
 		}
@@ -408,7 +199,7 @@ static int use_a_number_twice(void)
 	mode_t mask = umask(022);
 	pid_t first = start_as(0, "first");
 
-	while (first > 0 && atomic_load(&shared->ready) < 1) {
+	while (first > 0 && atomic_load(&sleeper_told->ready) < 1) {
 		sched_yield();
 	}
 	if (first < 0 || !has_own(first, "first") || !has_own(first, "first") ||
@@ -425,7 +216,7 @@ static int use_a_number_twice(void)
 	if (start_as(first, "second") != first) {
 		return 3;
 	}
-	while (atomic_load(&shared->ready) < 2) {
+	while (atomic_load(&sleeper_told->ready) < 2) {
 		sched_yield();
 	}
 	bool is_another = has_own(first, "second") && target_read_umask(first, &mask) == 0;
@@ -438,7 +229,7 @@ static void a_number_that_comes_again_is_another_thread(void **state)
 	int status = -1;
 
 	(void)state;
-	memset(shared, 0, sizeof(*shared));
+	memset(sleeper_told, 0, sizeof(*sleeper_told));
 	pid_t pid = fork();
 	if (pid == 0) {
 		if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) < 0) {
@@ -471,27 +262,27 @@ static void a_terminal_has_a_name(void **state)
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	assert_int_equal(ptsname_r(master, name, sizeof(name)), 0);
-	memset(shared, 0, sizeof(*shared));
+	memset(sleeper_told, 0, sizeof(*sleeper_told));
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setsid();
-		tell(0);
-		while (atomic_load(&shared->numbers[2]) == 0) {
+		sleeper_tell(0);
+		while (atomic_load(&sleeper_told->numbers[2]) == 0) {
 			sched_yield();
 		}
 		if (open(name, O_RDWR) < 0) { /* becomes its controlling terminal */
 			_exit(1);
 		}
-		tell(1);
+		sleeper_tell(1);
 		for (;;) {
 			pause();
 		}
 	}
-	wait_until_ready(1);
+	sleeper_wait(1);
 	assert_int_equal(target_terminal(pid, path, sizeof(path)), -ENXIO);
-	atomic_store(&shared->numbers[2], 1);
-	wait_until_ready(2);
+	atomic_store(&sleeper_told->numbers[2], 1);
+	sleeper_wait(2);
 	assert_int_equal(target_terminal(pid, path, sizeof(path)), 0);
 	assert_string_equal(path, name);
 	kill(pid, SIGKILL);
@@ -504,39 +295,26 @@ static void a_programs_name_does_not_confuse(void **state)
 	char path[64];
 
 	(void)state;
-	memset(shared, 0, sizeof(*shared));
+	memset(sleeper_told, 0, sizeof(*sleeper_told));
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)prctl(PR_SET_NAME, ") R 1 1 1 34816");
 		setsid();
-		tell(0);
+		sleeper_tell(0);
 		for (;;) {
 			pause();
 		}
 	}
-	wait_until_ready(1);
+	sleeper_wait(1);
 	assert_int_equal(target_terminal(pid, path, sizeof(path)), -ENXIO);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return shared == MAP_FAILED;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_a_signal_there_is_none),
-		cmocka_unit_test(a_signal_of_its_own_is_noticed),
-		cmocka_unit_test(a_shared_signal_is_the_main_threads),
-		cmocka_unit_test(a_shared_signal_that_others_block_is_its_own),
-		cmocka_unit_test(what_is_blocked_waits),
-		cmocka_unit_test(what_is_ignored_never_comes),
 		cmocka_unit_test(who_is_gone_has_no_signal),
 		cmocka_unit_test(strings_end_where_they_end),
 		cmocka_unit_test(ancestry_is_of_processes),
@@ -550,5 +328,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, sleeper_set_up, NULL);
 }
