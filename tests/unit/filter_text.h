@@ -41,3 +41,6 @@ static inline int ask(const struct filter *filter, int nr, const unsigned long l
 	}
 }
 #define ASK(filter, name, ...) ask(filter, SCMP_SYS(name), (unsigned long long[6]){__VA_ARGS__})
+
+/* Above the 32 bits that the kernel reads of an argument. */
+#define RUBBISH 0xdeadbeef00000000ull

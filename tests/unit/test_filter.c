@@ -19,8 +19,7 @@
 #include "tests/unit/filter_text.h"
 #include "usher/wire.h"
 
-#define CALLS   1024
-#define RUBBISH 0xdeadbeef00000000ull
+#define CALLS 1024
 
 static void the_probe_is_always_notified(void **state)
 {
