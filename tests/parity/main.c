@@ -61,7 +61,8 @@ static void (*const modules[])(struct runner *) = {
 	cases_send,
 	cases_message,
 	cases_control,
-	cases_thread, /* shares tables of descriptors, after which senders show the broker's pid */
+	cases_thread,
+	cases_process, /* shares descriptors, after which senders show the broker's pid */
 	cases_calls,
 };
 

@@ -60,6 +60,7 @@ void cases_how(struct runner *runner);
 void cases_proc(struct runner *runner);
 void cases_limit(struct runner *runner);
 void cases_thread(struct runner *runner);
+void cases_process(struct runner *runner);
 void cases_signal(struct runner *runner);
 void cases_hang(struct runner *runner);
 void cases_socket(struct runner *runner);
