@@ -56,6 +56,7 @@ enum need {
 	ASK_WRITE = 1u << 19,
 	ASK_CREATE = 1u << 20,
 	ASK_REMOVE = 1u << 21,
+	NEED_NAMES = 1u << 22, /* rules tell names apart: of files, or of unix sockets */
 };
 
 struct row {
@@ -183,20 +184,20 @@ static const struct row rows[] = {
 	NOTIFY(unlink, ASK_REMOVE),
 	NOTIFY(unlinkat, ASK_REMOVE),
 	NOTIFY(rmdir, ASK_REMOVE),
-	/* Landlock has conditions of its own for these; the broker has the policy's. */
-	NOTIFY(rename, NEED_REMOVE),
-	NOTIFY(rename, NEED_CREATE),
-	NOTIFY(renameat, NEED_REMOVE),
-	NOTIFY(renameat, NEED_CREATE),
-	NOTIFY(renameat2, NEED_REMOVE),
-	NOTIFY(renameat2, NEED_CREATE),
+	/*
+	 * Landlock has conditions of its own for these; the broker has the policy's. A directory
+	 * takes what is below it along to where more may be allowed of it, whatever that is.
+	 */
+	NOTIFY(rename, NEED_NAMES),
+	NOTIFY(renameat, NEED_NAMES),
+	NOTIFY(renameat2, NEED_NAMES),
 	/* What the broker makes has the umask of who asks, which is known until it is changed. */
 	NOTIFY(umask, NEED_OPEN),
 	NOTIFY(umask, NEED_STAT), /* for openat2 */
 	NOTIFY(umask, NEED_BIND),
 	/* The new name must not allow what the old one does not, whatever that is. */
-	NOTIFY(link, NEED_FILES),
-	NOTIFY(linkat, NEED_FILES),
+	NOTIFY(link, NEED_NAMES),
+	NOTIFY(linkat, NEED_NAMES),
 	NOTIFY(symlink, ASK_CREATE),
 	NOTIFY(symlinkat, ASK_CREATE),
 	NOTIFY(mkdir, ASK_CREATE),
@@ -344,7 +345,7 @@ static const struct row rows[] = {
 	REFUSE(perf_event_open, NEED_BROKER, EACCES),
 };
 
-#define OF_FILES (NEED_FILES | NEED_BROKER)
+#define OF_FILES (NEED_FILES | NEED_NAMES | NEED_BROKER)
 #define OF_OPENS (NEED_OPEN | OF_FILES)
 
 /* What comes with an operation on files that is mediated. */
@@ -384,6 +385,7 @@ static unsigned int needs_of_network(const struct policy *policy)
 		needs |= NEED_CONNECT | NEED_ADDRESS | NEED_BROKER;
 		needs |= sockets_take_addresses(policy) ? NEED_MESSAGES : 0;
 		needs |= policy_names_hosts(policy) ? NEED_OUTSIDE : 0;
+		needs |= policy_is_uniform_below(policy, "/") ? 0 : NEED_NAMES;
 	}
 	if (policy_mediates_endpoint(policy, OPERATION_BIND)) {
 		needs |= NEED_BIND | NEED_ADDRESS | NEED_BROKER;

@@ -340,6 +340,32 @@ static void changes_of_place_and_identity_are_notified(void **state)
 	filter_finish(&root);
 }
 
+/* A directory takes along what is below it, and a second name is one more by which it can be had.
+ */
+static void names_are_moved_by_the_broker_where_rules_tell_them_apart(void **state)
+{
+	static const struct {
+		const char *text;
+		int answer;
+	} cases[] = {
+		{"[files]\ndefault = allow\ndeny read = /x/**\n", NOTIFIED},
+		{"[files]\ndefault = allow\ndeny stat = /x/**\n", NOTIFIED},
+		{"[network]\ndefault = allow\ndeny connect = unix /x/**\n", NOTIFIED},
+		{"[network]\ndefault = deny\nallow connect = unix /x tcp *:80\n", NOTIFIED},
+		{"[network]\ndefault = deny\nallow connect = tcp *:80 unix @x\n", ALLOWED},
+		{"[sockets]\ndefault = deny\n", ALLOWED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_length(cases); i++) {
+		struct filter filter = filter_of(cases[i].text, false);
+		assert_int_equal(ASK(&filter, rename, 0, 0), cases[i].answer);
+		assert_int_equal(ASK(&filter, renameat2, 0, 0, 0, 0, 0), cases[i].answer);
+		assert_int_equal(ASK(&filter, link, 0, 0), cases[i].answer);
+		filter_finish(&filter);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -352,6 +378,7 @@ int main(void)
 		cmocka_unit_test(options_that_are_rare_are_told),
 		cmocka_unit_test(the_umask_is_told_where_files_are_made),
 		cmocka_unit_test(changes_of_place_and_identity_are_notified),
+		cmocka_unit_test(names_are_moved_by_the_broker_where_rules_tell_them_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
