@@ -2,6 +2,7 @@
 /* Calls after which less is known of the session than before (usher/session.h has the facts). */
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -22,10 +23,33 @@ static uint32_t facts_of_namespaces(uint64_t flags)
 	return facts | (flags & CLONE_NEWNS ? SESSION_MOUNTS_VARY : 0);
 }
 
+/*
+ * setresuid(2) and its like with what is so already: posix_spawn(3) makes them where the effective
+ * ids are to be the real ones again, as make(1) wants of each of its children. While ids do not
+ * vary (and if they do this is known) the caller has those of the start, which are ours.
+ */
+static bool sets_what_is_set(const __u64 *args, uint32_t effective, uint32_t of_files)
+{
+	const uint32_t keep = UINT32_MAX, wanted = (uint32_t)args[1];
+
+	return (uint32_t)args[0] == keep && (uint32_t)args[2] == keep &&
+	       (wanted == keep || wanted == effective) && effective == of_files;
+}
+
+static uint32_t facts_of_ids(const struct identity *own, const struct seccomp_data *data)
+{
+	bool is_same = (data->nr == SYS_setresuid &&
+			       sets_what_is_set(data->args, own->effective_uid, own->uid)) ||
+		       (data->nr == SYS_setresgid &&
+			       sets_what_is_set(data->args, own->effective_gid, own->gid));
+
+	return is_same ? 0 : SESSION_IDS_VARY;
+}
+
 enum act_outcome act_forget(const struct broker *broker, struct request *request)
 {
 	const struct seccomp_data *data = &request->slot->notification.data;
-	uint32_t facts = SESSION_IDS_VARY;
+	uint32_t facts = 0;
 
 	switch (data->nr) {
 	case SYS_chroot:
@@ -37,7 +61,6 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
 		epoll_memory_outdate(broker->epolls);
 		break;
 	case SYS_setsockopt:
-		facts = 0;
 		atomic_fetch_or(&broker->memory->told,
 			told_option_bit((int)data->args[1], (int)data->args[2]));
 		break;
@@ -57,6 +80,7 @@ enum act_outcome act_forget(const struct broker *broker, struct request *request
 		facts |= data->args[0] & CLONE_FILES ? SESSION_TABLES_SHARED : 0;
 		break;
 	default:
+		facts = facts_of_ids(&broker->identity, data);
 		break;
 	}
 	atomic_fetch_or(&broker->memory->facts, facts);
