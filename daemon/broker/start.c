@@ -193,6 +193,7 @@ static int take_descriptors(struct broker *broker, const struct wire_start *star
 		return fail(failure, error, "the broker cannot read the policy's snapshot: %s",
 			strerror(-error));
 	}
+	close_fd(&fds[START_FD_SNAPSHOT]); /* sealed, so it is memory: nobody is waited for */
 	for (; broker->given_count < start->given_count; broker->given_count++) {
 		broker->given[broker->given_count] = steal_fd(&fds[next++]);
 	}
