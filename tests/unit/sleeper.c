@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE 500 /* looks, 10 ms each */
+#define PATIENCE 3000 /* looks, 10 ms each */
 
 struct sleeper_told *sleeper_told;
 
