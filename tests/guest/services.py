@@ -12,7 +12,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest as guests  # noqa: E402
-from run import BUILD, CONFIGURATION, Suite, World  # noqa: E402
+from run import BUILD, Suite  # noqa: E402
+from world import CONFIGURATION, World  # noqa: E402
 
 USER = 65534
 RUNTIME = f'/run/user/{USER}'
