@@ -245,8 +245,8 @@ static int search(const struct broker *broker, const struct sought *sought,
 	char candidate[NAME_ROOM], best[NAME_ROOM] = "";
 	int more;
 
-	for (size_t i = 0; (more = mounts_candidate(broker, inner->device, inner->path, i,
-				    candidate, sizeof(candidate))) > 0;
+	for (size_t i = 0; (more = mounts_candidate(broker, inner->device, sought->fd, inner->path,
+				    i, candidate, sizeof(candidate))) > 0;
 		i++) {
 		bool is_seen = strcmp(candidate, name) == 0;
 		if ((is_seen || !best[0]) && is_found(broker, sought, candidate)) {

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/broker/mounts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -18,39 +23,110 @@
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
 
+#define TRIES 8u
+
+/*
+ * A file system, by its device. The number of one that is gone goes to the next that has none of
+ * its own; one in memory is known from that by a number that was drawn for it.
+ */
+struct known {
+	dev_t device;
+	uint64_t drawn; /* 0: whatever has the device is taken for it */
+};
+
 /* Our own table, read again whenever the kernel says that it has changed. */
 struct mounts {
 	int fd;
 	pthread_mutex_t mutex;
 	struct mount_table table;
-	dev_t *devices; /* of all that was ever seen there: what is unmounted does not become
-			   private */
-	size_t device_count;
+	struct known *known; /* all that was ever seen there: what is unmounted does not become
+				private */
+	size_t known_count;
 };
 
-static bool knows_device(const struct mounts *mounts, dev_t device)
+static struct known *find_device(const struct mounts *mounts, dev_t device)
 {
-	for (size_t i = 0; i < mounts->device_count; i++) {
-		if (mounts->devices[i] == device) {
-			return true;
+	for (size_t i = 0; i < mounts->known_count; i++) {
+		if (mounts->known[i].device == device) {
+			return &mounts->known[i];
 		}
 	}
-	return false;
+	return NULL;
+}
+
+/* 0 where none is: it is drawn by tmpfs alone, since Linux 5.13. */
+static uint64_t number_drawn_for(int fd)
+{
+	struct statfs filesystem;
+	uint64_t drawn = 0;
+
+	static_assert(sizeof(filesystem.f_fsid) == sizeof(drawn), "all of it is looked at");
+	if (fstatfs(fd, &filesystem) == 0 && filesystem.f_type == TMPFS_MAGIC) {
+		memcpy(&drawn, &filesystem.f_fsid, sizeof(drawn));
+	}
+	return drawn;
+}
+
+/* Where a mount is, without asking any file system on the way, which might never answer. */
+static int open_point(const char *point)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_CACHED};
+	int fd = -1;
+
+	/* EAGAIN: somebody mounts or renames at the same moment. */
+	for (unsigned int i = 0; i < TRIES; i++) {
+		fd = (int)syscall(SYS_openat2, AT_FDCWD, point, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN) {
+			break;
+		}
+	}
+	return fd;
+}
+
+/* Only of what lies in memory, which answers at once; another may be mounted over it. */
+static uint64_t number_drawn_at(const struct mount *mount)
+{
+	cleanup_fd int fd = strcmp(mount->type, "tmpfs") == 0 ? open_point(mount->point) : -1;
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == mount->device ? number_drawn_for(fd)
+									    : 0;
+}
+
+static bool knows(const struct mounts *mounts, dev_t device, int object)
+{
+	const struct known *known = find_device(mounts, device);
+
+	if (!known || known->drawn == 0) {
+		return known;
+	}
+	uint64_t drawn = number_drawn_for(object);
+	return drawn == 0 || drawn == known->drawn;
 }
 
 /* Takes `fresh` over. 0 or -ENOMEM, then nothing has changed. */
 static int take_table(struct mounts *mounts, struct mount_table *fresh)
 {
-	dev_t *devices = reallocarray(
-		mounts->devices, mounts->device_count + fresh->count + 1, sizeof(*devices));
+	struct known *room =
+		reallocarray(mounts->known, mounts->known_count + fresh->count + 1, sizeof(*room));
 
-	if (!devices) {
+	if (!room) {
 		return -ENOMEM;
 	}
-	mounts->devices = devices;
+	mounts->known = room;
+	/* Who had a device before is gone, or is the same. */
 	for (size_t i = 0; i < fresh->count; i++) {
-		if (!knows_device(mounts, fresh->mounts[i].device)) {
-			mounts->devices[mounts->device_count++] = fresh->mounts[i].device;
+		struct known *known = find_device(mounts, fresh->mounts[i].device);
+		if (!known) {
+			known = &mounts->known[mounts->known_count++];
+		}
+		*known = (struct known){.device = fresh->mounts[i].device};
+	}
+	for (size_t i = 0; i < fresh->count; i++) {
+		struct known *known = find_device(mounts, fresh->mounts[i].device);
+		if (known->drawn == 0) {
+			known->drawn = number_drawn_at(&fresh->mounts[i]);
 		}
 	}
 	mount_table_finish(&mounts->table);
@@ -96,7 +172,7 @@ void mounts_free(struct mounts *mounts)
 	if (mounts) {
 		close_fd(&mounts->fd);
 		mount_table_finish(&mounts->table);
-		free(mounts->devices);
+		free(mounts->known);
 		free(mounts);
 	}
 }
@@ -142,11 +218,11 @@ bool mounts_is_first(const struct broker *broker, int fd)
 	return !broker->is_elsewhere && is_in_table(broker->mounts, fd);
 }
 
-int mounts_candidate(const struct broker *broker, dev_t device, const char *inner, size_t nth,
-	char *name, size_t capacity)
+int mounts_candidate(const struct broker *broker, dev_t device, int object, const char *inner,
+	size_t nth, char *name, size_t capacity)
 {
 	const struct mount_table *table = lock_table(broker->mounts);
-	int found = knows_device(broker->mounts, device) ? 0 : -ENODEV;
+	int found = knows(broker->mounts, device, object) ? 0 : -ENODEV;
 
 	for (size_t i = 0; found == 0 && i < table->count; i++) {
 		const struct mount *mount = &table->mounts[i];

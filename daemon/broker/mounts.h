@@ -52,11 +52,12 @@ bool mounts_is_foreign(const struct broker *broker, int fd);
 bool mounts_is_first(const struct broker *broker, int fd);
 
 /*
- * The `nth` name that the first namespace may have for what lies at `inner` of that file system: 1,
- * or 0 if there are no more, or -ENODEV if the file system was never mounted there.
+ * The `nth` name that the first namespace may have for what lies at `inner` of that file system, in
+ * which `object` lies, too: 1, or 0 if there are no more, or -ENODEV if the file system was never
+ * mounted there.
  */
-int mounts_candidate(const struct broker *broker, dev_t device, const char *inner, size_t nth,
-	char *name, size_t capacity);
+int mounts_candidate(const struct broker *broker, dev_t device, int object, const char *inner,
+	size_t nth, char *name, size_t capacity);
 
 /*
  * What `fd`, a foreign object, is called: `name` holds the kernel's word for it and gets its name

@@ -307,6 +307,19 @@ class Root(unittest.TestCase):
                                    cwd=self.place)
                 self.assertEqual(done.stdout.split(), [count], done.stderr)
 
+    def test_reused_device(self):
+        """a file system in memory whose device was that of another, which is gone, is the session's"""
+        inner = shlex.join(map(str, harness.usher_command(
+            ('sh', '-c', 'echo >ready; read x <go; exec unshare -m sh -c "$1"', 'sh',
+             'mount -t tmpfs none empty; stat -c %d empty; echo new >empty/a; cat empty/a'),
+            policy='everything')))
+        script = ('mkfifo ready go; for i in $(seq 20); do mkdir m$i; mount -t tmpfs none m$i; '
+                  f'stat -c %d m$i; done; (read x <ready; umount m*; echo >go) & {inner}; wait')
+        done = harness.run(('unshare', '-m', 'sh', '-c', script), 'native', cwd=self.place)
+        *before, device, content = done.stdout.decode().split()
+        self.assertEqual((len(before), content), (20, 'new'), done.stderr)
+        self.assertIn(device, before)
+
     def test_time(self):
         """who may shift the clocks of a namespace of time that is new, may"""
         for mode in 'native', 'embedded', 'daemon':
