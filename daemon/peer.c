@@ -122,10 +122,8 @@ static bool ids_are_all(const struct ids *ids, unsigned int id)
 	return ids->id[0] == id && ids->id[1] == id && ids->id[2] == id && ids->id[3] == id;
 }
 
-enum namespace_answer { NAMESPACE_OTHER, NAMESPACE_OURS, NAMESPACE_UNKNOWN };
-
-/* `kind` is a name of namespaces(7) in /proc/PID/ns. */
-static enum namespace_answer look_at_namespace(const struct peer *peer, const char *kind)
+/* `kind` is a name of namespaces(7) in /proc/PID/ns. One that we may not look at is not ours. */
+static bool shares_namespace(const struct peer *peer, const char *kind)
 {
 	char path[64], entry[32], theirs[PATH_MAX], ours[PATH_MAX];
 
@@ -133,23 +131,13 @@ static enum namespace_answer look_at_namespace(const struct peer *peer, const ch
 	snprintf(path, sizeof(path), "/proc/self/%s", entry);
 	ssize_t length = readlink(path, ours, sizeof(ours));
 	ssize_t their_length = read_proc_link(peer, entry, theirs);
-	if (their_length < 0 || length < 0) {
-		return NAMESPACE_UNKNOWN;
-	}
-	return their_length == length && memcmp(theirs, ours, (size_t)length) == 0
-		       ? NAMESPACE_OURS
-		       : NAMESPACE_OTHER;
-}
 
-/* A daemon that may not look has no capability to lend either. */
-static bool is_in_our_user_namespace(const struct peer *peer)
-{
-	return look_at_namespace(peer, "user") != NAMESPACE_OTHER;
+	return length >= 0 && their_length == length && memcmp(theirs, ours, (size_t)length) == 0;
 }
 
 bool peer_is_in_our_network(const struct peer *peer)
 {
-	return look_at_namespace(peer, "net") == NAMESPACE_OURS && peer_is_running(peer);
+	return shares_namespace(peer, "net") && peer_is_running(peer);
 }
 
 static int take_status(struct peer *peer)
@@ -175,7 +163,7 @@ static int take_status(struct peer *peer)
 	}
 	peer->ids_can_vary = peer->capabilities != 0 || peer->uid == 0 ||
 			     !ids_are_all(&uids, peer->uid) || !ids_are_all(&gids, peer->gid);
-	if (!is_in_our_user_namespace(peer)) {
+	if (!shares_namespace(peer, "user")) {
 		peer->capabilities = 0;
 	}
 	return 0;
