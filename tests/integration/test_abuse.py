@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Abuse of usherd and of its brokers: each is met with the message that it deserves, or with
 nothing at all, while a bystander's session goes on. The bystander opens a file again and again and
-tells how long it took; what it tells is printed. What is wrong in a hand-over is in test_usherd.py.
+tells how long it took; what it tells is printed. What is wrong in a hand-over is in test_refusals.py.
 """
 
 import collections
