@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -84,14 +85,21 @@ static int open_point(const char *point)
 	return fd;
 }
 
+/* Without asking it, as open_point(). */
+static bool is_of_device(int fd, dev_t device)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == device;
+}
+
 /* Only of what lies in memory, which answers at once; another may be mounted over it. */
 static uint64_t number_drawn_at(const struct mount *mount)
 {
 	cleanup_fd int fd = strcmp(mount->type, "tmpfs") == 0 ? open_point(mount->point) : -1;
-	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == mount->device ? number_drawn_for(fd)
-									    : 0;
+	return fd >= 0 && is_of_device(fd, mount->device) ? number_drawn_for(fd) : 0;
 }
 
 static bool knows(const struct mounts *mounts, dev_t device, int object)

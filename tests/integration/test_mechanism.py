@@ -415,13 +415,13 @@ print(*answers)
 BY_LANDLOCK, BY_BROKER = 'ENOTDIR EISDIR EEXIST', 'EACCES EACCES EACCES'
 
 
-# Mounts a file system that nobody serves, and starts a program beside it.
+# Mounts a file system that nobody serves over one in memory, and starts a program beside it.
 SILENT = """
 import ctypes, os, subprocess, sys
 fuse = os.open('/dev/fuse', os.O_RDWR)
 libc = ctypes.CDLL(None, use_errno=True)
-options = b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse
-assert libc.mount(b'none', sys.argv[1].encode(), b'fuse', 0, options) == 0, os.strerror(ctypes.get_errno())
+for kind, options in (b'tmpfs', b''), (b'fuse', b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fuse):
+    assert libc.mount(b'none', sys.argv[1].encode(), kind, 0, options) == 0, os.strerror(ctypes.get_errno())
 subprocess.run(sys.argv[2:], timeout=30, check=False)
 """
 
