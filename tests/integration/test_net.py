@@ -70,8 +70,8 @@ if isinstance(s, str):
 else:
     if sys.argv[1:]:
         print(word(s.connect, (socket.VMADDR_CID_HOST, 9)))
-    print(word(s.bind, (0xffffffff, 4000000000)))
-    print(word(s.bind, (0xffffffff, 4000000000)))
+    print(word(s.bind, (socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY)))
+    print(word(s.bind, (socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY)))
     print(word(s.listen))
 """
 
