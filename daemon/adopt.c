@@ -241,7 +241,10 @@ static void restart_brokers(struct adoption *adoption)
 			compare_started);
 	}
 	for (size_t i = 0; i < adoption->waiting_count; i++) {
-		session_go_on(adoption->waiting[i].session, NULL);
+		struct session *session = adoption->waiting[i].session;
+
+		session_memory_forgive(session->memory); /* nobody has seen of what it died */
+		session_go_on(session, NULL);
 	}
 }
 

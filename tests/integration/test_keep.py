@@ -133,6 +133,26 @@ class Life(Case):
             fifo.write_text('through\n')
             self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
 
+    def test_both_are_killed_again(self):
+        """a call is done however often usherd and its broker are killed together: it did nothing wrong"""
+        with Kept() as daemon:
+            fifo = workdir('again') / 'fifo'
+            os.mkfifo(fifo)
+            process = daemon.usher('cat', fifo)
+            broker = daemon.wait_until_all_run(1)[0]['broker']
+            harness.wait_until(lambda: is_a(process.pid, 'cat'), 'it has begun')
+            for _ in range(3):
+                harness.wait_until_at_rest(process.pid, broker)
+                daemon.process.send_signal(signal.SIGSTOP)  # the holder: no other usherd yet
+                kill_whole(daemon.serving())
+                kill_whole(broker)
+                daemon.process.send_signal(signal.SIGCONT)
+                daemon.wait_for_log('of 0 the broker serves on, of 1 another is started')
+                broker = daemon.wait_until_all_run(1)[0]['broker']
+            harness.wait_until_at_rest(process.pid, broker)
+            fifo.write_text('through\n')
+            self.assertEqual(process.communicate(timeout=harness.SECONDS), ('through\n', ''))
+
     def test_order(self):
         """of many whose brokers are dead the one is served first whose broker is the oldest"""
         with Kept() as daemon, contextlib.ExitStack() as stack:
