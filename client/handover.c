@@ -26,6 +26,7 @@
 #include "client/rendezvous.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
+#include "daemon/base/given_up.h"
 #include "daemon/base/wire.h"
 
 union packet {
@@ -374,9 +375,8 @@ static void probe_and_wait(struct handover *h)
 static int give_up_capabilities(const struct wire_filter *filter,
 	const struct landlock_layer *layer, struct handover_failure *failure)
 {
-	uint64_t capabilities =
-		(layer->shows_processes ? process_rights_of_sight() : 0) |
-		(filter->network > WIRE_NETWORK_HOST ? process_rights_of_network() : 0);
+	uint64_t capabilities = (layer->shows_processes ? GIVEN_UP_FOR_PROC : 0) |
+				(filter->network > WIRE_NETWORK_HOST ? GIVEN_UP_FOR_NETWORK : 0);
 	int error = capabilities ? process_rights_give_up(capabilities) : 0;
 
 	return error == 0 ? 0

@@ -10,19 +10,6 @@
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-uint64_t process_rights_of_sight(void)
-{
-	const uint64_t processes = BIT(CAP_SYS_ADMIN) | BIT(CAP_PERFMON); /* maps, environ, ... */
-	const uint64_t kernel = BIT(CAP_SYS_RAWIO) | BIT(CAP_SYSLOG); /* kcore, kallsyms, kmsg */
-
-	return processes | kernel;
-}
-
-uint64_t process_rights_of_network(void)
-{
-	return BIT(CAP_NET_ADMIN);
-}
-
 /* Who may not change his bounding set cannot gain by it either: no_new_privs is set. */
 static void leave_bounding_set(uint64_t capabilities)
 {

@@ -25,17 +25,6 @@
 		1ull << CAP_SYS_TTY_CONFIG | 1ull << CAP_LEASE | 1ull << CAP_WAKE_ALARM | \
 		1ull << CAP_BLOCK_SUSPEND | 1ull << CAP_PERFMON | 1ull << CAP_BPF)
 
-/*
- * Those that a session of root gives up where /proc is left to the kernel
- * (client/process_rights.h). The broker has no use for them but on behalf of targets, and to make a
- * network namespace for names (dns_space.h).
- */
-#define IDENTITY_CAPABILITIES_OF_PROC \
-	(1ull << CAP_SYS_ADMIN | 1ull << CAP_PERFMON | 1ull << CAP_SYS_RAWIO | 1ull << CAP_SYSLOG)
-
-/* As those, where the session has a network of its own. */
-#define IDENTITY_CAPABILITIES_OF_NETWORK (1ull << CAP_NET_ADMIN)
-
 struct identity {
 	uid_t uid; /* filesystem uid and gid: whose files */
 	gid_t gid;

@@ -16,6 +16,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/fdpass.h"
+#include "daemon/base/given_up.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/broker/audit.h"
@@ -102,8 +103,8 @@ static int find_root(struct broker *broker, pid_t tid)
 static void note_what_is_hidden(const struct broker *broker, const struct identity *theirs)
 {
 	if (!broker_knows(broker, SESSION_READY) && !policy_names_hosts(broker->policy) &&
-		(broker->identity.permitted & IDENTITY_CAPABILITIES_OF_PROC) != 0 &&
-		(theirs->permitted & IDENTITY_CAPABILITIES_OF_PROC) == 0) {
+		(broker->identity.permitted & GIVEN_UP_FOR_PROC) != 0 &&
+		(theirs->permitted & GIVEN_UP_FOR_PROC) == 0) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_HIDES_PROC);
 	}
 }
@@ -111,11 +112,10 @@ static void note_what_is_hidden(const struct broker *broker, const struct identi
 /* What a session gave up when it began: without new privileges no target of it gets that back. */
 static uint64_t lost_capabilities(const struct broker *broker)
 {
-	uint64_t sight =
-		broker_knows(broker, SESSION_HIDES_PROC) ? IDENTITY_CAPABILITIES_OF_PROC : 0;
+	uint64_t sight = broker_knows(broker, SESSION_HIDES_PROC) ? GIVEN_UP_FOR_PROC : 0;
 	bool has_own_network = policy_network(broker->policy) != WIRE_NETWORK_HOST;
 
-	return sight | (has_own_network ? IDENTITY_CAPABILITIES_OF_NETWORK : 0);
+	return sight | (has_own_network ? GIVEN_UP_FOR_NETWORK : 0);
 }
 
 int start_give_up(const struct broker *broker)
@@ -136,8 +136,9 @@ static int compare_identities(struct broker *broker, pid_t tid)
 
 	if (error == 0) {
 		note_what_is_hidden(broker, theirs);
-		broker->identity.permitted &= ~lost_capabilities(broker);
-		broker->identity.capabilities &= ~lost_capabilities(broker);
+		uint64_t lost = lost_capabilities(broker);
+		broker->identity.permitted &= ~lost;
+		broker->identity.capabilities &= ~lost;
 	}
 	if (error == 0 && !identity_is_same(theirs, &broker->identity)) {
 		atomic_fetch_or(&broker->memory->facts, SESSION_IDS_VARY);
