@@ -103,6 +103,24 @@ class Kept(Daemon):
 
 
 class Life(Case):
+    def open_slowly(self, daemon):
+        """A fifo, a program that opens it, and its broker, which waits for a writer."""
+        fifo = workdir('slowly') / 'fifo'
+        os.mkfifo(fifo)
+        process = daemon.usher('cat', fifo)
+        broker = daemon.wait_until_all_run(1)[0]['broker']
+        harness.wait_until(lambda: is_a(process.pid, 'cat'), 'it has begun')
+        return fifo, process, broker
+
+    def kill_together(self, daemon, *brokers):
+        """usherd and these; the next usherd begins when all of them are dead."""
+        daemon.process.send_signal(signal.SIGSTOP)  # the holder
+        kill_whole(daemon.serving())
+        for broker in brokers:
+            kill_whole(broker)
+        daemon.process.send_signal(signal.SIGCONT)
+        daemon.wait_for_log(f'of 0 the broker serves on, of {len(brokers)} another is started')
+
     def test_daemon_is_killed(self):
         """a session and its broker go on when usherd is killed, and the next one knows them"""
         with Kept() as daemon, running(daemon, 'cat', policy='everything'):
@@ -119,11 +137,7 @@ class Life(Case):
     def test_both_are_killed(self):
         """what waits for an answer when usherd and its broker are killed gets it from the next"""
         with Kept() as daemon:
-            fifo = workdir('both') / 'fifo'
-            os.mkfifo(fifo)
-            process = daemon.usher('cat', fifo)
-            broker = daemon.wait_until_all_run(1)[0]['broker']
-            harness.wait_until(lambda: is_a(process.pid, 'cat'), 'it has begun')
+            fifo, process, broker = self.open_slowly(daemon)
             harness.wait_until_at_rest(process.pid, broker)
             kill(daemon.serving())
             kill(broker)
@@ -136,18 +150,10 @@ class Life(Case):
     def test_both_are_killed_again(self):
         """a call is done however often usherd and its broker are killed together: it did nothing wrong"""
         with Kept() as daemon:
-            fifo = workdir('again') / 'fifo'
-            os.mkfifo(fifo)
-            process = daemon.usher('cat', fifo)
-            broker = daemon.wait_until_all_run(1)[0]['broker']
-            harness.wait_until(lambda: is_a(process.pid, 'cat'), 'it has begun')
+            fifo, process, broker = self.open_slowly(daemon)
             for _ in range(3):
                 harness.wait_until_at_rest(process.pid, broker)
-                daemon.process.send_signal(signal.SIGSTOP)  # the holder: no other usherd yet
-                kill_whole(daemon.serving())
-                kill_whole(broker)
-                daemon.process.send_signal(signal.SIGCONT)
-                daemon.wait_for_log('of 0 the broker serves on, of 1 another is started')
+                self.kill_together(daemon, broker)
                 broker = daemon.wait_until_all_run(1)[0]['broker']
             harness.wait_until_at_rest(process.pid, broker)
             fifo.write_text('through\n')
@@ -162,12 +168,7 @@ class Life(Case):
             kill(first['broker'])
             daemon.wait_for_log(f'session {first["id"]}: broker started again')
             served = daemon.wait_until_all_run(4)
-            daemon.process.send_signal(signal.SIGSTOP)  # the holder: no other usherd yet
-            kill_whole(daemon.serving())
-            for one in served:
-                kill_whole(one['broker'])
-            daemon.process.send_signal(signal.SIGCONT)
-            daemon.wait_for_log('of 0 the broker serves on, of 4 another is started')
+            self.kill_together(daemon, *(one['broker'] for one in served))
             daemon.wait_until_all_run(4)
             told = daemon.log().rpartition('took over')[2]
             self.assertEqual(list(map(int, re.findall(r'session (\d+): broker started again', told))),
