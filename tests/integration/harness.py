@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -40,6 +41,16 @@ policies = {own} {shipped}
 users = *
 policies = *
 """
+
+
+@functools.cache
+def seed():
+    """Of what is drawn: the same each time, so that a run tells of what was changed and not of the
+    dice. USHER_TEST_SEED has another, or draws one, which is told: `random`."""
+    wanted = os.environ.get('USHER_TEST_SEED', '1')
+    drawn = random.randrange(1 << 30) if wanted == 'random' else int(wanted)
+    print(f'# USHER_TEST_SEED={drawn}', flush=True)
+    return drawn
 
 
 @functools.cache

@@ -3,8 +3,7 @@
 
 Policies, trees and calls are made at random; the calls are made in two sessions, of which one has
 `mechanism = broker`, on trees that are alike. Each answer and what has become of the trees are
-compared. The seed is told; USHER_TEST_SEED repeats one, USHER_TEST_MECHANISM_SECONDS lets it go on
-for longer.
+compared. The seed is told (harness.seed); USHER_TEST_MECHANISM_SECONDS lets it go on for longer.
 
 With `mechanism = kernel` the rules have wildcards and denials inside, too; what may differ there is
 that a directory of which not all may be read cannot be listed.
@@ -163,7 +162,7 @@ def remove_tree(root):
 
 def choose_path(chance, root, names, absolute=None):
     """One that is there as often as not; `names` is what there is, below the root."""
-    if chance.random() < 0.6:
+    if names and chance.random() < 0.6:
         parts = chance.choice(names).split('/')
     else:
         parts = [chance.choice('abcabcfghst') for _ in range(chance.randrange(0, 4))]
@@ -379,7 +378,7 @@ class Mechanism(unittest.TestCase):
         self.compare_policies(mode, KernelTrial, {'read'})
 
     def compare_policies(self, mode, kind, wanted):
-        first = int(os.environ.get('USHER_TEST_SEED', 0)) or random.randrange(1, 1 << 30)
+        first = harness.seed()
         end = time.monotonic() + float(os.environ.get('USHER_TEST_MECHANISM_SECONDS', 0))
         seed, tried, succeeded, taken = first, 0, 0, set()
         while tried < POLICIES or not wanted <= taken or time.monotonic() < end:

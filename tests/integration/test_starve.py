@@ -95,7 +95,7 @@ class Starved(Installed):
 
 def points(count):
     """Which allocations fail, of so many: (first, last) of the first that does not."""
-    choice = random.Random(os.environ.get('USHER_TEST_SEED'))
+    choice = random.Random(harness.seed())
     numbers = range(count) if IS_LONG or count <= POINTS else sorted(
         {choice.randrange(count) for _ in range(POINTS)} | {0, count - 1})
     return itertools.chain.from_iterable(((n, n + 1), (n, EVER)) for n in numbers)
