@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 
 /* A thousand calls at work, with the largest attributes and messages there are, need less. */
 #define DATA_MAX (1ull << 30)
+
+#define RSEQ_SIZE_MIN 32u /* of what is registered; the C library tells what of it is used */
 
 /* A sanitizer's shadow of all memory is data, too. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -106,10 +109,26 @@ static int confine_process(int last_fd)
 	return 0;
 }
 
+/*
+ * The C library has the kernel write down for each thread on which processor it runs (rseq(2)),
+ * whenever it has been switched to: twice in an open. Nothing here asks for that. A thread that has
+ * none makes threads that have none; where it cannot be given up it costs time and no more.
+ */
+static void forget_processor(void)
+{
+	unsigned int size = __rseq_size < RSEQ_SIZE_MIN ? RSEQ_SIZE_MIN : __rseq_size;
+
+	if (__rseq_size > 0) {
+		(void)syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, size,
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	}
+}
+
 int confine(int last_fd)
 {
 	int error = confine_process(last_fd);
 
+	forget_processor();
 	if (error == 0) {
 		error = confine_resources();
 	}

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -125,6 +126,33 @@ static int try_thread(void)
 	return error != 0 ? -error : flag ? 0 : -EIO;
 }
 
+/* Does the kernel write down for the calling thread where it runs? */
+static bool has_processor_noted(void)
+{
+	const char *thread = __builtin_thread_pointer();
+	const struct rseq *area = (const struct rseq *)(thread + __rseq_offset);
+
+	return (int)*(const volatile uint32_t *)&area->cpu_id >= 0;
+}
+
+static void *look_for_note(void *flag)
+{
+	*(bool *)flag = has_processor_noted();
+	return NULL;
+}
+
+static int try_note(void)
+{
+	bool flag = true;
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, look_for_note, &flag);
+
+	if (error == 0) {
+		error = pthread_join(thread, NULL);
+	}
+	return error != 0 ? -error : flag || has_processor_noted() ? -EEXIST : 0;
+}
+
 /* Confined, with its control socket where a broker's is; says what came of the attempt. */
 static void confined_child(trial *attempt, int control, int result)
 {
@@ -214,6 +242,13 @@ static void test_allowed(void **state)
 	}
 }
 
+static void test_processor_is_not_noted(void **state)
+{
+	(void)state;
+	assert_true(has_processor_noted());
+	assert_int_equal(confined(try_note).error, 0);
+}
+
 static int try_twice(void)
 {
 	(void)try_bpf();
@@ -239,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_told_once),
+		cmocka_unit_test(test_processor_is_not_noted),
 	};
 
 	return cmocka_run_group_tests_name("confine", tests, NULL, NULL);
