@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a test runs: its user, its directories, its environment, and usherd where it needs one."""
+"""Where a test runs: its user, its network, its directories, its environment, and usherd where it
+needs one."""
 
+import ctypes
+import fcntl
 import os
 import pwd
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -15,6 +20,8 @@ PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 SANITIZER_OPTIONS = ('ASAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 PASSED_ON = ('CI', 'TERM', 'USHER_TEST_LONG', 'USHER_TEST_SEED', 'USHER_TEST_MECHANISM_SECONDS')
 DAEMON_SECONDS = 60  # of one that hangs
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 DAEMON_CONFIG = """\
 [daemon]
 policies = {own} {shipped}
@@ -35,6 +42,14 @@ def as_user(user, command):
 
 def can_read(user, path):
     return subprocess.run(as_user(user, ['/usr/bin/test', '-r', path]), check=False).returncode == 0
+
+
+def enter_network():
+    """A network that is this process's alone, with its loopback: no port and no abstract name in it is
+    that of a run beside this one. Who may not make one shares that of his caller."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack('16sH14x', b'lo', IFF_UP))
 
 
 class Tree:
