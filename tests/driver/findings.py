@@ -15,6 +15,11 @@ HEADLINE = re.compile(r'ERROR|WARNING|runtime error')
 FAULT = re.compile(r'==(\d+)==ERROR: \w+: SEGV on unknown address 0x([0-9a-f]+)')
 
 
+def is_written(name):
+    """Is there nobody left who could write more? The file of a process ends in its number."""
+    return not os.path.exists(f"/proc/{name.rpartition('.')[2]}")
+
+
 def was_sent(text):
     """Is it no fault, but a signal that a test has sent? A broker raises such a one anew (crash.c),
     and where a fault would have its address there is the number of the sender, then: its own."""
@@ -36,10 +41,12 @@ class Findings:
         """For the environment, beside what is said there already."""
         return f':log_path={self.directory}/found'
 
-    def take(self):
-        """[(what was found, the report)] since the last time."""
+    def take(self, is_last=False):
+        """[(what was found, the report)] since the last time; of those that are whole, but the last time."""
         found = []
         for name in sorted(os.listdir(self.directory)):
+            if not is_last and not is_written(name):
+                continue
             path = os.path.join(self.directory, name)
             with open(path, encoding='utf-8', errors='replace') as file:
                 text = file.read()
