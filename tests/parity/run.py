@@ -112,9 +112,8 @@ def run(prefix, directory, patterns, environment):
                 its.close()
 
 
-def table(prefix, options):
-    """One run in a fresh directory: {name: text} in the table's order, and what went wrong."""
-    directory = os.path.join(place(options.disk), 'parity-%d' % os.getpid())
+def table(prefix, directory, options):
+    """One run in a directory made for it: {name: text} in the table's order, and what went wrong."""
     os.mkdir(directory, 0o755)
     environment = dict(os.environ, PARITY_MARK='1')
     error = None
@@ -166,8 +165,11 @@ def main():
     parser.add_argument('--mounts', action='store_true')
     parser.add_argument('patterns', nargs='*')
     options = parser.parse_args()
-    native, native_error = table([], options)
-    brokered, error = table(USHER, options)
+    with tempfile.TemporaryDirectory(prefix='parity-', dir=place(options.disk)) as own:
+        os.chmod(own, 0o755)
+        directory = os.path.join(own, 'trees')
+        native, native_error = table([], directory, options)
+        brokered, error = table(USHER, directory, options)
     failed = 0
     number = 0
     for number, (name, expected) in enumerate(native.items(), 1):
