@@ -235,7 +235,7 @@ static void takes_no_long_time(void **state)
 	}
 	memset(path + 1, 'a', 4000);
 	path[4001] = 'b';
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
 	assert_false(matches(pattern, path));
 	for (unsigned int i = 0; i < 4000; i += 2) {
 		path[i] = '/';
@@ -245,7 +245,7 @@ static void takes_no_long_time(void **state)
 		strcat(pattern, "/**/*a");
 	}
 	assert_false(matches(pattern, path));
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
 	assert_true(end.tv_sec - begin.tv_sec <= 1);
 }
 
