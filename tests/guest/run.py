@@ -111,7 +111,8 @@ def check_storm(suite, world, loads, sessions, seconds):
     suite.test(running, f'{sessions} sessions run', world.sessions(), guest.journal)
     suite.test(world.stored() == 2 * sessions + 1, 'each has two parcels in the store',
                world.stored())
-    suite.test(guest.property('StatusText') == f'Serving; sessions: {sessions}',
+    suite.test(world.wait(lambda: guest.property('StatusText') == f'Serving; sessions: {sessions}',
+                          'it is told'),
                'the status tells how many there are', guest.property('StatusText'))
     newcomers = Newcomers(guest)
     newcomers.start()
@@ -136,7 +137,7 @@ def check_restarts(suite, world, sessions):
     before = world.main_pid()
     frozen = [Frozen(pid) for pid in world.find('usherd')]
     suite.test(world.wait_for_another(before, *frozen) and world.sessions() == sessions and
-               'Watchdog timeout' in guest.journal(),
+               world.is_told('Watchdog timeout'),
                'a loop that hangs is found by the watchdog; the sessions go on', guest.journal)
 
     before = world.main_pid()
@@ -241,7 +242,7 @@ def check_incompatible(suite, world):
         for pid in world.find('usherd'):
             world.kill(pid, 'usherd')
         world.wait_for_another(before)
-        suite.test('sessions this one does not understand' in guest.journal() and world.sessions() == 0,
+        suite.test(world.is_told('sessions this one does not understand') and world.sessions() == 0,
                    'a session of a build that is not understood is left to its broker')
         suite.test(process.poll() is None and len(world.find('usher-broker')) == 1,
                    'which serves on')

@@ -67,6 +67,10 @@ class World:
         except RuntimeError:
             return False
 
+    def is_told(self, words):
+        """Does the journal say so of usherd? What is said comes there a moment later."""
+        return self.wait(lambda: words in self.guest.journal(), 'the journal says so')
+
     def sessions(self):
         return int(self.guest.run('sh', '-c', 'usher status --json | grep -o \'"broker"\' | wc -l')
                    .stdout or -1)
