@@ -79,6 +79,8 @@ class Requests(unittest.TestCase):
             harness.wait_until(lambda: self.daemon.session_of(process)['allowed'] > 0,
                                'a call is counted')
             self.daemon.wait_for_sessions(1)
+            # What is counted of a call that is being answered is not all counted yet.
+            harness.wait_until_at_rest(process.pid, self.daemon.session_of(process)['broker'])
             answer = self.daemon.ask()
             self.assertEqual(answer['reply'], 'status')
             self.assertEqual(answer['daemon']['pid'], self.daemon.pid())

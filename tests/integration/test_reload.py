@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import unittest
 from pathlib import Path
 
@@ -256,7 +255,8 @@ class Reloading(unittest.TestCase):
             self.assertEqual(follows.open(self.file), 'opened')
             follows.process.stdin.write(f'{fifo}\n')
             follows.process.stdin.flush()
-            time.sleep(0.2)
+            harness.wait_until_at_rest(follows.process.pid,
+                                       self.daemon.session_of(follows.process)['broker'])
             self.write('follows', DENIES)
             self.assertEqual(self.outcomes()['follows'], ('followed', ''))
             with open(fifo, 'w', encoding='ascii'):
