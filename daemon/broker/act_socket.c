@@ -116,14 +116,15 @@ static int connect_to(
 	if (result < 0) {
 		return result;
 	}
-	result = address->outcome == -EINPROGRESS ? go_on(address, to)
-						  : connect_and_note(address, to);
+	bool is_begun = address->outcome == -EINPROGRESS;
+	result = is_begun ? go_on(address, to) : connect_and_note(address, to);
 	while (result == -EINTR && workers_interruption(worker) == INTERRUPTED_NOT) {
+		is_begun = true;
 		result = address->endpoint.kind == ENDPOINT_TCP ? go_on(address, to)
 								: connect_and_note(address, to);
 	}
 	/* What we had begun the target has not. */
-	if (result == -EALREADY && address->outcome == -EINPROGRESS) {
+	if (result == -EALREADY && is_begun) {
 		return -EINPROGRESS;
 	}
 	return recover_is_repeated(request) ? what_was_meant(result) : result;

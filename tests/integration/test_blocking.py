@@ -2,7 +2,9 @@
 """Calls that wait, and such as are ended in the middle, leave nothing behind in the broker."""
 
 import os
+import signal
 import unittest
+from pathlib import Path
 
 import harness
 from test_broker import IS_ROOT, broker_of, links_of, running
@@ -80,6 +82,40 @@ class Rights(unittest.TestCase):
             (place / 'fifo').unlink(missing_ok=True)
             done = harness.run(('/usr/bin/python3', '-c', WAITING), mode, policy, cwd=place)
             self.assertEqual(done.stdout.split(), [b'root'], done.stderr)
+
+
+# Connects, with a limit of time, to a listener that has no room for anybody.
+CONNECTS = """
+import errno, socket, struct
+with socket.socket() as listener, socket.socket() as s:
+    listener.bind(('127.0.0.1', 0))
+    listener.listen(0)
+    others = [socket.socket() for _ in range(3)]
+    for other in others:
+        other.setblocking(False)
+        other.connect_ex(listener.getsockname())
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('=qq', 2, 0))
+    print('connects', flush=True)
+    print(errno.errorcode[s.connect_ex(listener.getsockname())])
+"""
+
+
+def is_stopped(pid):
+    return '\nState:\tT' in Path(f'/proc/{pid}/status').read_text()
+
+
+@harness.both_modes
+class Stopped(unittest.TestCase):
+    def test_connect(self, mode):
+        """a broker that is stopped for a moment connects as if it had not been"""
+        with running(mode, '/usr/bin/python3', '-c', CONNECTS) as process:
+            broker = broker_of(process, mode)
+            self.assertEqual(process.stdout.readline(), 'connects\n')
+            harness.wait_until_at_rest(process.pid, broker)
+            os.kill(broker, signal.SIGSTOP)
+            harness.wait_until(lambda: is_stopped(broker), 'it is stopped')
+            os.kill(broker, signal.SIGCONT)
+            self.assertEqual(process.stdout.readline(), 'EINPROGRESS\n')
 
 
 if __name__ == '__main__':
