@@ -19,6 +19,7 @@
 #include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 #include "daemon/policy/execute.h"
+#include "daemon/policy/reach.h"
 #include "daemon/policy/rule.h"
 #include "daemon/policy/syscall_account.h"
 #include "daemon/policy/syscall_decide.h"
@@ -221,6 +222,29 @@ static void print_mechanisms(const struct explain_question *question)
 	}
 }
 
+static bool is_reached(const struct explain_question *question, const struct policy *policy)
+{
+	const struct policy_endpoint *endpoint = &question->endpoint;
+
+	if (question->section != POLICY_NETWORK || question->resolves) {
+		return true;
+	}
+	if (endpoint->kind == ENDPOINT_TCP || endpoint->kind == ENDPOINT_UDP) {
+		return reach_internet(
+			policy, question->name ? AF_UNSPEC : endpoint->family, endpoint->kind);
+	}
+	return reach_unix(policy);
+}
+
+/* What may be had is not, if there is no socket to have it by. */
+static void print_reach(const struct explain_question *question,
+	const struct explain_answer *answer, const struct policy *policy)
+{
+	if (answer->verdict.action != POLICY_DENY && !is_reached(question, policy)) {
+		printf("  but       [sockets] lets no such socket through\n");
+	}
+}
+
 /* For a call by name: what it is to a policy, whatever this one says. */
 static void print_account(const struct explain_question *question)
 {
@@ -268,7 +292,8 @@ static struct json_object *rule_to_json(const struct policy_origin *origin)
 	return object;
 }
 
-static int print_json(const struct explain_question *question, const struct explain_answer *answer)
+static int print_json(const struct explain_question *question, const struct explain_answer *answer,
+	bool is_reached)
 {
 	static const char *const names[] = {
 		[FILTER_ALLOW] = "filter-allow",
@@ -300,6 +325,7 @@ static int print_json(const struct explain_question *question, const struct expl
 	}
 	json_add_text(object, "subject", verdict->subject ? verdict->subject->text : NULL);
 	json_add(object, "enforced", calls);
+	json_add(object, "reached", json_object_new_boolean(is_reached));
 	int error = json_print(object, "explain");
 	json_object_put(object);
 	return error < 0 ? EXIT_USAGE : EXIT_ANSWERED;
@@ -345,12 +371,13 @@ static int explain(const struct policy *policy, struct explain_question *questio
 	explain_decide(&answer, question, policy, &filter);
 	filter_finish(&filter);
 	if (json) {
-		return print_json(question, &answer);
+		return print_json(question, &answer, is_reached(question, policy));
 	}
 	printf("%s\n", question->asked);
 	print_verdict(question, &answer);
 	print_rule(&answer);
 	print_mechanisms(question);
+	print_reach(question, &answer, policy);
 	print_reasons(question, &report);
 	print_account(question);
 	print_conditions(question, policy);
@@ -409,7 +436,7 @@ static int parse_options(struct explain_options *options, int argc, char **argv)
 		}
 	}
 	if (!options->policy || optind == argc) {
-		fprintf(stderr, "usher: explain: no %s\n",
+		fprintf(stderr, "usher explain: no %s\n",
 			options->policy ? "QUESTION is asked" : "--policy is named");
 		return -1;
 	}
@@ -423,15 +450,18 @@ int command_explain(int argc, char **argv)
 	int parsed = parse_options(&options, argc, argv);
 	int result = EXIT_USAGE;
 
-	if (parsed) {
-		fputs(usage, parsed > 0 ? stdout : stderr);
-		return parsed > 0 ? EXIT_ANSWERED : EXIT_USAGE;
+	if (parsed > 0) {
+		fputs(usage, stdout);
+		return EXIT_ANSWERED;
+	}
+	if (parsed < 0) {
+		return command_line_wrong(argv[0]);
 	}
 	int error = explain_question_parse(&question, argc - optind, argv + optind);
 	if (error == 0) {
 		result = load_and_explain(&options, &question);
 	} else if (error == -ENOMEM) {
-		fprintf(stderr, "usher: explain: %s\n", strerror(ENOMEM));
+		fprintf(stderr, "usher explain: %s\n", strerror(ENOMEM));
 	}
 	explain_question_finish(&question);
 	return result;

@@ -21,6 +21,7 @@
 #include "daemon/policy/lint_tables.h"
 #include "daemon/policy/lint_warn.h"
 #include "daemon/policy/pattern.h"
+#include "daemon/policy/reach.h"
 #include "daemon/policy/socket_subject.h"
 #include "daemon/policy/words.h"
 
@@ -60,43 +61,13 @@ static void lint_covered(struct lint *lint, enum policy_section section)
 
 /* ---- rules outside of what [sockets] lets through ---- */
 
-static bool socket_passes(const struct policy *policy, int family, int type, int protocol)
-{
-	struct policy_verdict verdict = policy_decide_socket(policy, family, type, protocol);
-
-	return verdict.action == POLICY_ALLOW || verdict.action == POLICY_INJECT;
-}
-
-static bool internet_passes(const struct policy *policy, int family, enum endpoint_kind kind)
-{
-	int type = kind == ENDPOINT_TCP ? SOCK_STREAM : SOCK_DGRAM;
-	int protocol = kind == ENDPOINT_TCP ? IPPROTO_TCP : IPPROTO_UDP;
-
-	if (family == AF_UNSPEC) {
-		return internet_passes(policy, AF_INET, kind) ||
-		       internet_passes(policy, AF_INET6, kind);
-	}
-	/* An IPv6 socket reaches IPv4 addresses too. */
-	return socket_passes(policy, family, type, 0) ||
-	       socket_passes(policy, family, type, protocol) ||
-	       (kind == ENDPOINT_TCP && socket_passes(policy, family, type, IPPROTO_MPTCP)) ||
-	       (family == AF_INET && internet_passes(policy, AF_INET6, kind));
-}
-
-static bool unix_passes(const struct policy *policy)
-{
-	return socket_passes(policy, AF_UNIX, SOCK_STREAM, 0) ||
-	       socket_passes(policy, AF_UNIX, SOCK_DGRAM, 0) ||
-	       socket_passes(policy, AF_UNIX, SOCK_SEQPACKET, 0);
-}
-
 static bool endpoint_passes(const struct policy *policy, const struct endpoint_subject *endpoint)
 {
 	if (endpoint->any) {
 		return true;
 	}
-	return endpoint->pattern ? unix_passes(policy)
-				 : internet_passes(policy, endpoint->family, endpoint->kind);
+	return endpoint->pattern ? reach_unix(policy)
+				 : reach_internet(policy, endpoint->family, endpoint->kind);
 }
 
 /* A denial of what cannot be had anyway does no harm; a permission was meant to permit. */
@@ -402,7 +373,7 @@ int lint_policy(const struct policy *policy, struct policy_report *reports)
 		lint_unspecified(&lint);
 		lint_names(&lint);
 		lint_links(&lint, POLICY_NETWORK);
-		if (unix_passes(policy)) {
+		if (reach_unix(policy)) {
 			lint_launchers(&lint);
 		}
 	}

@@ -225,6 +225,18 @@ class Words(unittest.TestCase):
             self.assertIn(f'verdict   {verdict}\n', text)
             self.assertIn(f'broker: {call}\n', text)
 
+    def test_reached(self):
+        """What no socket can reach is told so, though it is allowed."""
+        policy = harness.policy('[network]\ndeny connect = tcp *:81\ndefault = allow\n'
+                                '[sockets]\nallow = unix inet6/dgram\n')
+        for words, reached in ((('connect', 'tcp', '127.0.0.1:80'), False),
+                               (('connect', 'tcp', '127.0.0.1:81'), None),
+                               (('connect', 'udp', '127.0.0.1:80'), True),
+                               (('connect', 'unix', '/run/a'), True)):
+            text = harness.usher('explain', '--policy', policy, *words).stdout
+            self.assertEqual('[sockets] lets no such socket through' in text, reached is False)
+            self.assertEqual(explained(policy, *words)['reached'], bool(reached))
+
     def test_account(self):
         """A call by name is told what it is to any policy."""
         for name, said in [('openat', 'mediated where a policy speaks of it: it takes a path'),
@@ -244,7 +256,7 @@ class Words(unittest.TestCase):
                 (['--policy', policy, 'syscall', 'opennat'], "did you mean 'openat'?"),
                 (['--policy', wrong, 'open', '/x'], "did you mean 'read'?"),
                 (['--policy', 'no-such-policy', 'open', '/x'], 'no-such-policy'),
-                (['open', '/x'], 'Usage: usher explain')]:
+                (['open', '/x'], "no --policy is named\n'usher explain --help' tells")]:
             result = harness.usher('explain', *words)
             self.assertEqual((words, result.returncode), (words, 2))
             self.assertIn(said, result.stderr)
