@@ -2,7 +2,6 @@
 /* The commands of usher, each in a file of its name. argv[0] is the command's name. */
 #pragma once
 
-#define EXIT_USAGE   2   /* of all commands but run */
 #define EXIT_RUN     125 /* run: usher's own failure; env(1) and timeout(1) have these three, too */
 #define EXIT_CANNOT  126 /* run: the program is there and cannot be executed */
 #define EXIT_MISSING 127 /* run: there is no such program */

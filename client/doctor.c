@@ -117,13 +117,11 @@ int command_doctor(int argc, char **argv)
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
 		default:
-			fputs(usage, stderr);
-			return EXIT_USAGE;
+			return command_line_wrong(argv[0]);
 		}
 	}
 	if (command_line_end(argv[0], argv + optind) < 0) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	return (json ? print_json() : print_table()) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -6,6 +6,7 @@
 
 #include "client/commands.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/policy/command_line.h"
 #include "daemon/policy/words.h"
 #include "paths.h"
 
@@ -40,6 +41,26 @@ static void print_help(FILE *out)
 		out);
 }
 
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < array_length(commands); i++) {
+		if (strcmp(name, commands[i].name) == 0) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+/* With the name in front of it complaints about the options begin. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	static char title[32];
+
+	(void)snprintf(title, sizeof(title), "usher %s", command->name);
+	argv[0] = title;
+	return command->run(argc, argv);
+}
+
 static void complain_of(const char *name)
 {
 	struct nearest nearest = NEAREST_TO(name, strlen(name));
@@ -55,8 +76,14 @@ static void complain_of(const char *name)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
-	static char title[32];
+	const struct command *command = find(name);
 
+	if (command) {
+		return run(command, argc - 1, argv + 1);
+	}
+	if (strcmp(name, "help") == 0 && argc > 2 && (command = find(argv[2]))) {
+		return run(command, 2, (char *[]){argv[2], "--help", NULL});
+	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		print_help(stdout);
 		return EXIT_SUCCESS;
@@ -65,16 +92,10 @@ int main(int argc, char **argv)
 		(void)puts("usher " USHER_VERSION);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; i < array_length(commands); i++) {
-		if (strcmp(name, commands[i].name) == 0) {
-			(void)snprintf(title, sizeof(title), "usher %s", name);
-			argv[1] = title; /* with it complaints about the options begin */
-			return commands[i].run(argc - 1, argv + 1);
-		}
+	if (!name[0]) {
+		print_help(stderr);
+		return EXIT_USAGE;
 	}
-	if (name[0]) {
-		complain_of(name);
-	}
-	print_help(stderr);
-	return EXIT_USAGE;
+	complain_of(name);
+	return command_line_wrong("usher");
 }

@@ -225,8 +225,7 @@ int command_monitor(int argc, char **argv)
 
 	if (parse_options(&options, argc, argv) < 0) {
 		json_object_put(options.request);
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	if (control_open(&control, &options.control) < 0) {
 		json_object_put(options.request);

@@ -130,8 +130,7 @@ int command_reload(int argc, char **argv)
 	struct json_object *answer = NULL;
 
 	if (parse_options(&options, argc, argv) < 0) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	if (control_exchange(&options.control, control_request("reload"), &answer) < 0) {
 		return EXIT_FAILURE;

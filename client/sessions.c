@@ -169,15 +169,15 @@ static int check_words(char **words)
 	}
 	if (strcmp(words[0], "end") == 0) {
 		if (!words[1]) {
-			(void)fputs("usher: sessions end: which? 'usher sessions' lists them\n",
-				stderr);
+			(void)fputs(
+				"usher sessions end: which? 'usher sessions' lists them\n", stderr);
 		}
 		return words[1] ? 0 : -EINVAL;
 	}
 	nearest.length = strlen(words[0]);
 	nearest_offer(&nearest, "list");
 	nearest_offer(&nearest, "end");
-	(void)fprintf(stderr, "usher: sessions '%s': it must be list or end%s\n", words[0],
+	(void)fprintf(stderr, "usher sessions: '%s': it must be list or end%s\n", words[0],
 		nearest_hint(&nearest, hint, sizeof(hint)));
 	return -EINVAL;
 }
@@ -187,8 +187,7 @@ int command_sessions(int argc, char **argv)
 	struct sessions_options options = {.grace = GRACE_SECONDS};
 
 	if (parse_options(&options, argc, argv) < 0 || check_words(argv + optind) < 0) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	bool ends = argv[optind] && strcmp(argv[optind], "end") == 0;
 	return ends ? end_all(&options, argv + optind + 1) : list(&options);

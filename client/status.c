@@ -33,8 +33,7 @@ int command_status(int argc, char **argv)
 	struct json_object *answer = NULL, *sessions = NULL;
 
 	if (parse_options(&options, argc, argv) < 0) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	if (control_exchange(&options, control_request("status"), &answer) < 0) {
 		return EXIT_FAILURE;

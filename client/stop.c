@@ -35,7 +35,7 @@ static int choose(struct stop_options *options, const char *sessions)
 		strcmp(options->sessions, REFUSE) != 0 && strcmp(options->sessions, sessions) != 0;
 
 	if (is_other) {
-		(void)fputs("usher: stop: --wait or --end, but not both\n", stderr);
+		(void)fputs("usher stop: --wait or --end, but not both\n", stderr);
 		return -EINVAL;
 	}
 	options->sessions = sessions;
@@ -77,7 +77,7 @@ static int parse_options(struct stop_options *options, int argc, char **argv)
 		}
 	}
 	if (options->grace >= 0 && strcmp(options->sessions, "end") != 0) {
-		(void)fputs("usher: stop: --grace is for --end\n", stderr);
+		(void)fputs("usher stop: --grace is for --end\n", stderr);
 		return -EINVAL;
 	}
 	return command_line_end(argv[0], argv + optind);
@@ -89,8 +89,7 @@ int command_stop(int argc, char **argv)
 	struct json_object *answer = NULL;
 
 	if (parse_options(&options, argc, argv) < 0) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	struct json_object *request = control_request("stop");
 	json_add(request, "sessions", json_object_new_string(options.sessions));

@@ -209,8 +209,7 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 
 	if (parse_options(&top, argc, argv) < 0) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
+		return command_line_wrong(argv[0]);
 	}
 	if (top.options.json) {
 		return print_once(&top);

@@ -53,10 +53,10 @@ static int print_version(void)
 	return EXIT_SUCCESS;
 }
 
-static int print_usage(FILE *out, int status)
+static int print_usage(void)
 {
-	fputs(usage, out);
-	return status;
+	fputs(usage, stdout);
+	return EXIT_SUCCESS;
 }
 
 /* Somebody has to survive us: systemd does, and otherwise this process, which runs us as a child.
@@ -107,13 +107,13 @@ int main(int argc, char **argv)
 		case OPTION_VERSION:
 			return print_version();
 		case OPTION_HELP:
-			return print_usage(stdout, EXIT_SUCCESS);
+			return print_usage();
 		default:
-			return print_usage(stderr, 2);
+			return command_line_wrong("usherd");
 		}
 	}
 	if (command_line_end("usherd", argv + optind) < 0) {
-		return print_usage(stderr, 2);
+		return command_line_wrong("usherd");
 	}
 	return only_check ? daemon_check(&daemon_options) : run(argv, &daemon_options);
 }

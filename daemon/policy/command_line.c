@@ -144,3 +144,9 @@ int command_line_end(const char *program, char **rest)
 	fprintf(stderr, "%s: '%s' is a word too many\n", program, rest[0]);
 	return -EINVAL;
 }
+
+int command_line_wrong(const char *program)
+{
+	fprintf(stderr, "'%s --help' tells how it is used\n", program);
+	return EXIT_USAGE;
+}

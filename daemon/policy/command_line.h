@@ -12,6 +12,8 @@
 
 struct words;
 
+#define EXIT_USAGE 2 /* of usherd, and of all commands of usher but run */
+
 /*
  * As getopt_long(3); `letters` begins with ':', or with "+:" where options end at the first other
  * word. Returns '?' for what is none of `known`, lacks its value or has one too many: told.
@@ -34,3 +36,6 @@ int command_line_word(const char *name, const char *text, const struct words *wo
 
 /* After the options: 0 if there is no word left, else -EINVAL, told. */
 int command_line_end(const char *program, char **rest);
+
+/* Says where to read more, after what was told. EXIT_USAGE. */
+int command_line_wrong(const char *program);

@@ -28,9 +28,9 @@ WRONG_VALUES = (
     ('run --net brokr true', "usher: --net 'brokr': it must be host, broker or none; "
                              "did you mean 'broker'?"),
     ('run --net=host,none true', "usher: --net 'host,none': it must be host, broker or none"),
-    ('stop --grace 5', 'usher: stop: --grace is for --end'),
-    ('stop --wait --grace 5', 'usher: stop: --grace is for --end'),
-    ('stop --wait --end', 'usher: stop: --wait or --end, but not both'),
+    ('stop --grace 5', 'usher stop: --grace is for --end'),
+    ('stop --wait --grace 5', 'usher stop: --grace is for --end'),
+    ('stop --wait --end', 'usher stop: --wait or --end, but not both'),
     ('run --set X true', "usher: --set 'X': it must be NAME=VALUE"),
     ('check --set =1 x', "usher: --set '=1': it must be NAME=VALUE"),
 )
@@ -42,10 +42,10 @@ MISSING = (
     ('stop --grace', 'usher stop: --grace lacks its value'),
     ('metrics -o', 'usher metrics: --output lacks its value'),
     ('status --socket', 'usher status: --socket lacks its value'),
-    ('check', 'usher: check: no POLICY is named'),
-    ('explain open /x', 'usher: explain: no --policy is named'),
-    ('explain -p x', 'usher: explain: no QUESTION is asked'),
-    ('sessions end', "usher: sessions end: which? 'usher sessions' lists them"),
+    ('check', 'usher check: no POLICY is named'),
+    ('explain open /x', 'usher explain: no --policy is named'),
+    ('explain -p x', 'usher explain: no QUESTION is asked'),
+    ('sessions end', "usher sessions end: which? 'usher sessions' lists them"),
     ('run --policy x', "usher: no command to run"),
 )
 UNKNOWN = (
@@ -63,7 +63,7 @@ UNKNOWN = (
     ('doctor x', "usher doctor: 'x' is a word too many"),
     ('status x', "usher status: 'x' is a word too many"),
     ('sessions list x', "usher sessions list: 'x' is a word too many"),
-    ('sessions ned 1', "usher: sessions 'ned': it must be list or end; did you mean 'end'?"),
+    ('sessions ned 1', "usher sessions: 'ned': it must be list or end; did you mean 'end'?"),
     ('explain -p x opne /x', "did you mean 'open'?"),
     ('explain -p x open -x /x', 'usher: open: one PATH is expected'),
 )
