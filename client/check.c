@@ -29,7 +29,7 @@ static const char usage[] =
 	"\n"
 	"  --strict          exit with 1 if there are warnings\n"
 	"  --mechanisms      tell who enforces what, and why\n"
-	"  --json            one JSON object instead of lines\n"
+	"  --json            one JSON array instead of lines\n"
 	"  --set NAME=VALUE  give a variable its value\n"
 	"  --help            print this\n"
 	"\n"
@@ -164,9 +164,14 @@ static void print_check(const struct check *check)
 		fprintf(stderr, "%s: %s: %s\n", check->file.path,
 			check->trouble_is_error ? "error" : "warning", check->trouble);
 	}
-	if (!check->error && !check->file.report.count && !check->trouble[0]) {
+	size_t warnings = check->file.report.warning_count + (check->trouble[0] != '\0');
+	if (!check->error && warnings == 0) {
 		printf("%s: ok, %zu rules, a filter of %zu instructions\n", check->file.path,
 			check->rule_count, check->instruction_count);
+	} else if (!check->error) {
+		printf("%s: %zu warning%s, %zu rules, a filter of %zu instructions\n",
+			check->file.path, warnings, warnings == 1 ? "" : "s", check->rule_count,
+			check->instruction_count);
 	}
 	if (check->has_mechanisms) {
 		mechanism_report_print(&check->mechanisms, check->file.policy);
@@ -299,12 +304,11 @@ int command_check(int argc, char **argv)
 		return CHECK_CLEAN;
 	}
 	if (!parsed && optind == argc) {
-		fputs("usher: check: no POLICY is named\n", stderr);
+		fputs("usher check: no POLICY is named\n", stderr);
 		parsed = -EINVAL;
 	}
 	if (parsed) {
-		fputs(usage, stderr);
-		return CHECK_ERRORS;
+		return command_line_wrong(argv[0]);
 	}
 	return (int)check_all(argv + optind, &options);
 }
