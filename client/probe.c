@@ -40,7 +40,8 @@ const struct probe probes[] = {
 		"use Linux 5.19 or later; until then calls that wait do not give way to signals",
 		probe_restart},
 	{"sync wake-up", false,
-		"use Linux 6.6 or later for fewer microseconds a call; nothing else is lost",
+		"with Linux 6.6 or later, on a machine that is not busy, a call takes fewer "
+		"microseconds; nothing else is lost",
 		probe_sync_wake_up},
 	{"end of session", true, update_kernel, probe_hang_up},
 	{"read a descendant", true,
@@ -81,8 +82,8 @@ const struct probe probes[] = {
 	{"filters", true, "start usher from a program that has not loaded so many filters",
 		probe_filters},
 	{"systemd", false,
-		"without systemd's descriptor store a session ends when usherd does; embedded "
-		"mode needs none",
+		"usherd keeps its sessions by a second process of its own instead; where both are "
+		"killed the sessions are left to their brokers",
 		probe_systemd},
 };
 const size_t probe_count = array_length(probes);
