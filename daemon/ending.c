@@ -26,14 +26,22 @@ struct ending {
 	uv_timer_t timer;
 };
 
-/* The broker may be dead at the moment; its successor is told at the next look. */
+/*
+ * The broker may be dead at the moment; its successor is told at the next look. Our rights are not
+ * the session's: who is not of it, or another's, is left alone.
+ */
 static int signal_all(const struct session *session, int signal)
 {
+	const struct processes_scope scope = {.uid = session->peer.uid,
+		.capabilities = session->peer.capabilities,
+		.filters = atomic_load(&session->memory->filters)};
+
 	if (session->child) {
 		(void)child_send_signal(session->child, signal);
 	}
-	return peer_is_running(&session->peer) ? processes_signal_tree(session->peer.pid, signal)
-					       : 0;
+	return peer_is_running(&session->peer)
+		       ? processes_signal_tree(session->peer.pid, &scope, signal)
+		       : 0;
 }
 
 static void on_closed(uv_handle_t *handle)

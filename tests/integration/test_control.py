@@ -241,6 +241,33 @@ class Ending(unittest.TestCase):
                 harness.wait_until(lambda: not any(map(is_alive, pids)), 'both have ended')
                 self.assertEqual((place / 'ended').exists(), how == 'SIGTERM')
 
+    def check_left_alone(self, as_user=()):
+        """Ends a session whose first process had a child before it was one."""
+        with Daemon() as daemon, subprocess.Popen(
+                ['sh', '-c', 'sleep 1000 & echo $!; exec "$@"', 'sh', *as_user, '/usr/bin/python3',
+                 *daemon.command('sh', '-c', 'sleep 100 & sleep 100; exit 7')[1:]],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            elder = int(process.stdout.readline())
+            try:
+                daemon.wait_until_all_run(1)
+                harness.wait_until(lambda: children(process.pid) == 3, 'all sleep')
+                answer = daemon.ask({'request': 'end', 'session': 1, 'grace': 0}, as_user=as_user)
+                self.assertEqual(answer['signalled'], 3)
+                self.assertIn(process.wait(harness.SECONDS), (-signal.SIGTERM, -signal.SIGKILL))
+                harness.wait_until(lambda: not daemon.sessions(), 'the session has ended')
+                self.assertTrue(is_alive(elder), 'a process outside of it was ended')
+            finally:
+                os.kill(elder, signal.SIGKILL)
+
+    def test_elder_child(self):
+        """a child that its caller had before the session is none of its processes"""
+        self.check_left_alone()
+
+    @unittest.skipUnless(IS_ROOT, 'needs root')
+    def test_child_of_another(self):
+        """nor is one of another user's, whom he may not signal, though usherd may"""
+        self.check_left_alone(as_user=AS_NOBODY)
+
     def test_mistakes(self):
         """what is not a session's number is a usage error, and what is none of yours is refused"""
         with Daemon() as daemon:
