@@ -16,6 +16,8 @@
 /* Between two looks for what was born meanwhile, and how many of them. */
 #define AGAIN_MS  100u
 #define KILLS_MAX 50u
+/* So many looks a broker may outlive its session for: it may have been stopped, or be anybody's. */
+#define KILLS_OVER 20u
 
 /* A session that is being ended. It may end by itself at any time, so it is known by its number. */
 struct ending {
@@ -58,9 +60,16 @@ static void forget(struct ending *ending)
 static void on_timer(uv_timer_t *timer)
 {
 	struct ending *ending = container_of(timer, struct ending, timer);
-	const struct session *session = session_find(ending->context, ending->session);
+	struct session *session = session_find(ending->context, ending->session);
 
 	if (!session) {
+		forget(ending);
+		return;
+	}
+	if (ending->kills >= KILLS_OVER && session_is_over(session)) {
+		journal_warning(
+			"%s: its broker does not end with it, and is ended", session->label);
+		session_end(session);
 		forget(ending);
 		return;
 	}
