@@ -199,6 +199,7 @@ static struct json_object *parse_record(const char *text)
 	if (!tokener) {
 		return NULL;
 	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *record = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
 	json_tokener_free(tokener);
 	return record;
