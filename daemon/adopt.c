@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/child.h"
@@ -169,7 +170,7 @@ static bool go_on_with_broker(
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, server, 0);
 	bool is_it = record_read_broker(contents->text, &estate.pid) == 0 &&
 		     contents->fd_count == 2 && estate.pid == server && pidfd >= 0 &&
-		     session_memory_server(session->memory_fd) == server;
+		     session_may_be_served_by(session, server, pidfd);
 	if (is_it) {
 		estate.pidfd = pidfd;
 		estate.control = contents->fds[0];
@@ -179,6 +180,18 @@ static bool go_on_with_broker(
 	}
 	close_parcel(adoption);
 	return is_it;
+}
+
+/* Nobody will read what a broker has said there, and who closes it last would wait for all of it.
+ */
+static void silence(struct adoption *adoption, const struct found *found)
+{
+	if (found->name.is_broker && open_parcel(adoption, found) == 0) {
+		if (adoption->contents.fd_count > 0) {
+			discard_unread(adoption->contents.fds[0]);
+		}
+		close_parcel(adoption);
+	}
 }
 
 static const char *describe_error(int error)
@@ -214,6 +227,7 @@ static void adopt_one(struct adoption *adoption, const struct found *found, size
 			session &&
 			(&found[i] == found || (&found[i] == broker && session->broker_kept > 0));
 		if (!is_used) {
+			silence(adoption, &found[i]);
 			forget(adoption, &found[i]);
 		}
 	}

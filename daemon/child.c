@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
 #include "daemon/relay.h"
@@ -70,12 +71,19 @@ static void stop_watching(struct child *child)
 	}
 }
 
+static void stop_polling(struct child *child)
+{
+	child->is_polling = false;
+	uv_close((uv_handle_t *)&child->control_poll, on_poll_closed);
+	close_fd(&child->control);
+}
+
+/* Nobody will: what it has said and we have not heard goes, also where it is kept. */
 static void stop_listening(struct child *child)
 {
 	if (child->is_polling) {
-		child->is_polling = false;
-		uv_close((uv_handle_t *)&child->control_poll, on_poll_closed);
-		close_fd(&child->control);
+		discard_unread(child->control);
+		stop_polling(child);
 	}
 }
 
@@ -135,8 +143,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static void end(struct child *child, int64_t status, int signal)
 {
 	child->has_ended = true;
-	/* Its last words may be noticed after its end. */
-	while (child->is_polling && child->owner && take_packet(child)) {
+	/* Its last words may be noticed after its end; others may have its socket, and talk on. */
+	for (unsigned int i = 0;
+		i < PACKETS_AT_ONCE && child->is_polling && child->owner && take_packet(child);
+		i++) {
 	}
 	stop_listening(child);
 	stop_watching(child);
@@ -365,7 +375,9 @@ void child_release(struct child *child)
 {
 	if (child && !child->has_ended) {
 		child->owner = NULL;
-		stop_listening(child);
+		if (child->is_polling) {
+			stop_polling(child);
+		}
 		stop_watching(child);
 	}
 }

@@ -6,7 +6,6 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -74,7 +73,7 @@ static bool read_status(pid_t pid, struct status *status)
 }
 
 /* As kill(2) has it for who signals. */
-static bool is_in_scope(const struct processes_scope *scope, const struct status *status)
+static bool has_scope(const struct processes_scope *scope, const struct status *status)
 {
 	bool over_all = scope->uid == 0 || (scope->capabilities & OVER_OTHERS) != 0;
 
@@ -90,13 +89,19 @@ static bool is_alive(int pidfd)
 }
 
 /* What was read is its own if it is alive afterwards: nobody else had its number meanwhile. */
+bool processes_is_in_scope(pid_t pid, int pidfd, const struct processes_scope *scope)
+{
+	struct status status;
+
+	return read_status(pid, &status) && has_scope(scope, &status) && is_alive(pidfd);
+}
+
 static bool signal_one(pid_t pid, const struct processes_scope *scope, int signal)
 {
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct status status;
 
-	return pidfd >= 0 && read_status(pid, &status) && is_in_scope(scope, &status) &&
-	       is_alive(pidfd) && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0;
+	return pidfd >= 0 && processes_is_in_scope(pid, pidfd, scope) &&
+	       syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0;
 }
 
 int processes_signal_tree(pid_t root, const struct processes_scope *scope, int signal)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,8 +17,11 @@
 struct processes_scope {
 	uid_t uid;             /* who signals: 0 may signal all, as with these capabilities */
 	uint64_t capabilities; /* a bit for each that it has */
-	uint32_t filters;      /* of seccomp's: who has fewer is left alone */
+	uint32_t filters;      /* of seccomp's: who has fewer is none of them */
 };
+
+/* Is the process of this pidfd, which is `pid`, alive and in the scope? */
+bool processes_is_in_scope(pid_t pid, int pidfd, const struct processes_scope *scope);
 
 /*
  * Sends `signal` to `root`, which the caller knows to be the one that is meant, and to its

@@ -70,7 +70,9 @@ struct session {
 	/* Of the last look at its rate. */
 	uint64_t sampled_ms, sampled_answers;
 	double rate;
-	uint64_t untold; /* decisions left out, of which watchers were told */
+	uint64_t untold;       /* decisions left out, of which watchers were told */
+	uint64_t words_second; /* of the loop's clock, in which its broker has said ... */
+	unsigned int words;    /* ... so many things for the log */
 
 	const struct session_events *events; /* NULL when nobody waits any more */
 	void *owner;

@@ -17,6 +17,7 @@
 #include "daemon/journal.h"
 #include "daemon/journal_record.h"
 #include "daemon/monitor.h"
+#include "daemon/processes.h"
 #include "daemon/reload.h"
 #include "daemon/session.h"
 #include "daemon/session_keep.h"
@@ -29,6 +30,8 @@
 #define DELAY_FIRST_MS   5u
 /* As many brokers may die before the session is ready. */
 #define START_DEATHS_MAX 8u
+
+#define WORDS_PER_SECOND 20u
 
 /* Somebody has installed another release and not restarted us. */
 #define FOREIGN "is of another release than this usherd; restart usherd"
@@ -108,6 +111,15 @@ int session_start_broker(struct session *session)
 	return 0;
 }
 
+bool session_may_be_served_by(const struct session *session, pid_t pid, int pidfd)
+{
+	const struct processes_scope scope = {
+		.uid = session->peer.uid, .capabilities = session->peer.capabilities};
+
+	return processes_is_in_scope(pid, pidfd, &scope) &&
+	       session_memory_server(session->memory_fd) == pid;
+}
+
 /*
  * A broker serves that we have no line to: it was started by a daemon that died before it had kept
  * it. There is never more than one, so it ends before another is started.
@@ -118,8 +130,8 @@ static int end_stranger(struct session *session, pid_t pid)
 	cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	const struct child_estate estate = {.pid = pid, .pidfd = pidfd, .control = -1, .words = -1};
 
-	if (pidfd < 0 || session_memory_server(session->memory_fd) != pid) {
-		return -EAGAIN; /* it has ended by itself */
+	if (pidfd < 0 || !session_may_be_served_by(session, pid, pidfd)) {
+		return -EAGAIN; /* it has ended by itself, or is somebody else */
 	}
 	int result = child_adopt(&session->child, session->context->loop, &options, &estate);
 	if (result == 0) {
@@ -278,6 +290,29 @@ static bool is_for_good(int error)
 	return error == -EBADMSG || error == -EPROTO || error == -EPROTONOSUPPORT;
 }
 
+static void tell_left_out(struct session *session)
+{
+	if (session->words > WORDS_PER_SECOND) {
+		journal_warning("%s: %u things more that its broker says are left out",
+			session->label, session->words - WORDS_PER_SECOND);
+	}
+}
+
+/* It may be anybody's by now: what it says without end is not all written. */
+static void write_words(struct session *session, const char *text)
+{
+	uint64_t second = uv_now(session->context->loop) / 1000;
+
+	if (second != session->words_second) {
+		tell_left_out(session);
+		session->words_second = second;
+		session->words = 0;
+	}
+	if (++session->words <= WORDS_PER_SECOND) {
+		journal_warning("%s: its broker says: %s", session->label, text);
+	}
+}
+
 static void on_message(void *owner, const void *packet, size_t size)
 {
 	struct session *session = owner;
@@ -305,11 +340,10 @@ static void on_message(void *owner, const void *packet, size_t size)
 	const char *text = (const char *)(refused + 1);
 	if (session->state == SESSION_STARTING) {
 		session_fail(session, refused->error, text);
-	} else {
-		journal_warning("%s: its broker says: %s", session->label, text);
-		session->cannot_go_on =
-			session->state != SESSION_RUNNING && is_for_good(refused->error);
+		return;
 	}
+	write_words(session, text);
+	session->cannot_go_on = session->state != SESSION_RUNNING && is_for_good(refused->error);
 }
 
 static const struct child_events child_events = {.message = on_message, .ended = on_ended};
