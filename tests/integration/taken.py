@@ -78,34 +78,32 @@ def lock(control, memory):
     wait_for('go')
 
 
-def lingering():
+def lingering(control):
+    """A socket whose close waits for its peer, which another process has, that reads nothing."""
     with socket.create_server(('127.0.0.1', 0)) as server:
+        if os.fork() == 0:
+            control.close()
+            with server.accept()[0]:
+                rest()
+            os._exit(0)
         one = socket.create_connection(server.getsockname())
-        other = server.accept()[0]
     one.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
             one.send(bytes(65536))
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3600))
-    return one, other
+    return one
 
 
 def linger(control, memory):
     """What usherd has not read when it hangs up holds descriptors whose close waits for us."""
-    one, other = lingering()
+    one = lingering(control)
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [one.fileno()] * 100))]
-    if os.fork() == 0:
-        control.close()
-        one.close()
-        rest()
-        os._exit(other is None)
     with contextlib.suppress(OSError):
         control.send(b'garbage')
         for _ in range(3):
             control.sendmsg([b'more'], rights)
-    one.close()
-    note('sent')
-    rest()
+    os._exit(0)  # which waits for nobody
 
 
 def idle(control, memory):
