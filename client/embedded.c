@@ -433,10 +433,27 @@ static int load_policy(struct policy **policyp, const struct run_options *option
 	return error;
 }
 
-int embedded_run(const struct run_options *options, const struct handover_hello *hello)
+/* Policy and filter are asked for by nobody after it: a successor has the snapshot. */
+static int begin(struct embedded *session, int handover_socket, const struct run_options *options)
 {
 	struct enforcement enforcement = {0};
-	struct policy *policy = NULL;
+	cleanup_policy struct policy *policy = NULL;
+	int error = load_policy(&policy, options);
+
+	if (error == 0) {
+		error = prepare(session, &enforcement, policy, options->policy);
+	}
+	if (error == 0 && serve_handover(session, handover_socket, policy, &enforcement) < 0) {
+		/* The program says why and ends. The broker has ended, or waits for a START that
+		 * there is not: it needs no successor. */
+		close_fd(&session->control);
+	}
+	enforcement_finish(&enforcement);
+	return error;
+}
+
+int embedded_run(const struct run_options *options, const struct handover_hello *hello)
+{
 	cleanup_fd int handover_socket = -1;
 	struct embedded session = {.session = (uint64_t)getpid(),
 		.control = -1,
@@ -449,24 +466,11 @@ int embedded_run(const struct run_options *options, const struct handover_hello 
 	int error = start(&session, &handover_socket, options, hello);
 	if (error == 0) {
 		front_lift_file_limit(); /* the program has its own already */
-		error = load_policy(&policy, options);
-	}
-	if (error == 0) {
-		error = prepare(&session, &enforcement, policy, options->policy);
+		error = begin(&session, handover_socket, options);
 	}
 	if (error < 0) {
-		enforcement_finish(&enforcement);
-		policy_free(policy);
 		call_off(&session);
 		return EXIT_RUN;
-	}
-	error = serve_handover(&session, handover_socket, policy, &enforcement);
-	enforcement_finish(&enforcement);
-	policy_free(policy); /* nobody asks for it again: a successor has the snapshot */
-	if (error < 0) {
-		/* The program says why and ends. The broker has ended, or waits for a START that
-		 * there is not: it needs no successor. */
-		close_fd(&session.control);
 	}
 	close_fd(&handover_socket);
 	return front_run(&session);
