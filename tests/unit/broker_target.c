@@ -119,6 +119,26 @@ void stage_finish(struct stage *stage)
 	free(stage->request);
 }
 
+int stage_start(void **state, void (*prepare)(void *))
+{
+	static struct stage stage;
+
+	stage_init(&stage, prepare, NULL);
+	*state = &stage;
+	return 0;
+}
+
+int stage_set_up(void **state)
+{
+	return stage_start(state, NULL);
+}
+
+int stage_tear_down(void **state)
+{
+	stage_finish(*state);
+	return 0;
+}
+
 void stage_call(struct stage *stage, int nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	struct request *request = stage->request;

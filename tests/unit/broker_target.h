@@ -25,6 +25,11 @@ struct stage {
 void stage_init(struct stage *stage, void (*prepare)(void *), void *argument);
 void stage_finish(struct stage *stage);
 
+/* The same as cmocka wants it: one stage for a group of tests. */
+int stage_start(void **state, void (*prepare)(void *));
+int stage_set_up(void **state); /* with nothing to prepare */
+int stage_tear_down(void **state);
+
 /* The request becomes the call `nr` of the target, just received. */
 void stage_call(struct stage *stage, int nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 

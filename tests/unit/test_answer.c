@@ -316,19 +316,9 @@ static void signals_lose_no_answer(void **state)
 
 static int set_up(void **state)
 {
-	static struct stage stage;
-
 	scene = mmap(
 		NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	stage_init(&stage, NULL, NULL);
-	*state = &stage;
-	return scene == MAP_FAILED;
-}
-
-static int tear_down(void **state)
-{
-	stage_finish(*state);
-	return 0;
+	return scene == MAP_FAILED ? -1 : stage_set_up(state);
 }
 
 int main(void)
@@ -342,5 +332,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, stage_tear_down);
 }

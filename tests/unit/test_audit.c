@@ -30,21 +30,6 @@
 #define PATIENCE_MS 900 /* a little less than the audit has */
 #define TRIES       10
 
-static int set_up(void **state)
-{
-	static struct stage stage;
-
-	stage_init(&stage, NULL, NULL);
-	*state = &stage;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	stage_finish(*state);
-	return 0;
-}
-
 /* The log as text; to be freed. */
 static char *read_log(int fd)
 {
@@ -359,5 +344,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, stage_set_up, stage_tear_down);
 }

@@ -13,21 +13,6 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/broker/audit_record.h"
 
-static int set_up(void **state)
-{
-	static struct stage stage;
-
-	stage_init(&stage, NULL, NULL);
-	*state = &stage;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	stage_finish(*state);
-	return 0;
-}
-
 static char *to_json(const struct request *request, uint64_t dropped)
 {
 	struct audit_record *record = audit_record_new(request, true);
@@ -162,5 +147,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, stage_set_up, stage_tear_down);
 }

@@ -39,18 +39,8 @@ static void open_descriptors(void *argument)
 
 static int set_up(void **state)
 {
-	static struct stage stage;
-
 	memory = stage_memory(PAGES);
-	stage_init(&stage, open_descriptors, NULL);
-	*state = &stage;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	stage_finish(*state);
-	return 0;
+	return stage_start(state, open_descriptors);
 }
 
 static int decode_openat(struct stage *stage, const char *path, unsigned int flags, mode_t mode)
@@ -317,5 +307,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, stage_tear_down);
 }
