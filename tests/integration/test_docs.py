@@ -47,11 +47,21 @@ class Readme(unittest.TestCase):
         for command in commands:
             self.assertEqual(harness.usher(command, '--help').returncode, 0, command)
 
+    def test_answers(self):
+        """What the README shows of usher explain is what it says"""
+        shown = re.findall(r'```\n\$ usher (explain .*)\n((?:.*\n)*?)```', README)
+        self.assertEqual(len(shown), 2)
+        for words, text in shown:
+            answer = harness.usher(*words.split()).stdout.replace(f'{harness.BUILD}/', '')
+            self.assertEqual(answer, text)
+
     def test_links(self):
-        """Each file that the README names is there"""
-        for name in re.findall(r'\]\(([\w./]+)\)', README) + ['dev', 'conf/policies',
-                                                              'client/main.c',
-                                                              'daemon/broker/serve.c']:
+        """Each file that the README and the pages beside the manual name is there"""
+        pages = [harness.SOURCE / 'README.md', *(harness.SOURCE / 'docs').glob('*.md')]
+        for page in pages:
+            for name in re.findall(r'\]\(([\w./-]+)\)', page.read_text()):
+                self.assertTrue((page.parent / name).exists(), f'{page}: {name}')
+        for name in 'dev', 'conf/policies', 'client/main.c', 'daemon/broker/serve.c':
             self.assertTrue((harness.SOURCE / name).exists(), name)
 
 
