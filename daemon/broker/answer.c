@@ -48,7 +48,7 @@ static void answer_result(const struct broker *broker, struct request *request)
 		notify_install_fd(broker->listener, request->id, fd, is_cloexec(request), -1);
 	if (request->result >= 0) {
 		request->slot->result = request->result;
-		atomic_store(&request->slot->state, SLOT_INSTALLED);
+		recover_set_state(request->slot, SLOT_INSTALLED);
 	}
 	recover_unmark(fd);
 	close(fd);
@@ -73,5 +73,5 @@ void answer(const struct broker *broker, struct request *request, enum act_outco
 	case ACT_GONE:
 		break;
 	}
-	atomic_store(&request->slot->state, SLOT_ANSWERED);
+	recover_set_state(request->slot, SLOT_ANSWERED);
 }

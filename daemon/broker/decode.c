@@ -333,7 +333,9 @@ void decode_release(struct request *request)
 	decode_place_release(&request->second);
 	close_fd(&request->address.socket);
 	close_fd(&request->address.replaced);
-	decode_message_release(&request->message);
+	if (request->message.count > 0) {
+		decode_message_release(&request->message);
+	}
 	close_fd(&request->path.taken);
 	free(request->path.data);
 	request->path.data = NULL;

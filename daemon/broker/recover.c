@@ -33,7 +33,7 @@ void recover_note(struct request *request)
 	if (request->slot->began == 0) {
 		request->slot->began = now();
 	}
-	atomic_store(&request->slot->state, SLOT_ACTING);
+	recover_set_state(request->slot, SLOT_ACTING);
 }
 
 bool recover_is_repeated(const struct request *request)
@@ -60,7 +60,7 @@ static int mark_of(const struct broker *broker, const struct request *request)
 void recover_mark(const struct broker *broker, struct request *request, int fd)
 {
 	(void)fcntl(fd, F_SETSIG, mark_of(broker, request));
-	atomic_store(&request->slot->state, SLOT_INSTALLING);
+	recover_set_state(request->slot, SLOT_INSTALLING);
 }
 
 void recover_unmark(int fd)

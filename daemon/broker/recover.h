@@ -6,10 +6,23 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
+
+#include "usher/session.h"
 
 struct broker;
 struct request;
+
+/*
+ * How far it is with the call. Who reads that does it after our death, and all that we had written
+ * is there then: in the order of the program, which is all that matters, and for which no
+ * processor has to wait.
+ */
+static inline void recover_set_state(struct session_slot *slot, enum session_slot_state state)
+{
+	atomic_store_explicit(&slot->state, state, memory_order_release);
+}
 
 /* The act begins: a successor will know that it may have been done. */
 void recover_note(struct request *request);

@@ -162,7 +162,8 @@ void workers_begin(struct worker *worker)
 
 	atomic_store_explicit(&worker->interruption, INTERRUPTED_NOT, memory_order_relaxed);
 	/* Who sees this knows that the call before is over, with all that it looked at. */
-	atomic_fetch_add_explicit(&worker->served, 1, memory_order_release);
+	uint32_t served = atomic_load_explicit(&worker->served, memory_order_relaxed);
+	atomic_store_explicit(&worker->served, served + 1, memory_order_release);
 	/* Sequentially consistent, and so are the watchdog and workers_switch(): one of us sees the
 	 * other. */
 	atomic_store(&worker->busy, true);
@@ -217,7 +218,7 @@ void workers_end(struct worker *worker)
 {
 	struct workers *pool = worker->pool;
 
-	atomic_store(&worker->busy, false);
+	atomic_store_explicit(&worker->busy, false, memory_order_release);
 	if (atomic_load(&worker->state) == WORKER_LEADING) {
 		return;
 	}

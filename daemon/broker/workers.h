@@ -46,7 +46,7 @@ struct worker {
 	_Atomic uint32_t interruption; /* enum worker_interruption */
 	_Atomic bool busy;             /* has a notification */
 	_Atomic bool only_leading;     /* workers_only_while_leading() */
-	_Atomic uint32_t served;       /* counts notifications */
+	_Atomic uint32_t served;       /* counts notifications; written by the worker alone */
 	uint32_t seen;                 /* the watchdog's last look at `served` */
 	uint32_t looks;                /* its looks at this call while it waits */
 	bool resumes;                  /* begins with what its slot holds */
