@@ -16,12 +16,8 @@ static _Atomic uint64_t places[PLACES]; /* hashes of what is near */
 static uint64_t hash_of(const struct policy_endpoint *endpoint)
 {
 	size_t length = endpoint->family == AF_INET ? 4 : 16;
-	uint64_t hash = ORDER_HASH_BEGIN ^ endpoint->port;
 
-	for (size_t i = 0; i < length; i++) {
-		hash = order_hash(hash, endpoint->address[i]);
-	}
-	return hash;
+	return order_hash(endpoint->address, length) + endpoint->port;
 }
 
 bool near_is(const struct policy_endpoint *endpoint)

@@ -117,8 +117,7 @@ void endpoint_index_add(
 		index->lengths[key->kind][key->family][key->ports].words[key->prefix / 64] |=
 			UINT64_C(1) << key->prefix % 64;
 	}
-	order_table_add(
-		index->table, order, key, sizeof(*key), order_hash_bytes(key, sizeof(*key)));
+	order_table_add(index->table, order, key, sizeof(*key), order_hash(key, sizeof(*key)));
 }
 
 /*
@@ -141,8 +140,8 @@ struct search {
 static void ask_key(struct search *search, const struct key *key)
 {
 	const struct endpoint_index *index = search->index;
-	size_t order = order_table_first(
-		index->table, key, sizeof(*key), order_hash_bytes(key, sizeof(*key)));
+	size_t order =
+		order_table_first(index->table, key, sizeof(*key), order_hash(key, sizeof(*key)));
 
 	while (order < search->best && !search->test(index->subjects[order], order, search->user)) {
 		order = order_table_next(index->table, order);

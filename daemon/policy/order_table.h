@@ -15,15 +15,8 @@ struct order_table;
 
 #define ORDER_NONE ((size_t)-1)
 
-/* FNV-1a, byte by byte: the hashes of all beginnings of a key come along in one walk over it. */
-#define ORDER_HASH_BEGIN 0xcbf29ce484222325u
-
-static inline uint64_t order_hash(uint64_t hash, unsigned char byte)
-{
-	return (hash ^ byte) * 0x100000001b3u;
-}
-
-uint64_t order_hash_bytes(const void *key, size_t length);
+/* Of any bytes, also for others who look something up by them. */
+uint64_t order_hash(const void *key, size_t length);
 
 /* For orders below `capacity`; NULL if there is no memory. */
 struct order_table *order_table_new(size_t capacity);
