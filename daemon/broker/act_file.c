@@ -281,7 +281,7 @@ static bool look(const struct broker *broker, struct request *request)
 {
 	struct place *place = &request->place;
 
-	if (request->open.how.resolve == 0 && !request->joined && seen_has(broker->seen, place)) {
+	if (request->open.how.resolve == 0 && !request->joined && place->seen == SEEN_PLAIN) {
 		place->unlooked = true;
 		return true;
 	}

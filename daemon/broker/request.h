@@ -44,23 +44,20 @@ enum call {
 };
 
 struct open_request {
-	char path[PATH_MAX]; /* as the target passed it */
 	struct open_how how; /* in openat2(2)'s form, whichever call it was */
 	unsigned int operations;
 	bool made_before;   /* act: by the broker before us, so that it need not be made */
 	bool only_existing; /* decide: open it if it is there, but do not create it ... */
 	struct policy_verdict verdict_if_missing; /* ... then this is the answer */
+	char path[PATH_MAX];                      /* as the target passed it */
 };
 
 struct path_request {
 	const struct path_call *call;
-	char path[PATH_MAX]; /* as the target passed them */
-	char second_path[PATH_MAX];
-	char text[PATH_MAX]; /* of a new link; the name of an attribute */
-	unsigned int flags;  /* AT_; of a rename RENAME_ */
-	bool follow;         /* a link in the last component */
-	bool is_descriptor;  /* the name is empty and means place.start itself */
-	bool now;            /* times: those of the clock */
+	unsigned int flags; /* AT_; of a rename RENAME_ */
+	bool follow;        /* a link in the last component */
+	bool is_descriptor; /* the name is empty and means place.start itself */
+	bool now;           /* times: those of the clock */
 	struct timespec times[2];
 	int taken;      /* inotify: the target's own descriptor, ours to close */
 	bool has_reply; /* `data` goes out ... */
@@ -73,6 +70,9 @@ struct path_request {
 	bool has_mount;  /* name_to_handle_at: `mount` goes out, too */
 	uint64_t mount;
 	size_t mount_size;
+	char path[PATH_MAX]; /* as the target passed them */
+	char second_path[PATH_MAX];
+	char text[PATH_MAX]; /* of a new link; the name of an attribute */
 };
 
 /* A socket and the address that a call names for it. */
@@ -130,10 +130,11 @@ struct place {
 	int start, root;
 	int directory; /* resolve's, ours to close, or one of the above */
 	bool directory_owned;
-	int object;       /* ours to close */
-	bool provisional; /* nobody has looked yet whether a link is in the name */
-	bool unlooked;    /* ... nor of what kind it is: seen.h */
-	bool may_wait;    /* opening it can take for ever */
+	int object;        /* ours to close */
+	bool provisional;  /* nobody has looked yet whether a link is in the name */
+	bool unlooked;     /* ... nor of what kind it is: seen.h */
+	unsigned int seen; /* what is known of a provisional name: enum seen_word */
+	bool may_wait;     /* opening it can take for ever */
 	bool nameless; /* the object has no path: a pipe, a memfd ... that a process of the session
 			  holds; or one that only the session has (mounts.h) */
 	bool unknown;  /* nobody can tell its name: denied */
@@ -144,29 +145,33 @@ struct place {
 	bool is_tty_alias;      /* /dev/tty: the controlling terminal of who opens it */
 	int error;              /* the name leads nowhere: positive errno */
 	const char *name;       /* below `directory`, for the kernel */
+	char path[NAME_ROOM];   /* as the target sees it, for the policy */
 	char name_room[NAME_ROOM];
-	char path[NAME_ROOM]; /* as the target sees it, for the policy */
 };
 
+/*
+ * What every call looks at lies together, and so does what is looked at of a place or a name,
+ * before the room for its text: what a call touches has left the caches since the last one.
+ */
 struct request {
 	struct session_slot *slot;
 	uint64_t id;
 	pid_t tid;
 	pid_t tgid; /* 0 until somebody asks target_tgid() */
 	enum call call;
-	bool resumed;         /* its first broker died in the middle of the act */
-	uint64_t received_ns; /* by CLOCK_BOOTTIME */
-	struct open_request open;
-	struct address_request address;
-	struct message_request message;
-	struct socket_request socket;
-	struct path_request path;
-	struct place place;
-	struct place second;             /* of calls with two names */
-	const struct identity *identity; /* of the calling thread: the broker's own, or the next */
-	struct identity own_identity;
-	bool may_join; /* it is in a user namespace of its own: join.h */
-	bool joined;   /* we are a helper that has them */
+	bool resumed;                    /* its first broker died in the middle of the act */
+	uint64_t received_ns;            /* by CLOCK_BOOTTIME */
+	const struct identity *identity; /* of the calling thread: the broker's own, or the last */
+	bool may_join;                   /* it is in a user namespace of its own: join.h */
+	bool joined;                     /* we are a helper that has them */
 	struct policy_verdict verdict;
 	int result; /* descriptor or 0, or a negative errno */
+	struct socket_request socket;
+	struct message_request message;
+	struct address_request address;
+	struct open_request open;
+	struct path_request path;
+	struct place place;
+	struct place second; /* of calls with two names */
+	struct identity own_identity;
 };

@@ -220,7 +220,8 @@ static bool resolve_fast(
 		return false;
 	}
 	/* The middle way is the faster one then, and it is not for all. */
-	return !options->follow_last || options->creates || !seen_leads_on(broker->seen, place);
+	place->seen = seen_ask(broker->seen, place);
+	return !options->follow_last || options->creates || place->seen != SEEN_LINK;
 }
 
 /*
@@ -261,6 +262,7 @@ static bool resolve_pinned(
 static void clear(struct place *place)
 {
 	place->kind = PLACE_NAME;
+	place->seen = SEEN_NOT;
 	place->error = 0;
 	place->may_wait = place->is_tty_alias = place->nameless = place->unlooked = false;
 	place->on_virtual_device = place->unknown = place->is_bound = place->is_mount_point = false;

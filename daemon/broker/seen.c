@@ -12,6 +12,7 @@
 #include "daemon/broker/procfs.h"
 #include "daemon/broker/request.h"
 #include "daemon/broker/target.h"
+#include "daemon/policy/order_table.h"
 
 #define PLACES 4096u
 /* Of a print: */
@@ -42,27 +43,9 @@ struct seen *seen_new(void)
 	return is_useful ? calloc(1, sizeof(struct seen)) : NULL;
 }
 
-/* Eight bytes at a time, since it is done for each open; the last step is splitmix64's. */
-static uint64_t hash_of(const char *name)
-{
-	size_t length = strlen(name);
-	uint64_t hash = length, part;
-
-	for (; length >= sizeof(part); length -= sizeof(part), name += sizeof(part)) {
-		memcpy(&part, name, sizeof(part));
-		hash = (hash ^ part) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 32;
-	}
-	part = 0;
-	memcpy(&part, name, length);
-	hash = (hash ^ part) * 0xbf58476d1ce4e5b9u;
-	hash ^= hash >> 31;
-	return hash * 0x94d049bb133111ebu;
-}
-
 static _Atomic uint32_t *place_of(struct seen *seen, const struct place *place, uint32_t *print)
 {
-	uint64_t hash = hash_of(place->name);
+	uint64_t hash = order_hash(place->name, strlen(place->name));
 
 	*print = (uint32_t)hash & ~MARKS;
 	return &seen->prints[hash >> 32 & (PLACES - 1)];
@@ -74,14 +57,6 @@ static bool is_spoken_of(const struct seen *seen, const struct place *place)
 	return seen && place->directory == AT_FDCWD;
 }
 
-/* What is known of the name; 0 if nothing is. */
-static uint32_t known_print(struct seen *seen, const struct place *place, uint32_t *print)
-{
-	uint32_t known = atomic_load_explicit(place_of(seen, place, print), memory_order_relaxed);
-
-	return (known & ~MARKS) == *print ? known : 0;
-}
-
 static void set_print(struct seen *seen, const struct place *place, uint32_t mark)
 {
 	uint32_t print;
@@ -90,19 +65,23 @@ static void set_print(struct seen *seen, const struct place *place, uint32_t mar
 	atomic_store_explicit(known, print | mark, memory_order_relaxed);
 }
 
-bool seen_has(struct seen *seen, const struct place *place)
+enum seen_word seen_ask(struct seen *seen, const struct place *place)
 {
 	uint32_t print;
 
-	return is_spoken_of(seen, place) && known_print(seen, place, &print) == print;
+	if (!is_spoken_of(seen, place)) {
+		return SEEN_NOT;
+	}
+	uint32_t known = atomic_load_explicit(place_of(seen, place, &print), memory_order_relaxed);
+	if ((known & ~MARKS) != print || known == 0) {
+		return SEEN_NOT;
+	}
+	return known & REFUTED ? SEEN_REFUTED : known & LINK ? SEEN_LINK : SEEN_PLAIN;
 }
 
 void seen_note(struct seen *seen, const struct place *place)
 {
-	uint32_t print;
-
-	if (is_spoken_of(seen, place) && !place->may_wait &&
-		!(known_print(seen, place, &print) & REFUTED)) {
+	if (is_spoken_of(seen, place) && !place->may_wait && place->seen != SEEN_REFUTED) {
 		set_print(seen, place, 0);
 	}
 }
@@ -114,11 +93,9 @@ void seen_refute(struct seen *seen, const struct place *place)
 	}
 }
 
-bool seen_may_prove(struct seen *seen, const struct place *place)
+bool seen_may_prove(const struct seen *seen, const struct place *place)
 {
-	uint32_t print;
-
-	return is_spoken_of(seen, place) && !(known_print(seen, place, &print) & REFUTED);
+	return is_spoken_of(seen, place) && place->seen != SEEN_REFUTED;
 }
 
 void seen_note_link(struct seen *seen, const struct place *place)
@@ -126,11 +103,4 @@ void seen_note_link(struct seen *seen, const struct place *place)
 	if (is_spoken_of(seen, place)) {
 		set_print(seen, place, LINK);
 	}
-}
-
-bool seen_leads_on(struct seen *seen, const struct place *place)
-{
-	uint32_t print;
-
-	return is_spoken_of(seen, place) && (known_print(seen, place, &print) & LINK);
 }

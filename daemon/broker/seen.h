@@ -16,27 +16,37 @@
 
 #include <stdbool.h>
 
+/* What is known of a name. */
+enum seen_word {
+	SEEN_NOT,     /* nothing */
+	SEEN_PLAIN,   /* a file that nobody waits for */
+	SEEN_LINK,    /* it leads over a link */
+	SEEN_REFUTED, /* an open has proved a hint wrong: it is always looked at */
+};
+
 struct place;
 struct seen;
 
 /* NULL where there is no memory for it, or a look is always needed: all that follows takes that. */
 struct seen *seen_new(void);
 
-/* May the provisional name of `place` be opened without a look? */
-bool seen_has(struct seen *seen, const struct place *place);
+/* Of the provisional name of `place`, in which it is kept for the questions that follow. */
+enum seen_word seen_ask(struct seen *seen, const struct place *place);
 
-/* It was looked at, and is opened by a name that seen_has() may be asked about next time. */
+/* It was looked at, and need not be next time: SEEN_PLAIN. */
 void seen_note(struct seen *seen, const struct place *place);
 
-/* The open has proved the hint wrong: from now on the name is looked at. */
+/* The open has proved the hint wrong: from now on SEEN_REFUTED. */
 void seen_refute(struct seen *seen, const struct place *place);
 
 /*
  * Is RESOLVE_NO_XDEV worth trying of the provisional name? Where it succeeds the name lies in the
  * mount of our root, which is no procfs; where it fails, the hint is refuted.
  */
-bool seen_may_prove(struct seen *seen, const struct place *place);
+bool seen_may_prove(const struct seen *seen, const struct place *place);
 
-/* A link was met on the way. Such a name need not be tried without one: every way is right. */
+/*
+ * A link was met on the way: SEEN_LINK. Such a name need not be tried without one: every way is
+ * right.
+ */
 void seen_note_link(struct seen *seen, const struct place *place);
-bool seen_leads_on(struct seen *seen, const struct place *place);
