@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `usher status`: the daemon's sessions as a table, or its answer as JSON. */
+/* `usher status`: the daemon in a line and its sessions as a table, or its answer as JSON. */
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "client/commands.h"
 #include "client/control.h"
@@ -11,7 +13,7 @@
 #include "daemon/policy/command_line.h"
 
 static const char usage[] = "Usage: usher status [OPTION]...\n"
-			    "Shows the sessions of usherd: your own, or as root all.\n"
+			    "Shows usherd and its sessions: your own, or as root all.\n"
 			    "\n" CONTROL_USAGE;
 
 static int parse_options(struct control_options *options, int argc, char **argv)
@@ -27,10 +29,47 @@ static int parse_options(struct control_options *options, int argc, char **argv)
 	return command_line_end(argv[0], argv + optind);
 }
 
+static uint64_t number_of(struct json_object *daemon, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(daemon, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static const char *text_of(struct json_object *daemon, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(daemon, key, &value) ? json_object_get_string(value) : "";
+}
+
+static void print_daemon(struct json_object *daemon)
+{
+	uint64_t now = (uint64_t)time(NULL), started = number_of(daemon, "started");
+	char age[32];
+
+	session_table_age(age, sizeof(age), now > started ? now - started : 0);
+	printf("usherd %s, pid %" PRIu64 ", for %s; sessions: %" PRIu64 " of %" PRIu64 "\n\n",
+		text_of(daemon, "version"), number_of(daemon, "pid"), age,
+		number_of(daemon, "sessions"), number_of(daemon, "sessions_limit"));
+}
+
+static void print_answer(struct json_object *answer)
+{
+	struct json_object *daemon = NULL, *sessions = NULL;
+
+	if (json_object_object_get_ex(answer, "daemon", &daemon)) {
+		print_daemon(daemon);
+	}
+	if (json_object_object_get_ex(answer, "sessions", &sessions)) {
+		session_table_print(sessions);
+	}
+}
+
 int command_status(int argc, char **argv)
 {
 	struct control_options options = {0};
-	struct json_object *answer = NULL, *sessions = NULL;
+	struct json_object *answer = NULL;
 
 	if (parse_options(&options, argc, argv) < 0) {
 		return command_line_wrong(argv[0]);
@@ -41,8 +80,8 @@ int command_status(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 	if (options.json) {
 		status = control_print(answer) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	} else if (json_object_object_get_ex(answer, "sessions", &sessions)) {
-		session_table_print(sessions);
+	} else {
+		print_answer(answer);
 	}
 	json_object_put(answer);
 	return status;

@@ -333,12 +333,14 @@ class Commands(unittest.TestCase):
             for command in ('status', 'sessions'):
                 table = commands(daemon, command)
                 self.assertEqual((table.returncode, table.stderr), (0, ''))
-                title, line = table.stdout.splitlines()
+                *head, title, line = table.stdout.splitlines()
                 self.assertEqual(title.split()[:3], ['SESSION', 'POLICY', 'USER'])
                 self.assertEqual(line.split()[:2], ['1', 'everything'])
                 self.assertEqual(line.split()[-1], 'cat')
                 answer = json.loads(commands(daemon, command, '--json').stdout)
                 self.assertEqual(answer['sessions'][0]['command'], 'cat')
+            head = commands(daemon, 'status').stdout.splitlines()[0]
+            self.assertRegex(head, rf'^usherd \S+, pid {daemon.pid()}, for \d+[sm]; sessions: 1 of 1024$')
             none = commands(daemon, 'sessions', '--policy', 'plain')
             self.assertEqual(len(none.stdout.splitlines()), 1)
 
@@ -425,7 +427,7 @@ class Stopping(unittest.TestCase):
         with running(daemon):
             done = commands(daemon, 'stop')
             self.assertEqual(done.returncode, 1)
-            self.assertIn('1 sessions live', done.stderr)
+            self.assertIn('sessions live: 1', done.stderr)
         done = commands(daemon, 'stop')
         self.assertEqual((done.returncode, done.stderr), (0, ''))
         self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
