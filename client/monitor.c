@@ -148,6 +148,18 @@ static void print_member(struct json_object *event, const char *before, const ch
 	}
 }
 
+/* As --verbose of run: without the directory. */
+static void print_rule(const char *rule)
+{
+	char cell[CELL_SIZE];
+	const char *name = strrchr(rule, '/');
+
+	if (rule[0]) {
+		session_table_text(cell, sizeof(cell), name ? name + 1 : rule);
+		printf(" %s", cell);
+	}
+}
+
 static void print_decision(struct json_object *event, bool color)
 {
 	const char *verdict = string_of(event, "verdict");
@@ -164,7 +176,7 @@ static void print_decision(struct json_object *event, bool color)
 	print_member(event, ": ", "errno");
 	print_member(event, " [", "program");
 	printf(" %" PRIu64 "]", number_of(event, "pid"));
-	print_member(event, " ", "rule");
+	print_rule(string_of(event, "rule"));
 	printf(" %" PRIu64 " us\n", number_of(event, "microseconds"));
 }
 
