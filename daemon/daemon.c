@@ -172,12 +172,13 @@ static void release_sessions(struct context *context)
 	}
 	if (count > 0 && has_successor(context)) {
 		journal_notice(
-			"%u sessions are left to their brokers, and after a restart to the next "
-			"usherd; after a stop it does not know them",
+			"sessions that are left to their brokers, and after a restart to the next "
+			"usherd: %u; after a stop it does not know them",
 			count);
 	} else if (count > 0) {
-		journal_notice("%u sessions go on without usherd: their brokers keep serving, and "
-			       "are not started again if they die",
+		journal_notice(
+			"sessions that go on without usherd: %u; their brokers keep serving, and "
+			"are not started again if they die",
 			count);
 	}
 }

@@ -83,7 +83,7 @@ void answer_stop(struct connection *connection, struct json_object *request)
 	}
 	if (strcmp(sessions, "refuse") == 0 && !LIST_EMPTY(&context->sessions)) {
 		connection_refuse(connection, CONTROL_BUSY, "sessions",
-			"%u sessions live; wait for their end (usher stop --wait), or end them "
+			"sessions live: %u; wait for their end (usher stop --wait), or end them "
 			"(usher stop --end)",
 			context->sessions_tally.total);
 		return;

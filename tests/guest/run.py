@@ -292,7 +292,7 @@ def check_stop(suite, world):
     guest = world.guest
     with idle_sessions(world, 1) as (process,):
         done = guest.run('usher', 'stop')
-        suite.test(done.returncode != 0 and '1 sessions live' in done.stderr,
+        suite.test(done.returncode != 0 and 'sessions live: 1' in done.stderr,
                    'usher stop is refused while sessions live', done)
         done = guest.run('usher', 'stop', '--end')
         world.wait(lambda: guest.property('SubState') == 'dead', 'it has ended')

@@ -152,7 +152,7 @@ class Life(Case):
         daemon.wait_until_all_run(1)
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
-        self.assertIn('1 sessions go on without usherd', daemon.log())
+        self.assertIn('sessions that go on without usherd: 1', daemon.log())
         self.assertFalse(daemon.socket.exists() or daemon.control.exists())
         out, err = process.communicate('\n', timeout=harness.SECONDS)
         self.assertEqual((out, err), (Path('/etc/hostname').read_text(), ''))
