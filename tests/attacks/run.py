@@ -25,7 +25,7 @@ OUTSIDER = os.path.join(BUILD, 'tests/attacks/outsider')
 USHER = os.path.join(BUILD, 'client/usher')
 POLICY = f'attacks-{os.getpid()}'
 PATIENCE = 10  # seconds of a race
-SECONDS = 60 * float(os.environ.get('USHER_TEST_PATIENCE', '1'))  # of what must not hang
+SECONDS = 180 * float(os.environ.get('USHER_TEST_PATIENCE', '1'))  # of what must not hang
 
 # How an attack whose name begins so may be refused; the first that fits counts.
 REFUSALS = (

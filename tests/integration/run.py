@@ -18,7 +18,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'driver'))
 import process  # noqa: E402
 
-TEST_SECONDS = int(90 * float(os.environ.get('USHER_TEST_PATIENCE', '1')))
+TEST_SECONDS = int(240 * float(os.environ.get('USHER_TEST_PATIENCE', '1')))
 
 
 class TookTooLong(Exception):

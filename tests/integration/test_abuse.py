@@ -334,7 +334,7 @@ class Targets(usherd.Case):
     def finishes(self, name, script, *arguments, **more):
         with Daemon() as daemon, bystander(daemon, name):
             process = daemon.popen('python3', '-c', script, *arguments, policy='everything', **more)
-            out, err = process.communicate(timeout=80 * harness.PATIENCE)
+            out, err = process.communicate(timeout=200 * harness.PATIENCE)
             self.assertEqual((out, err, process.returncode), ('all\n', '', 0))
 
     def test_threads(self):

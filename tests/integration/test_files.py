@@ -121,7 +121,7 @@ def steps(mode, policy, place, *commands, **more):
     """What each command said, in order; `place` is told as PLACE."""
     found = []
     for command in commands:
-        result = harness.run(command, mode, policy=policy, cwd=place, timeout=120,
+        result = harness.run(command, mode, policy=policy, cwd=place, timeout=200,
                              env=environment(**more))
         found.append((result.returncode, result.stdout.replace(os.fsencode(place), b'PLACE'),
                       result.stderr.replace(os.fsencode(place), b'PLACE')))
@@ -319,7 +319,7 @@ def python_tests(name):
     def tests(_case, mode, policy):
         place = harness.workdir('python')
         command = [PYTHON, '-B', '-W', 'ignore', '-m', 'unittest', '-v', f'test.{name}']
-        result = harness.run(command, mode, policy=policy, cwd=place, timeout=80,
+        result = harness.run(command, mode, policy=policy, cwd=place, timeout=200,
                              env=environment(PYTHONHASHSEED='0'))
         endings = {}
         for line in result.stderr.decode(errors='replace').splitlines():

@@ -28,7 +28,7 @@ class Install(unittest.TestCase):
     def setUpClass(cls):
         cls.destination = harness.workdir('install')
         subprocess.run(['meson', 'install', '--no-rebuild', '--quiet', '--destdir',
-                        cls.destination, '-C', harness.BUILD], check=True, timeout=60,
+                        cls.destination, '-C', harness.BUILD], check=True, timeout=200,
                        stdout=subprocess.DEVNULL)
         # An ordinary user's programs must be able to reach it, too.
         cls.prefix = next(path.parent.parent for path in cls.destination.rglob('bin/usher'))

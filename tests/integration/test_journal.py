@@ -73,7 +73,7 @@ class Journal(unittest.TestCase):
     def setUpClass(cls):
         done = subprocess.run(['unshare', '--mount', '--propagation', 'private', sys.executable,
                                __file__, 'inside'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=200, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         *cls.records, log = map(json.loads, done.stdout.splitlines())

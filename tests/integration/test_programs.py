@@ -136,7 +136,7 @@ def c_project(_case, mode, policy):
     (place / 'main.c').write_text('#include "header.h"\n#include <stdio.h>\nint main(void) {\n'
                                   f'printf("%ld\\n", {" + ".join(calls)});\nreturn 0; }}\n')
     (place / 'Makefile').write_text(MAKEFILE)
-    made = harness.run(['make', '-s', '-j2'], mode, policy=policy, cwd=place, timeout=120)
+    made = harness.run(['make', '-s', '-j2'], mode, policy=policy, cwd=place, timeout=200)
     return said(made), said(harness.run(['./program'], mode, policy=policy, cwd=place)), \
         tree_of(place)
 
@@ -177,7 +177,7 @@ def nginx_load(_case, mode, policy):
     client = ['curl', '-s', '-S', '-Z', '--parallel-max', '16', '-o', f'{place}/tmp/#1-#2', '-w',
               '%{http_code} %{size_download}\\n', urls]
     with harness.server(command, mode, policy, port, cwd=place):
-        answer = harness.run(client, 'native', timeout=60)
+        answer = harness.run(client, 'native', timeout=200)
     errors = (place / 'logs/error.log').read_text()
     accesses = (place / 'logs/access.log').read_text().count('" 200 ')
     fetched = {name: value[1] for name, value in tree_of(place / 'tmp').items() if '-' in name}

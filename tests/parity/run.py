@@ -20,7 +20,7 @@ BUILD = os.path.abspath(os.environ.get('USHER_BUILD', 'build'))
 MODE = os.environ.get('USHER_TEST_MODE', 'embedded')
 PROGRAM = os.path.join(BUILD, 'tests/parity/parity')
 USHER = [os.path.join(BUILD, 'client/usher'), 'run', '--' + MODE, '--policy', 'everything', '--']
-SECONDS = 280
+SECONDS = 800  # of a table that hangs
 MEMORY = '/dev/shm'
 
 # A case that says so natively shows nothing.
