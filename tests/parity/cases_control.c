@@ -307,7 +307,7 @@ static void run_zerocopy(struct scene *scene)
 	setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
 	tell(scene, " ");
 	tell_result(scene, message_send(fd, &header, MSG_ZEROCOPY));
-	poll(&poller, 1, 1000);
+	poll(&poller, 1, 10000);
 	queue.msg_control = &control;
 	queue.msg_controllen = sizeof(control);
 	long got = raw(SYS_recvmsg, fd, &queue, MSG_ERRQUEUE | MSG_DONTWAIT);

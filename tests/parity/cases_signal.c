@@ -325,7 +325,7 @@ struct hanging {
 static void *hang(void *pointer)
 {
 	struct hanging *hanging = pointer;
-	struct timeval timeout = {1, 0};
+	struct timeval timeout = {2, 0};
 	int fd = socket(hanging->family, SOCK_STREAM, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
