@@ -323,6 +323,11 @@ static const struct row rows[] = {
 	REFUSE(quotactl, NEED_FILES, EPERM),
 	REFUSE(uselib, NEED_FILES, ENOSYS),
 	REFUSE(bpf, NEED_BROKER, EPERM),
+	/*
+	 * A key that is nowhere is made by a program that the kernel starts, as root and in the
+	 * network of the machine: key.dns_resolver(8) asks for any name. As where nobody makes any.
+	 */
+	REFUSE(request_key, NEED_BROKER, ENOKEY, ABOVE(2, 0)),
 	/* Who lets another process dump core, and has it die by a signal, has its memory in a file.
 	 */
 	REFUSE(prlimit64, NEED_BROKER, EPERM, ABOVE(0, 0), MASKED(1, UINT32_MAX, RLIMIT_CORE),

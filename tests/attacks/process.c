@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -197,6 +198,15 @@ static long open_memory(const struct world *world)
 	return victim_leave(&victim, raw_open(path, O_RDWR, 0));
 }
 
+/* Where the program that makes keys is not installed the kernel says that it has not found it. */
+static long have_key_made(const struct world *world)
+{
+	long key = raw(SYS_request_key, "user", "debug:usher", "text", KEY_SPEC_PROCESS_KEYRING);
+
+	(void)world;
+	return key == -ENOENT ? 0 : key;
+}
+
 const struct attack attacks_process[] = {
 	{"process-ptrace-seize", trace},
 	{"process-ptrace-attach", attach},
@@ -209,5 +219,6 @@ const struct attack attacks_process[] = {
 	{"process-memory-file", open_memory_file},
 	{"process-namespace", read_by_namespace},
 	{"process-core", let_dump_core},
+	{"process-key", have_key_made},
 	{NULL, NULL},
 };

@@ -55,6 +55,7 @@ REFUSALS = (
     ('race-setns', {'EPERM', 'EINVAL'}),
     ('process-proc', {'EACCES'}),
     ('process-memory-file', {'EACCES'}),
+    ('process-key', {'ENOKEY'}),
     ('process-', {'EPERM', 'ESRCH', 'ENOSYS'}),
     ('move-', {'EACCES', 'EXDEV'}),
     ('proc-broker', {'EACCES', 'ENOENT'}),
@@ -68,7 +69,7 @@ LOOKS = tuple('change-' + call for call in (
     'stat', 'lstat', 'newfstatat', 'access', 'faccessat', 'readlink', 'getxattr', 'lgetxattr',
     'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
-NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'process-core',
+NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'process-core', 'process-key',
            'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns',
            'sibling-core', 'sibling-flags', 'sibling-version')
 # Doors that a kernel may lack: then the control is that it says so.
