@@ -48,7 +48,10 @@ static void *close_slowly(void *fd)
 	return NULL;
 }
 
-/* False if there can be no thread for it. */
+/*
+ * A thread for each: what waits to be closed by another is still in our table, and the exec of a
+ * child with a copy of that waits for it. False if there can be no thread.
+ */
 static bool close_aside(int fd)
 {
 	pthread_attr_t attributes;

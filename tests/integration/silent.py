@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file system with one file, whose server answers everything but the close of a descriptor (FLUSH).
 
-silent.py DIRECTORY SOCKET [MORE...]: mounts it, and passes a descriptor of the file to each socket of
-usherd's. Says 'sent', and ends with its standard input; then the file system is gone, too.
+silent.py DIRECTORY SOCKET [MORE...]: mounts it, and passes descriptors of the file to each socket of
+usherd's, COUNT to each. Says 'sent', and ends with its standard input; then the file system is gone, too.
 """
 
 import ctypes
@@ -15,6 +15,7 @@ import threading
 LOOKUP, FORGET, GETATTR, OPEN, FLUSH, INIT, OPENDIR = 1, 2, 3, 14, 25, 26, 27
 ENOSYS = 38
 MNT_FORCE, MNT_DETACH = 1, 2
+COUNT = 200
 HEADER, ANSWER = struct.Struct('<IIQQIIII'), struct.Struct('<IiQ')
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,7 +62,7 @@ def main(directory, *paths):
         connections.append(socket.socket(socket.AF_UNIX, kind))
         connections[-1].connect(path)
         file = os.open(directory + '/file', os.O_WRONLY)
-        socket.send_fds(connections[-1], [b'garbage\n'], [file])
+        socket.send_fds(connections[-1], [b'garbage\n'], [file] * COUNT)
     print('sent', flush=True)
     sys.stdin.read()
     libc.umount2(directory.encode(), MNT_FORCE)

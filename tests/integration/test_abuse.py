@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import handover  # noqa: E402
 import harness  # noqa: E402
+import silent  # noqa: E402
 import usherd  # noqa: E402
 from handover import Refused  # noqa: E402
 from usherd import Daemon, workdir  # noqa: E402
@@ -181,7 +182,7 @@ class Clients(usherd.Case):
                     other.close()
 
     def test_silent_file(self):
-        """a file whose server does not answer its close is let go of without waiting for it"""
+        """files whose server answers no close are let go of without waiting for it"""
         if not IS_ROOT:
             return  # nobody else may mount one here
         with Daemon() as daemon, bystander(daemon, 'silent file'):
@@ -193,6 +194,7 @@ class Clients(usherd.Case):
                 harness.wait_until(lambda: 'refused uid' in daemon.log(), 'it is refused')
                 self.assertTrue(daemon.is_answering())
                 self.assertEqual(daemon.run('true').returncode, 0)
+                self.assertGreater(len(os.listdir(f'/proc/{daemon.pid()}/task')), 2 * silent.COUNT)
 
     def test_connections(self):
         """ten thousand connections at once: those too many are told so, others are served meanwhile"""
