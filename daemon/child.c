@@ -194,6 +194,7 @@ static int spawn(struct child *child, uv_loop_t *loop, const struct child_option
 	if (!options->become) {
 		arguments[1] = NULL;
 	}
+	discard_settle();
 	int result = uv_spawn(loop, &child->process, &process);
 	child->open_handles++; /* also one that failed wants closing */
 	return result;

@@ -17,6 +17,7 @@
 #include "daemon/context.h"
 #include "daemon/handover.h"
 #include "daemon/journal.h"
+#include "daemon/parcel.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
 
@@ -65,8 +66,8 @@ void client_drop(struct client *client)
 	uv_close((uv_handle_t *)&client->poll, on_poll_closed);
 	uv_close((uv_handle_t *)&client->timer, on_timer_closed);
 	hang_up(&client->socket);
-	discard_shared(&client->log);
-	discard_shared(&client->verbose);
+	parcel_discard(&client->log);
+	parcel_discard(&client->verbose);
 	close_fd(&client->snapshot);
 	peer_finish(&client->peer);
 	config_unref(client->config);

@@ -41,7 +41,8 @@ struct client {
 	pid_t pid;
 	bool has_place; /* in the tally of sessions */
 	char *policy, *command, *user;
-	int log, verbose, snapshot;
+	int log, verbose; /* each in a parcel of its own; -1 */
+	int snapshot;
 	uint32_t landlock;               /* operations that the filter leaves to it */
 	size_t given_count;              /* sockets that the policy names */
 	struct preparation *preparation; /* CLIENT_PREPARING */

@@ -8,7 +8,6 @@
 
 #include "daemon/admission.h"
 #include "daemon/base/cleanup.h"
-#include "daemon/base/discard.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/fdpass.h"
 #include "daemon/base/wire.h"
@@ -18,6 +17,7 @@
 #include "daemon/descriptor.h"
 #include "daemon/journal.h"
 #include "daemon/journal_record.h"
+#include "daemon/parcel.h"
 #include "daemon/prepare.h"
 #include "daemon/session.h"
 
@@ -84,16 +84,28 @@ static void on_prepared(struct preparation *preparation, void *owner)
 	preparation_free(preparation);
 }
 
-static bool take_logs(struct client *client, const struct wire_hello *hello, int *fds)
+/* Takes *fd, and puts it away. */
+static int take_log(int *log, int *fd)
 {
+	if (!descriptor_is_writable(*fd)) {
+		return -EBADF;
+	}
+	int result = parcel_wrap(fd);
+	*log = result < 0 ? -1 : steal_fd(fd);
+	return result;
+}
+
+static int take_logs(struct client *client, const struct wire_hello *hello, int *fds)
+{
+	int result = 0;
+
 	if (hello->flags & WIRE_HELLO_LOG) {
-		client->log = steal_fd(fds++);
+		result = take_log(&client->log, fds++);
 	}
-	if (hello->flags & WIRE_HELLO_VERBOSE) {
-		client->verbose = steal_fd(fds++);
+	if (result == 0 && (hello->flags & WIRE_HELLO_VERBOSE)) {
+		result = take_log(&client->verbose, fds);
 	}
-	return (client->log < 0 || descriptor_is_writable(client->log)) &&
-	       (client->verbose < 0 || descriptor_is_writable(client->verbose));
+	return result;
 }
 
 /* As it is shown to people, from whom it can hide nothing. NULL without memory. */
@@ -132,8 +144,8 @@ static void prepare(struct client *client, const struct wire_hello_strings *stri
  */
 static void forget_hello(struct client *client)
 {
-	discard_shared(&client->log);
-	discard_shared(&client->verbose);
+	parcel_discard(&client->log);
+	parcel_discard(&client->verbose);
 	close_fd(&client->snapshot);
 	free(steal_pointer(&client->policy));
 	free(steal_pointer(&client->command));
@@ -164,15 +176,18 @@ static void on_hello(struct client *client, struct packet *packet)
 	if (is_second) {
 		forget_hello(client);
 	}
-	if (!take_logs(client, hello, packet->fds)) {
-		client_refuse(client, -EBADF, "a log descriptor is not open for writing");
+	int result = take_logs(client, hello, packet->fds);
+	if (result < 0) {
+		client_refuse(client, result, "a log descriptor %s%s",
+			result == -EBADF ? "is not open for writing" : "cannot be kept: ",
+			result == -EBADF ? "" : strerror(-result));
 		return;
 	}
 	if (is_second) {
 		prepare(client, &strings);
 		return;
 	}
-	int result = admission_enter(client->context, client->config, &client->peer, strings.policy,
+	result = admission_enter(client->context, client->config, &client->peer, strings.policy,
 		reason, sizeof(reason));
 	if (result < 0) {
 		client_refuse(client, result, "%s", reason);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/context.h"
 #include "daemon/doors.h"
 #include "daemon/holder.h"
@@ -75,6 +76,7 @@ static int spawn(struct holder_again *again, int theirs, int ours, int self)
 	if (result < 0) {
 		return result;
 	}
+	discard_settle();
 	result = uv_spawn(again->context->loop, &again->process, &options);
 	again->has_process = result == 0;
 	if (result < 0) {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/fdpass.h"
 
 int parcel_make(const char *text, const int *fds, size_t fd_count)
@@ -34,4 +35,47 @@ int parcel_open(int parcel, char *text, int *fds, size_t *fd_count)
 	}
 	text[length] = '\0';
 	return 0;
+}
+
+#define WRAPPER "1" /* a packet has to say something */
+
+int parcel_wrap(int *fd)
+{
+	if (*fd < 0) {
+		return 0;
+	}
+	int parcel = parcel_make(WRAPPER, fd, 1);
+	if (parcel < 0) {
+		return parcel;
+	}
+	discard_shared(fd);
+	*fd = parcel;
+	return 0;
+}
+
+int parcel_unwrap(int parcel, int *fd)
+{
+	char text[sizeof(WRAPPER)];
+	int fds[FDPASS_MAX];
+	size_t fd_count;
+
+	*fd = -1;
+	if (parcel < 0) {
+		return 0;
+	}
+	ssize_t size = fdpass_peek(parcel, text, sizeof(text), fds, &fd_count);
+	if (size < 0 || fd_count != 1) {
+		fdpass_close_all(fds, fd_count);
+		return size < 0 ? (int)size : -EBADMSG;
+	}
+	*fd = steal_fd(&fds[0]);
+	return 0;
+}
+
+void parcel_discard(int *parcel)
+{
+	if (*parcel >= 0) {
+		discard_packets(*parcel);
+		close_fd(parcel);
+	}
 }

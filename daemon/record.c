@@ -8,6 +8,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/json.h"
+#include "daemon/parcel.h"
 #include "daemon/session.h"
 #include "usher/wire.h"
 
@@ -28,8 +29,8 @@ static const struct descriptor {
 	{"memory", offsetof(struct session, memory_fd), true},
 	{"snapshot", offsetof(struct session, snapshot), true},
 	{"first-snapshot", offsetof(struct session, first_snapshot), false},
-	{"log", offsetof(struct session, log), false},
-	{"verbose", offsetof(struct session, verbose), false},
+	{"log-parcel", offsetof(struct session, log), false},
+	{"verbose-parcel", offsetof(struct session, verbose), false},
 	{"audit", offsetof(struct session, audit), false},
 	GIVEN(0),
 	GIVEN(1),
@@ -42,6 +43,11 @@ static const struct descriptor {
 #undef GIVEN
 };
 static_assert(WIRE_GIVEN_MAX == 8, "all that are given are told");
+
+/* What earlier builds did not put into parcels. */
+static const struct bare {
+	const char *name, *now;
+} bares[] = {{"log", "log-parcel"}, {"verbose", "verbose-parcel"}};
 
 /* The numbers and strings of a record. A number that an older build has not told is 0. */
 static const struct number {
@@ -238,9 +244,22 @@ static int read_groups(struct peer *peer, struct json_object *record)
 	return 0;
 }
 
-/* One that we do not know is of a later build, and closed by the caller. */
-static void take_descriptor(struct session *session, const char *name, int *fd)
+/* Its name today, as which it can be taken. */
+static const char *wrapped(const char *name, int *fd)
 {
+	for (size_t i = 0; name && i < array_length(bares); i++) {
+		if (strcmp(bares[i].name, name) == 0) {
+			return parcel_wrap(fd) == 0 ? bares[i].now : NULL;
+		}
+	}
+	return name;
+}
+
+/* One that we do not know is of a later build, and closed by the caller. */
+static void take_descriptor(struct session *session, const char *known_as, int *fd)
+{
+	const char *name = wrapped(known_as, fd);
+
 	for (size_t i = 0; name && i < array_length(descriptors); i++) {
 		int *place = member(session, descriptors[i].offset);
 		if (strcmp(descriptors[i].name, name) == 0 && *place < 0) {

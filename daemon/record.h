@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define RECORD_VERSION 1 /* layout f3e8f706 */
+#define RECORD_VERSION 1 /* layout 8cdb417e */
 
 struct session;
 

@@ -24,6 +24,7 @@
 #include "daemon/journal.h"
 #include "daemon/journal_record.h"
 #include "daemon/monitor.h"
+#include "daemon/parcel.h"
 #include "daemon/relay.h"
 #include "daemon/reload.h"
 #include "daemon/service.h"
@@ -51,8 +52,8 @@ void session_discard(struct session *session)
 	close_fd(&session->memory_fd);
 	close_fd(&session->snapshot);
 	close_fd(&session->first_snapshot);
-	discard_shared(&session->log);
-	discard_shared(&session->verbose);
+	parcel_discard(&session->log);
+	parcel_discard(&session->verbose);
 	close_fd(&session->audit);
 	for (size_t i = 0; i < WIRE_GIVEN_MAX; i++) {
 		discard_shared(&session->given[i]);
@@ -191,8 +192,9 @@ static int prepare(struct session *session)
 		return session->memory_fd;
 	}
 	if (session->log < 0 && context->config->audit) {
-		return relay_start(&session->log, &session->audit, context->loop, session->label,
+		result = relay_start(&session->log, &session->audit, context->loop, session->label,
 			session->policy, RELAY_AUDIT);
+		return result < 0 ? result : parcel_wrap(&session->log);
 	}
 	return 0;
 }

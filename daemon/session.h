@@ -46,7 +46,8 @@ struct session {
 	int64_t started;               /* seconds since the epoch */
 	uint64_t started_ms;           /* of the loop's clock */
 
-	int listener, memory_fd, snapshot, log, verbose;
+	int listener, memory_fd, snapshot;
+	int log, verbose;          /* each in a parcel of its own; -1 */
 	int given[WIRE_GIVEN_MAX]; /* sockets that the policy names, in its order; then -1 */
 	int first_snapshot;        /* -1: the same as `snapshot`, no other has come yet */
 	uint32_t landlock;         /* operations on files that its filter leaves to it */

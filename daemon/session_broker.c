@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/discard.h"
 #include "daemon/base/session_memory.h"
 #include "daemon/base/wire.h"
 #include "daemon/child.h"
@@ -17,6 +18,7 @@
 #include "daemon/journal.h"
 #include "daemon/journal_record.h"
 #include "daemon/monitor.h"
+#include "daemon/parcel.h"
 #include "daemon/processes.h"
 #include "daemon/reload.h"
 #include "daemon/session.h"
@@ -36,21 +38,40 @@
 /* Somebody has installed another release and not restarted us. */
 #define FOREIGN "is of another release than this usherd; restart usherd"
 
+/* Copies of what lies in parcels of its own. */
+struct logs {
+	int log, verbose;
+};
+
+static void close_logs(struct logs *logs)
+{
+	discard_shared(&logs->log);
+	discard_shared(&logs->verbose);
+}
+
+static int open_logs(const struct session *session, struct logs *logs)
+{
+	int result = parcel_unwrap(session->log, &logs->log);
+
+	return result < 0 ? result : parcel_unwrap(session->verbose, &logs->verbose);
+}
+
 /* The descriptors of START, in their order, and what START says of them. */
-static size_t collect_descriptors(const struct session *session, struct wire_start *start, int *fds)
+static size_t collect_descriptors(
+	const struct session *session, const struct logs *logs, struct wire_start *start, int *fds)
 {
 	size_t count = 0;
 
 	fds[count++] = session->listener;
 	fds[count++] = session->memory_fd;
 	fds[count++] = session->snapshot;
-	if (session->log >= 0) {
+	if (logs->log >= 0) {
 		start->flags |= WIRE_START_LOG;
-		fds[count++] = session->log;
+		fds[count++] = logs->log;
 	}
-	if (session->verbose >= 0) {
+	if (logs->verbose >= 0) {
 		start->flags |= WIRE_START_VERBOSE;
-		fds[count++] = session->verbose;
+		fds[count++] = logs->verbose;
 	}
 	for (size_t i = 0; i < WIRE_GIVEN_MAX && session->given[i] >= 0; i++) {
 		fds[count++] = session->given[i];
@@ -89,14 +110,18 @@ int session_start_broker(struct session *session)
 		.session = session->id,
 		.flags = session->resumes ? WIRE_START_RESUME : 0,
 		.tid = thread_to_name(session)};
+	struct logs logs __attribute__((cleanup(close_logs))) = {-1, -1};
 	int fds[WIRE_FDS_MAX];
 
 	int result = child_start(&session->child, session->context->loop, &options);
 	if (result < 0) {
 		return result;
 	}
-	size_t count = collect_descriptors(session, &start, fds);
-	result = child_send_start(session->child, &start, fds, count);
+	result = open_logs(session, &logs);
+	if (result == 0) {
+		size_t count = collect_descriptors(session, &logs, &start, fds);
+		result = child_send_start(session->child, &start, fds, count);
+	}
 	/* One that is dead already is noticed as any other. */
 	if (result < 0 && result != -EPIPE && result != -ECONNRESET) {
 		child_kill(steal_pointer(&session->child));

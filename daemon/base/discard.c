@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include "daemon/base/fdpass.h"
 
 #define STACK_BYTES (64u << 10)
+#define LOOKS       2000u /* a tenth of a second */
+#define LOOK_US     50u
 #define PACKET_MAX  (64u << 10) /* a longer one is none of ours */
 /* Packets in a socket: each takes 768 bytes of what its sender may have (net.core.wmem_max). */
 #define WAITING_MAX 512u
@@ -42,15 +45,18 @@ static bool may_wait(int fd)
 	       S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode);
 }
 
+static _Atomic unsigned int to_begin; /* threads that have not come to their close(2) */
+
 static void *close_slowly(void *fd)
 {
+	atomic_fetch_sub(&to_begin, 1);
 	close((int)(intptr_t)fd);
 	return NULL;
 }
 
 /*
- * A thread for each: what waits to be closed by another is still in our table, and the exec of a
- * child with a copy of that waits for it. False if there can be no thread.
+ * A thread for each: of what waits in our table to be closed each child has a copy, and its exec
+ * waits. False if there can be no thread.
  */
 static bool close_aside(int fd)
 {
@@ -60,12 +66,23 @@ static bool close_aside(int fd)
 	if (pthread_attr_init(&attributes) != 0) {
 		return false;
 	}
+	atomic_fetch_add(&to_begin, 1);
 	bool is_begun =
 		pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
 		pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
 		pthread_create(&thread, &attributes, close_slowly, (void *)(intptr_t)fd) == 0;
 	pthread_attr_destroy(&attributes);
+	if (!is_begun) {
+		atomic_fetch_sub(&to_begin, 1);
+	}
 	return is_begun;
+}
+
+void discard_settle(void)
+{
+	for (unsigned int i = 0; i < LOOKS && atomic_load(&to_begin) > 0; i++) {
+		(void)usleep(LOOK_US);
+	}
 }
 
 void discard_shared(int *fd)

@@ -20,6 +20,10 @@ void discard_fd(int *fd);
 /* The same of what others may go on with: what may wait is closed aside, and nothing is told. */
 void discard_shared(int *fd);
 
+/* Before a child is started: what is closed aside is out of our table, or the child has a copy of
+ * it and its exec waits. */
+void discard_settle(void);
+
 /* The connection takes nothing more, and what lies in it is discarded. */
 void discard_unread(int socket);
 

@@ -2,7 +2,8 @@
 """A file system with one file, whose server answers everything but the close of a descriptor (FLUSH).
 
 silent.py DIRECTORY SOCKET [MORE...]: mounts it, and passes descriptors of the file to each socket of
-usherd's, COUNT to each. Says 'sent', and ends with its standard input; then the file system is gone, too.
+usherd's, COUNT to each, and one as the log of a session that it begins. Says 'sent', and ends with its
+standard input; then the file system is gone, too.
 """
 
 import ctypes
@@ -11,6 +12,8 @@ import socket
 import struct
 import sys
 import threading
+
+import handover
 
 LOOKUP, FORGET, GETATTR, OPEN, FLUSH, INIT, OPENDIR = 1, 2, 3, 14, 25, 26, 27
 ENOSYS = 38
@@ -56,13 +59,16 @@ def mount(directory):
 
 def main(directory, *paths):
     mount(directory)
-    connections = []
+    connections, clients = [], []
     for path in paths:
         kind = socket.SOCK_STREAM if path.endswith('.control') else socket.SOCK_SEQPACKET
         connections.append(socket.socket(socket.AF_UNIX, kind))
         connections[-1].connect(path)
         file = os.open(directory + '/file', os.O_WRONLY)
         socket.send_fds(connections[-1], [b'garbage\n'], [file] * COUNT)
+        if kind == socket.SOCK_SEQPACKET:
+            clients.append(handover.Client(path))
+            clients[-1].filter(fds=[file], flags=handover.HELLO_LOG)
     print('sent', flush=True)
     sys.stdin.read()
     libc.umount2(directory.encode(), MNT_FORCE)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/parcel.h"
 #include "daemon/record.h"
 #include "daemon/session.h"
 #include "usher/wire.h"
@@ -98,6 +99,9 @@ static void the_first_builds_record_is_read(void **state)
 	assert_true(is_open(session->listener) && is_open(session->memory_fd) &&
 		    is_open(session->snapshot) && is_open(session->verbose));
 	assert_int_equal(session->log, -1);
+	cleanup_fd int verbose = -1;
+	assert_int_equal(parcel_unwrap(session->verbose, &verbose), 0);
+	assert_true(is_open(verbose));
 	assert_int_equal(session->first_snapshot, -1);
 	finish(&reading);
 }
