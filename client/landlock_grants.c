@@ -126,7 +126,10 @@ static int visit_grant(struct visit *visit, const struct grant *grant)
 		return LANDLOCK_SUITS;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return unsuited(visit, "%s: %s", grant->path, strerror(errno));
+		return unsuited(visit,
+			errno == ENOENT ? "%s: %s, and Landlock knows only what is there"
+					: "%s cannot be looked at: %s",
+			grant->path, strerror(errno));
 	}
 	int result = look_at_kind(visit, grant, &st);
 	if (result == LANDLOCK_SUITS) {
