@@ -164,6 +164,27 @@ static int place_error(const struct request *request)
 	return -(first->error ? first->error : request->second.error);
 }
 
+/*
+ * Is nothing changed? Then it may as well be done for a caller that has gone: what was seen is
+ * given to nobody else (act_give_back()).
+ */
+static bool only_looks(enum path_act act)
+{
+	switch (act) {
+	case PATH_STATFS:
+	case PATH_STAT:
+	case PATH_STATX:
+	case PATH_ACCESS:
+	case PATH_READLINK:
+	case PATH_GETXATTR:
+	case PATH_LISTXATTR:
+	case PATH_CHDIR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum act_outcome act_path(
 	const struct broker *broker, struct worker *worker, struct request *request)
 {
@@ -180,7 +201,8 @@ enum act_outcome act_path(
 	if (request->place.error || request->second.error) {
 		return finish(request, place_error(request));
 	}
-	if (!notify_is_pending(broker->listener, request->id)) {
+	if (!only_looks(request->path.call->act) &&
+		!notify_is_pending(broker->listener, request->id)) {
 		return ACT_GONE;
 	}
 	int result =
