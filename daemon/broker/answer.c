@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -51,7 +52,8 @@ static void answer_result(const struct broker *broker, struct request *request)
 		recover_set_state(request->slot, SLOT_INSTALLED);
 	}
 	recover_unmark(fd);
-	close(fd);
+	/* Not close(2): of a program with threads that is a place to cancel them, and none is. */
+	(void)syscall(SYS_close, fd);
 	answer_number(broker, request);
 }
 
