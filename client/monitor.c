@@ -164,8 +164,10 @@ static void print_decision(struct json_object *event, bool color)
 {
 	const char *verdict = string_of(event, "verdict");
 	const char *time = strchr(string_of(event, "time"), 'T');
+	char cell[CELL_SIZE];
 
-	printf("%.12s %" PRIu64 " %s%s%s", time ? time + 1 : "?", number_of(event, "session"),
+	session_table_text(cell, sizeof(cell), time ? time + 1 : "?");
+	printf("%.12s %" PRIu64 " %s%s%s", cell, number_of(event, "session"),
 		color ? color_of(verdict) : "", verdict, color ? "\033[0m" : "");
 	print_member(event, " ", "call");
 	if (strcmp(string_of(event, "call"), string_of(event, "operation")) != 0) {

@@ -144,6 +144,15 @@ def records():
         yield json.dumps({'verdict': 'deny', 'asked': 'a' * 19000}).encode()
 
 
+def embellish(control, memory):
+    """Tells of a decision, of which each part does something to the terminal that shows it."""
+    keys = ('time', 'program', 'call', 'operation', 'asked', 'resolved', 'errno', 'rule')
+    record = {'verdict': 'deny', 'pid': 1, **{key: 'T\x1b]0;x\a\n\x9b' for key in keys}}
+    while not is_over():
+        control.send(decision(json.dumps(record).encode()))
+        time.sleep(0.05)
+
+
 def decide(control, memory):
     """Tells decisions that were never made."""
     wait_for('go')

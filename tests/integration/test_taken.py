@@ -5,6 +5,8 @@ broker that was taken over (taken.py) can do with that to usherd, to other sessi
 """
 
 import contextlib
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -150,6 +152,22 @@ class TakenOver(unittest.TestCase):
                 while (event := stream.read())['event'] != 'decision':
                     pass
                 self.assertEqual(event['verdict'], 'deny')
+
+    def test_embellished(self):
+        """what it tells does nothing to the terminal that shows it"""
+        with Taken('embellish') as daemon, daemon.session():
+            daemon.wait_for_sessions(1)
+            primary, secondary = pty.openpty()
+            with subprocess.Popen(
+                    [harness.BUILD / 'client/usher', 'monitor', '--count', '1', '--socket',
+                     daemon.socket], stdin=secondary, stdout=secondary, stderr=secondary,
+                    env={**harness.environment(), 'NO_COLOR': '1'}) as watcher:
+                os.close(secondary)
+                watcher.wait(harness.SECONDS)
+            shown = os.read(primary, 65536)
+            os.close(primary)
+        self.assertIn(b'deny', shown)
+        self.assertRegex(shown, rb'\A([\x20-\x7e]*\r\n)+\Z')
 
     def test_stopped(self):
         """one that does not end with its session, since its user has stopped it, is ended"""
