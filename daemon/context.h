@@ -45,6 +45,7 @@ struct context {
 	struct reload *reload;        /* under way, or NULL */
 	bool is_stopped;              /* for good: nobody comes after us */
 	struct connection *stops_for; /* who waits for the last session to end, or NULL */
+	bool stops_by_ending;         /* ... and does not wait for what cannot be found */
 	const char *config_file;      /* NULL: the usual place */
 	uint64_t last_reload;
 	int64_t started;    /* seconds since the epoch */

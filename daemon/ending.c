@@ -12,6 +12,7 @@
 #include "daemon/journal.h"
 #include "daemon/processes.h"
 #include "daemon/session.h"
+#include "daemon/stop.h"
 
 /* Between two looks for what was born meanwhile, and how many of them. */
 #define AGAIN_MS  100u
@@ -57,20 +58,29 @@ static void forget(struct ending *ending)
 	uv_close((uv_handle_t *)&ending->timer, on_closed);
 }
 
+/* Who stops the daemon may have waited for this one. */
+static void leave(struct ending *ending)
+{
+	struct context *context = ending->context;
+
+	forget(ending);
+	stop_settle(context);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct ending *ending = container_of(timer, struct ending, timer);
 	struct session *session = session_find(ending->context, ending->session);
 
 	if (!session) {
-		forget(ending);
+		leave(ending);
 		return;
 	}
 	if (ending->kills >= KILLS_OVER && session_is_over(session)) {
 		journal_warning(
 			"%s: its broker does not end with it, and is ended", session->label);
 		session_end(session);
-		forget(ending);
+		leave(ending);
 		return;
 	}
 	atomic_fetch_or(&session->memory->facts, SESSION_ENDING);
@@ -79,7 +89,7 @@ static void on_timer(uv_timer_t *timer)
 		journal_warning("%s: some of its processes cannot be found; they end with their "
 				"next call that is asked about",
 			session->label);
-		forget(ending);
+		leave(ending);
 	}
 }
 

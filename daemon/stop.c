@@ -28,9 +28,16 @@ static void stop(struct connection *connection)
 	(void)kill(getpid(), SIGTERM);
 }
 
+/* Those whose processes cannot be found are left to their brokers, who kill them when they call. */
+static bool is_over(const struct context *context)
+{
+	return LIST_EMPTY(&context->sessions) ||
+	       (context->stops_by_ending && LIST_EMPTY(&context->endings));
+}
+
 void stop_settle(struct context *context)
 {
-	if (context->stops_for && LIST_EMPTY(&context->sessions)) {
+	if (context->stops_for && is_over(context)) {
 		stop(steal_pointer(&context->stops_for));
 	}
 }
@@ -89,7 +96,8 @@ void answer_stop(struct connection *connection, struct json_object *request)
 		return;
 	}
 	journal_notice("stops for uid %u; sessions: %s", connection->uid, sessions);
-	if (strcmp(sessions, "end") == 0) {
+	context->stops_by_ending = strcmp(sessions, "end") == 0;
+	if (context->stops_by_ending) {
 		end_sessions(context, grace * 1000);
 	}
 	stop_later(connection);

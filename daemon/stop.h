@@ -8,5 +8,5 @@
 
 struct context;
 
-/* A session has ended. */
+/* A session has ended, or will not be waited for any more. */
 void stop_settle(struct context *context);

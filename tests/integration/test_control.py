@@ -446,6 +446,22 @@ class Stopping(unittest.TestCase):
         process.communicate('', timeout=harness.SECONDS)
         self.assertEqual((stop.wait(harness.SECONDS), daemon.process.wait(20)), (0, 0))
 
+    def test_hidden(self):
+        """stop --end does not wait for what nobody can find: that is left to its broker"""
+        daemon = Daemon().start()
+        hide = ('import os, signal\nif pid := os.fork(): os.write(1, b"%d" % pid); os._exit(0)\n'
+                'os.closerange(0, 3)\nsignal.pause()')
+        pid = int(daemon.run('python3', '-c', hide, policy='everything').stdout)
+        try:
+            broker = daemon.sessions()[0]['broker']
+            done = commands(daemon, 'stop', '--end', '--grace', '0')
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            self.assertEqual(daemon.process.wait(harness.SECONDS), 0)
+            self.assertTrue(is_alive(pid) and is_alive(broker))
+        finally:
+            os.kill(pid, signal.SIGKILL)
+        harness.wait_until(lambda: not is_alive(broker), 'its broker ends with it')
+
     def test_interrupted(self):
         """a wait that is interrupted leaves the daemon as it was"""
         with Daemon() as daemon, running(daemon):
