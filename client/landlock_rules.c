@@ -54,12 +54,6 @@ void landlock_rule_list_finish(struct landlock_rule_list *rules)
 	*rules = (struct landlock_rule_list){NULL, 0};
 }
 
-bool landlock_rule_reaches(const struct landlock_rule *rule, const char *path, size_t length)
-{
-	return pattern_matches(rule->pattern, path, length) ||
-	       pattern_reach_below(rule->pattern, path, length) != PATTERN_NOTHING;
-}
-
 const struct landlock_rule *landlock_rule_list_find(
 	const struct landlock_rule_list *rules, const char *path, size_t length)
 {

@@ -27,9 +27,6 @@ int landlock_rule_list_read(
 	struct landlock_rule_list *rules, const struct string_pack *strings, const char *signs);
 void landlock_rule_list_finish(struct landlock_rule_list *rules);
 
-/* May a rule be about the directory, or something below it? */
-bool landlock_rule_reaches(const struct landlock_rule *rule, const char *path, size_t length);
-
 /* The first that is about this name; NULL if none is. */
 const struct landlock_rule *landlock_rule_list_find(
 	const struct landlock_rule_list *rules, const char *path, size_t length);

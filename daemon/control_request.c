@@ -339,10 +339,3 @@ const char *control_string(struct json_object *request, const char *key, const c
 	return json_object_object_get_ex(request, key, &value) ? json_object_get_string(value)
 							       : absent;
 }
-
-bool control_flag(struct json_object *request, const char *key)
-{
-	struct json_object *value = NULL;
-
-	return json_object_object_get_ex(request, key, &value) && json_object_get_boolean(value);
-}

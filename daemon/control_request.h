@@ -25,7 +25,6 @@ struct json_object *control_describe_requests(void);
 /* For those who answer: the value of a key that has passed the table. `absent` where it is not. */
 uint64_t control_number(struct json_object *request, const char *key, uint64_t absent);
 const char *control_string(struct json_object *request, const char *key, const char *absent);
-bool control_flag(struct json_object *request, const char *key);
 
 /* Those who answer. */
 typedef void control_handler(struct connection *connection, struct json_object *request);

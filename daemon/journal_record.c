@@ -52,11 +52,6 @@ static const struct {
 
 static bool takes_fields;
 
-const char *journal_event_id(enum journal_event event)
-{
-	return ids[event];
-}
-
 void journal_record_open(bool under_systemd)
 {
 #ifdef USHER_WITH_SYSTEMD

@@ -36,6 +36,3 @@ void journal_record(const char *label, const char *policy, const char *line);
 /* `session` 0: it is of none. */
 void journal_event(enum journal_event event, enum journal_level level, uint64_t session,
 	const char *policy, const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-/* As the catalogue has it: 32 digits. */
-const char *journal_event_id(enum journal_event event);

@@ -38,13 +38,6 @@ int members_new(struct members **membersp)
 	return 0;
 }
 
-void members_free(struct members *members)
-{
-	if (members) {
-		munmap(members, sizeof(*members));
-	}
-}
-
 void members_note(struct members *members, pid_t tid, uint64_t now_ns)
 {
 	if (tid <= 0 || (unsigned int)tid >= NUMBERS) {

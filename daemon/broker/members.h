@@ -19,9 +19,8 @@
 struct broker;
 struct members;
 
-/* 0 or a negative errno. */
+/* 0 or a negative errno. They live as long as the broker does. */
 int members_new(struct members **membersp);
-void members_free(struct members *members);
 
 /*
  * The thread has made a call that was notified, and still waits for the answer; it is `now_ns` by

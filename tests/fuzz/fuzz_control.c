@@ -21,8 +21,6 @@ static void read_all(struct connection *connection, struct json_object *request)
 			(void)control_number(request, name, 0);
 		} else if (json_object_is_type(value, json_type_string)) {
 			must(strlen(control_string(request, name, "")) <= CONTROL_TEXT_MAX);
-		} else if (json_object_is_type(value, json_type_boolean)) {
-			(void)control_flag(request, name);
 		}
 	}
 	answers++;
