@@ -68,7 +68,8 @@ static int receive(int socket, enum wire_phase phase, void *packet, int *fds, si
 	return error;
 }
 
-int embedded_send_start(const struct embedded *session, bool resume)
+/* Sends START to the broker with all its descriptors. 0 or a negative errno. */
+static int send_start(const struct embedded *session, bool resume)
 {
 	struct wire_start start = {.header = wire_header_make(WIRE_START, sizeof(start)),
 		.session = session->session,
@@ -172,7 +173,7 @@ int embedded_start_successor(struct embedded *session)
 		return pid;
 	}
 	/* One that is dead already is noticed by its socket, as any other. */
-	error = embedded_send_start(session, true);
+	error = send_start(session, true);
 	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
@@ -243,7 +244,7 @@ static int hear_broker(struct embedded *session, void *packet)
 {
 	int fds[FDPASS_MAX];
 	size_t fd_count;
-	int error = embedded_send_start(session, false);
+	int error = send_start(session, false);
 
 	for (unsigned int deaths = 0;; deaths++) {
 		if (error == 0) {

@@ -22,9 +22,6 @@ struct embedded {
 	bool program_is_ours;   /* its broker, once its parent, has died: we are */
 };
 
-/* Sends START to the broker with all its descriptors. 0 or a negative errno. */
-int embedded_send_start(const struct embedded *session, bool resume);
-
 /*
  * Starts another usher-broker on one end of a new control socket; the other is session->control. 0
  * or a negative errno.

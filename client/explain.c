@@ -109,7 +109,8 @@ static void explain_refusal(struct explain_answer *answer, const struct explain_
 	}
 }
 
-void explain_decide(struct explain_answer *answer, struct explain_question *question,
+/* Fills the answers of the question's calls, and the verdict on the first of them. */
+static void decide(struct explain_answer *answer, struct explain_question *question,
 	const struct policy *policy, const struct filter *filter)
 {
 	for (size_t i = 0; i < question->call_count; i++) {
@@ -368,7 +369,7 @@ static int explain(const struct policy *policy, struct explain_question *questio
 		return EXIT_USAGE;
 	}
 	question->kernel = kernel_mechanism(policy, question, &report);
-	explain_decide(&answer, question, policy, &filter);
+	decide(&answer, question, policy, &filter);
 	filter_finish(&filter);
 	if (json) {
 		return print_json(question, &answer, is_reached(question, policy));

@@ -17,7 +17,7 @@ struct explain_call {
 	const char *name;
 	int nr;
 	unsigned long long args[6];
-	enum filter_answer answer; /* filled by explain_answer */
+	enum filter_answer answer; /* found by running the filter */
 	int error;                 /* FILTER_ERRNO */
 };
 
@@ -49,7 +49,3 @@ struct explain_answer {
  */
 int explain_question_parse(struct explain_question *question, int argc, char **argv);
 void explain_question_finish(struct explain_question *question);
-
-/* Fills the answers of the question's calls, and the verdict on the first of them. */
-void explain_decide(struct explain_answer *answer, struct explain_question *question,
-	const struct policy *policy, const struct filter *filter);

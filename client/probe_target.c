@@ -123,7 +123,8 @@ long probe_call(const void *argument)
 	return value < 0 ? -errno : value;
 }
 
-int probe_receive(const struct probe_target *target, struct seccomp_notif *notification)
+/* 0 or a negative errno; -ETIMEDOUT when no notification came. */
+static int receive(const struct probe_target *target, struct seccomp_notif *notification)
 {
 	struct pollfd listener = {.fd = target->listener, .events = POLLIN};
 
@@ -206,7 +207,7 @@ bool probe_start(struct probe_result *result, struct probe_target *target, unsig
 bool probe_next(struct probe_result *result, const struct probe_target *target,
 	struct seccomp_notif *notification)
 {
-	int error = probe_receive(target, notification);
+	int error = receive(target, notification);
 
 	if (error < 0) {
 		probe_report(result, PROBE_MISSING, "receiving a call: %s", strerror(-error));

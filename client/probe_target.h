@@ -37,8 +37,6 @@ int probe_target_finish(struct probe_target *target);
 /* In the body: makes the notified call. What it returned, or a negative errno. */
 long probe_call(const void *argument);
 
-/* 0 or a negative errno; -ETIMEDOUT when no notification came. */
-int probe_receive(const struct probe_target *target, struct seccomp_notif *notification);
 int probe_answer(const struct probe_target *target, uint64_t id, int64_t value, int error);
 int probe_continue(const struct probe_target *target, uint64_t id);
 bool probe_is_pending(const struct probe_target *target, uint64_t id);

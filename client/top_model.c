@@ -43,7 +43,8 @@ static void take_text(char *text, struct json_object *object, const char *key)
 	session_table_text(text, TOP_TEXT_MAX, json_object_get_string(member(object, key)));
 }
 
-uint64_t top_percentile(const uint64_t *delays, size_t count, unsigned int percent)
+/* The bound of the bucket below which so many of a hundred lie; 0 where there are none. */
+static uint64_t percentile(const uint64_t *delays, size_t count, unsigned int percent)
 {
 	uint64_t all = 0, below = 0;
 
@@ -108,8 +109,8 @@ static void compare(struct top_session *now, const struct top_session *before, d
 	now->rate = seconds > 0 && now->answers > answers
 			    ? (double)(now->answers - answers) / seconds
 			    : 0;
-	now->median = top_percentile(delays, now->delay_count, 50);
-	now->slowest = top_percentile(delays, now->delay_count, 99);
+	now->median = percentile(delays, now->delay_count, 50);
+	now->slowest = percentile(delays, now->delay_count, 99);
 }
 
 int top_model_look(struct top_model *model, struct json_object *status, double seconds)

@@ -50,6 +50,3 @@ void top_model_sort(struct top_model *model);
 void top_model_finish(struct top_model *model);
 
 const char *top_order_name(enum top_order order);
-
-/* The bound of the bucket below which so many of a hundred lie; 0 where there are none. */
-uint64_t top_percentile(const uint64_t *delays, size_t count, unsigned int percent);

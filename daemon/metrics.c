@@ -51,7 +51,8 @@ void metrics_keep(struct metrics *metrics, const struct session_memory *memory)
 	add_session(&metrics->ended, memory);
 }
 
-void metrics_escape(char *out, size_t size, const char *value)
+/* A label's value as the format wants it: \, " and newline escaped. Cuts what does not fit. */
+static void escape_label(char *out, size_t size, const char *value)
 {
 	size_t length = 0;
 
@@ -80,7 +81,7 @@ static void render_build(FILE *out)
 {
 	char version[64];
 
-	metrics_escape(version, sizeof(version), USHER_VERSION);
+	escape_label(version, sizeof(version), USHER_VERSION);
 	begin(out, "usher_build_info", "gauge", "The release of usherd that answers.");
 	fprintf(out, "usher_build_info{version=\"%s\"} 1\n", version);
 }

@@ -36,6 +36,3 @@ void metrics_keep(struct metrics *metrics, const struct session_memory *memory);
  * living sessions alone.
  */
 char *metrics_render(const struct context *context, const uid_t *uid);
-
-/* A label's value as the format wants it: \, " and newline escaped. Cuts what does not fit. */
-void metrics_escape(char *out, size_t size, const char *value);

@@ -10,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/policy/filter_compare.h"
 #include "daemon/policy/syscall_account.h"
-#include "daemon/policy/syscall_arguments.h"
 
 static_assert(COMPARISONS_MAX + 3 <= PLAN_COMPARISONS, "a rule's comparisons and a mediation's");
 
-int plan_list_add(struct plan_list *list, const struct plan_clause *clause)
+static int add_clause(struct plan_list *list, const struct plan_clause *clause)
 {
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity ? list->capacity * 2 : 1; /* most have one */
@@ -44,7 +42,7 @@ int plan_call_add(struct plan *plan, int nr, size_t list_offset, const struct pl
 	if (nr < 0 || nr >= FILTER_CALLS) {
 		return 0;
 	}
-	return plan_list_add(
+	return add_clause(
 		(struct plan_list *)(void *)((char *)&plan->calls[nr] + list_offset), clause);
 }
 
@@ -156,13 +154,13 @@ static int add_mediated(
 		int error = clause_conjoin(&clause, rule);
 
 		if (!error) {
-			error = plan_list_add(list, &clause);
+			error = add_clause(list, &clause);
 		}
 		if (error || !mediation->clauses[i].count) {
 			return error;
 		}
 	}
-	return plan_list_add(list, rule);
+	return add_clause(list, rule);
 }
 
 static const struct plan_answer does_not_exist = {FILTER_ERRNO, ENOSYS};
@@ -195,42 +193,17 @@ int plan_call_list(const struct plan *plan, int nr, struct plan_list *list)
 	int error = 0;
 
 	for (size_t i = 0; i < call->always.count && !error; i++) {
-		error = plan_list_add(list, &call->always.clauses[i]);
+		error = add_clause(list, &call->always.clauses[i]);
 	}
 	for (size_t i = 0; i <= call->rules.count && !error; i++) {
 		const struct plan_clause *rule =
 			i < call->rules.count ? &call->rules.clauses[i] : &fallback;
 
 		error = rule->answer.answer == FILTER_ALLOW ? add_mediated(list, rule, mediation)
-							    : plan_list_add(list, rule);
+							    : add_clause(list, rule);
 		if (!rule->count) {
 			break;
 		}
 	}
 	return error;
-}
-
-static bool clause_matches(
-	const struct plan_clause *clause, int nr, const unsigned long long args[6])
-{
-	for (size_t i = 0; i < clause->count; i++) {
-		unsigned int argument = clause->comparisons[i].argument;
-
-		if (!comparison_holds(
-			    &clause->comparisons[i], args[argument], syscall_width(nr, argument))) {
-			return false;
-		}
-	}
-	return true;
-}
-
-struct plan_answer plan_list_evaluate(
-	const struct plan_list *list, int nr, const unsigned long long args[6])
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (clause_matches(&list->clauses[i], nr, args)) {
-			return list->clauses[i].answer;
-		}
-	}
-	return (struct plan_answer){FILTER_KILL, 0};
 }

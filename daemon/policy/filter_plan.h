@@ -62,12 +62,7 @@ bool plan_has_clauses(const struct plan *plan, int nr);
 /* The answer to a number that nobody has anything to say about, below FILTER_CALLS or above. */
 struct plan_answer plan_default(const struct plan *plan, int nr);
 
-int plan_list_add(struct plan_list *list, const struct plan_clause *clause);
 void plan_list_finish(struct plan_list *list);
-
-/* The plain meaning of a list: the first clause that matches. */
-struct plan_answer plan_list_evaluate(
-	const struct plan_list *list, int nr, const unsigned long long args[6]);
 
 /* filter_mediation.c: fills `always` and `mediation` of all calls. */
 int plan_mediate(

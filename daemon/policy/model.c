@@ -284,7 +284,7 @@ int policy_seal(struct policy *policy)
 	return make_index(policy);
 }
 
-void policy_subject_finish(enum policy_section section, struct policy_subject *subject)
+static void subject_finish(enum policy_section section, struct policy_subject *subject)
 {
 	free(subject->text);
 	switch (section) {
@@ -307,7 +307,7 @@ void policy_subject_finish(enum policy_section section, struct policy_subject *s
 void policy_rule_finish(struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->subject_count; i++) {
-		policy_subject_finish(rule->section, &rule->subjects[i]);
+		subject_finish(rule->section, &rule->subjects[i]);
 	}
 	free(rule->subjects);
 	free((char *)rule->origin.text);

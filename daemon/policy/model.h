@@ -94,7 +94,6 @@ int policy_add_rule(struct policy *policy, struct policy_rule *rule);
  * -ENOMEM. */
 int policy_seal(struct policy *policy);
 
-void policy_subject_finish(enum policy_section section, struct policy_subject *subject);
 void policy_rule_finish(struct policy_rule *rule);
 
 /* `subject` NULL: a default's. `operation` is 0 where the section has none. */
