@@ -224,6 +224,52 @@ static bool resolve_fast(
 	return !options->follow_last || options->creates || place->seen != SEEN_LINK;
 }
 
+/* For the middle ways: of what kind is what was opened? False: only the long way can tell. */
+static bool is_ordinary(struct place *place, int object)
+{
+	struct stat st;
+
+	if (object < 0 || fstat(object, &st) < 0 || (major(st.st_dev) == 0 && procfs_is(object))) {
+		return false;
+	}
+	resolve_note_kind(place, &st);
+	return !place->is_tty_alias;
+}
+
+/* Can the kernel walk for us, as the target would have it? */
+static bool walks_like_target(const struct broker *broker, const struct walk_options *options)
+{
+	return options->follow_last && !options->creates && !options->resolve &&
+	       options->place->root < 0 && !broker->root_name[0];
+}
+
+/*
+ * The middle way for a clean name: where the kernel meets no link this is the object's own name,
+ * and it need not be asked for. False: go on as if nobody had tried.
+ */
+static bool resolve_straight(
+	const struct broker *broker, const char *path, const struct walk_options *options)
+{
+	struct place *place = options->place;
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+
+	if (path[0] != '/' || !walks_like_target(broker, options) ||
+		!clean_name(broker, place, path) || name_is_below(place->path, "/proc") ||
+		seen_ask(broker->seen, place) == SEEN_LINK) {
+		return false;
+	}
+	cleanup_fd int object = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (object < 0 && errno == ELOOP) {
+		seen_note_link(broker->seen, place);
+	}
+	if (!is_ordinary(place, object)) {
+		return false;
+	}
+	place->kind = PLACE_OBJECT;
+	place->object = steal_fd(&object);
+	return true;
+}
+
 /*
  * The middle way, for names with ordinary links in them: the kernel walks for us, as the target
  * would have it (same root, its ids), to an object that stays pinned, and its name is then told
@@ -236,19 +282,13 @@ static bool resolve_pinned(
 {
 	struct place *place = options->place;
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
-	struct stat st;
 
-	if (!options->follow_last || options->creates || options->resolve || place->root >= 0 ||
-		broker->root_name[0]) {
+	if (!walks_like_target(broker, options)) {
 		return false;
 	}
 	int base = path[0] == '/' || place->start < 0 ? AT_FDCWD : place->start;
 	cleanup_fd int object = (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
-	if (object < 0 || fstat(object, &st) < 0 || (major(st.st_dev) == 0 && procfs_is(object))) {
-		return false;
-	}
-	resolve_note_kind(place, &st);
-	if (place->is_tty_alias ||
+	if (!is_ordinary(place, object) ||
 		name_of_fd(broker, object, place->path, sizeof(place->path)) < 0) {
 		return false;
 	}
@@ -281,8 +321,9 @@ int resolve_place(const struct broker *broker, struct request *request, const ch
 		return 0;
 	}
 	place->provisional = false;
+	bool pinned = way == RESOLVE_TO_OBJECT && resolve_straight(broker, path, options);
 	place->directory = -1;
-	if (resolve_pinned(broker, path, options)) {
+	if (pinned || resolve_pinned(broker, path, options)) {
 		return 0;
 	}
 	clear(place);

@@ -22,6 +22,7 @@ struct walk_options;
 enum resolve_way {
 	RESOLVE_FAST_IF_POSSIBLE,
 	RESOLVE_LONG_WAY,
+	RESOLVE_TO_OBJECT, /* the long way, but a clean name is tried as it is, and pinned */
 };
 
 /*

@@ -184,7 +184,7 @@ static int resolve_unix_path(const struct broker *broker, struct request *reques
 		.place = &request->place, .follow_last = !binds, .never_follow_last = binds};
 	const char *path = request->address.name.bytes + offsetof(struct sockaddr_un, sun_path);
 
-	return resolve_place(broker, request, path, &options, RESOLVE_LONG_WAY);
+	return resolve_place(broker, request, path, &options, RESOLVE_TO_OBJECT);
 }
 
 static int resolve_request(

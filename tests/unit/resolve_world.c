@@ -110,11 +110,12 @@ static void as_policies_name(const struct world *world, char *name)
 /* Agreed? The name of what is not there is only compared between the two ways. */
 static void compare(struct world *world, const char *path, const struct open_how *how)
 {
-	static struct answer fast, slow;
+	static struct answer fast, slow, pinned;
 	static struct native_open native;
 
 	world_ask(world, path, how, RESOLVE_FAST_IF_POSSIBLE, &fast);
 	world_ask(world, path, how, RESOLVE_LONG_WAY, &slow);
+	world_ask(world, path, how, RESOLVE_TO_OBJECT, &pinned);
 	/* A rename or mount anywhere in the system meanwhile is EAGAIN where ".." is scoped
 	 * (openat2(2)), and has the kernel begin anew with the links counted that it has met. */
 	for (int i = 0; i < TRIES_MAX; i++) {
@@ -133,6 +134,12 @@ static void compare(struct world *world, const char *path, const struct open_how
 	if (strcmp(fast.path, slow.path) != 0) {
 		fail_msg(
 			"'%s' is '%s' the fast way, '%s' the long way", path, fast.path, slow.path);
+	}
+	if (pinned.error != slow.error || strcmp(pinned.path, slow.path) != 0 ||
+		pinned.device != slow.device || pinned.inode != slow.inode) {
+		fail_msg("'%s' is '%s' (%s) where it is pinned, '%s' (%s) the long way", path,
+			pinned.path, strerrorname_np(pinned.error), slow.path,
+			strerrorname_np(slow.error));
 	}
 	if (native.error) {
 		return;
