@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -24,28 +25,35 @@ static bool is_of_entry(enum path_act act)
 	return act <= PATH_RENAME;
 }
 
-static bool has_something_to_give(const struct path_request *path)
+/* What is written, and where to; returns how many parts. */
+static size_t collect_parts(const struct request *request, struct iovec *there, struct iovec *here)
 {
-	return (path->has_reply && path->data_size > 0) || path->has_mount;
+	const struct path_request *path = &request->path;
+	size_t count = 0;
+
+	if (path->has_mount) {
+		uint64_t mount = request->slot->notification.data.args[3];
+		there[count] = (struct iovec){(void *)(uintptr_t)mount, path->mount_size};
+		here[count++] = (struct iovec){(void *)&path->mount, path->mount_size};
+	}
+	if (path->has_reply && path->data_size > 0 &&
+		(request->result >= 0 || path->reply_on_error)) {
+		there[count] = (struct iovec){(void *)(uintptr_t)path->reply, path->data_size};
+		here[count++] = (struct iovec){path->data, path->data_size};
+	}
+	return count;
 }
 
 void act_give_back(const struct broker *broker, struct request *request)
 {
-	struct path_request *path = &request->path;
-	int error = 0;
+	struct iovec there[2], here[2];
+	size_t count = collect_parts(request, there, here);
 
 	/* The number of who has died may be that of a process outside by now. */
-	if (!has_something_to_give(path) || !notify_is_pending(broker->listener, request->id)) {
+	if (count == 0 || !notify_is_pending(broker->listener, request->id)) {
 		return;
 	}
-	if (path->has_mount) {
-		error = target_write(request->tid, request->slot->notification.data.args[3],
-			&path->mount, path->mount_size);
-	}
-	if (error == 0 && path->has_reply && path->data_size > 0 &&
-		(request->result >= 0 || path->reply_on_error)) {
-		error = target_write(request->tid, path->reply, path->data, path->data_size);
-	}
+	int error = target_write_parts(request->tid, there, here, count);
 	if (error < 0) {
 		request->result = error;
 	}

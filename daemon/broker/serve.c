@@ -66,7 +66,12 @@ static void begin(struct worker *worker)
 	request->verdict = (struct policy_verdict){.action = POLICY_ALLOW};
 	request->place.path[0] = '\0';
 	request->received_ns = clock_ns(CLOCK_BOOTTIME);
-	members_note(worker->broker->members, request->tid, request->received_ns);
+}
+
+/* Who makes a call is of the session. */
+static void note_member(const struct worker *worker)
+{
+	members_note(worker->broker->members, worker->request.tid, worker->request.received_ns);
 }
 
 /* A thread that cannot become itself again must not serve anybody: a successor will. */
@@ -412,6 +417,7 @@ void serve(struct worker *worker)
 		return;
 	}
 	begin(worker);
+	note_member(worker);
 	const struct broker *broker = worker->broker;
 	enum act_outcome outcome = decode_to_act(broker, worker, request);
 	audit_expect(broker->audit, request);
@@ -464,7 +470,10 @@ void serve_again(struct worker *worker)
 	struct request *request = &worker->request;
 
 	begin(worker);
+	/* Whose call was received by a dead broker may have died with it, and be another by number.
+	 */
 	if (notify_is_pending(worker->broker->listener, request->id)) {
+		note_member(worker);
 		enum act_outcome outcome = act_again(worker->broker, worker, request);
 		audit_expect(worker->broker->audit, request);
 		answer(worker->broker, request, outcome);

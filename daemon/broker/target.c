@@ -125,16 +125,26 @@ int target_read_parts(
 	return 0;
 }
 
-int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size)
+int target_write_parts(pid_t tid, const struct iovec *there, const struct iovec *here, size_t count)
 {
-	struct iovec local = {.iov_base = (void *)buffer, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
-	ssize_t put = process_vm_writev(tid, &local, 1, &remote, 1, 0);
+	ssize_t put = process_vm_writev(tid, here, count, there, count, 0);
+	size_t size = 0;
 
 	if (put < 0) {
 		return read_errno();
 	}
+	for (size_t i = 0; i < count; i++) {
+		size += here[i].iov_len;
+	}
 	return (size_t)put == size ? 0 : -EFAULT;
+}
+
+int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size)
+{
+	const struct iovec here = {.iov_base = (void *)buffer, .iov_len = size};
+	const struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+
+	return target_write_parts(tid, &there, &here, 1);
 }
 
 /* What lies within the page is read at once: a partial read is only told of whole iovecs. */

@@ -28,6 +28,14 @@ int target_read_parts(
 int target_write(pid_t tid, uint64_t address, const void *buffer, size_t size);
 
 /*
+ * Writes `count` parts, each of as many bytes there as here. It is one call: a write may wait for
+ * memory that the target has somebody supply, its target may die meanwhile, and what is written by
+ * its number after that goes to whoever has it then.
+ */
+int target_write_parts(
+	pid_t tid, const struct iovec *there, const struct iovec *here, size_t count);
+
+/*
  * Copies a string with its NUL. 0 or a negative errno: -EFAULT, -ENAMETOOLONG (no NUL within
  * `capacity`).
  */
