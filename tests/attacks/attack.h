@@ -50,6 +50,7 @@ extern const struct attack attacks_road[];
 extern const struct attack attacks_namespace[];
 extern const struct attack attacks_mounts[];
 extern const struct attack attacks_setns[];
+extern const struct attack attacks_recycled[];
 extern const struct attack attacks_sibling[];
 extern const struct attack attacks_foreign[];
 extern const struct attack attacks_race_name[];

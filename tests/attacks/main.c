@@ -18,6 +18,7 @@ static const struct attack *const modules[] = {
 	attacks_namespace,
 	attacks_mounts,
 	attacks_setns,
+	attacks_recycled,
 	attacks_sibling,
 	attacks_foreign,
 	attacks_race_name,

@@ -62,14 +62,14 @@ REFUSALS = (
     ('', {'EACCES'}),
 )
 # Natively there is no broker to be had, and every road to /proc/self is one's own.
-NO_CONTROL = {'proc-broker', 'proc-without-broker', 'race-rights'}
+NO_CONTROL = {'change-name_to-another', 'proc-broker', 'proc-without-broker', 'race-rights'}
 ALWAYS_OWN = {'proc-environment'}
 # Looking without opening.
 LOOKS = tuple('change-' + call for call in (
     'stat', 'lstat', 'newfstatat', 'access', 'faccessat', 'readlink', 'getxattr', 'lgetxattr',
     'listxattr', 'llistxattr', 'inotify', 'name_to', 'chdir', 'open-path'))
 # Refused to everybody, whatever it is asked of: a caller does without.
-NO_TWIN = ('foreign-', 'process-pidfd_getfd', 'process-core', 'process-key',
+NO_TWIN = ('foreign-', 'change-name_to-another', 'process-pidfd_getfd', 'process-core', 'process-key',
            'namespace-open', 'namespace-overlay', 'mount-attached', 'race-setns',
            'sibling-core', 'sibling-flags', 'sibling-version')
 # Doors that a kernel may lack: then the control is that it says so.
@@ -87,7 +87,7 @@ BY_KERNEL = ('road-absolute', 'road-proc-*', 'road-reopen-self', 'road-in-root',
 BY_READING = ('move-directory*', 'move-by-dirfd', 'move-exchange*', 'move-to-*')
 BY_CONNECTING = ('send-unix-hard-link',)
 # What cannot be made by every user, in every mode or on every machine; of others that is a failure.
-MAYBE_IMPOSSIBLE = {'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
+MAYBE_IMPOSSIBLE = {'change-name_to-another', 'foreign-handle', 'proc-without-broker', 'address-smc', 'address-smc-protocol',
                     'socket-kind-packet', 'move-leaving', 'send-routed', 'send-routed-socket',
                     'sibling-core', 'sibling-flags', 'sibling-version'}
 
