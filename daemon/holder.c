@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -265,6 +266,16 @@ static bool look_after_child(struct holder *holder, int *status)
 	return !WIFSIGNALED(*status) || holder->is_ending || replace_child(holder, *status) < 0;
 }
 
+/* Once one that is not our child has ended, its number may be anybody's. */
+static void pass_on(const struct holder *holder, int signal)
+{
+	if (holder->usherd >= 0) {
+		(void)syscall(SYS_pidfd_send_signal, holder->usherd, signal, NULL, 0);
+	} else {
+		(void)kill(holder->child, signal);
+	}
+}
+
 static bool on_signal(struct holder *holder, int *status)
 {
 	struct signalfd_siginfo info;
@@ -276,7 +287,7 @@ static bool on_signal(struct holder *holder, int *status)
 		holder->is_ending = true;
 	}
 	if (info.ssi_signo != SIGCHLD) {
-		kill(holder->child, (int)info.ssi_signo);
+		pass_on(holder, (int)info.ssi_signo);
 	}
 	return look_after_child(holder, status);
 }
@@ -404,7 +415,7 @@ int holder_run(char **argv, struct inheritance *inheritance)
 	return run(&holder, begin(&holder, inheritance));
 }
 
-/* Who has made our socket is usherd, whose pid stays its own as long as the pidfd is open. */
+/* Who has made our socket is usherd. */
 static int find_usherd(struct holder *holder)
 {
 	struct ucred maker;
