@@ -470,6 +470,7 @@ class Shortage(usherd.Case):
                 with self.assertRaises(Refused) as caught:
                     client.receive()
                 self.assertRegex(caught.exception.text, 'namespace')
+            daemon.process.kill()  # unshare(1) keeps other signals to itself
 
 
 if __name__ == '__main__':
