@@ -11,6 +11,9 @@ is shown is the median of the rounds. `broker` is `net = broker`: the sockets ar
 `host` the same rules in the machine's own network; `floor` the least supervisor, which makes the
 sockets and the connections and does not look at what is sent; `slirp4netns` and `pasta` carry each
 packet through a process of theirs. What is not installed is left out, and said.
+
+`connections-one` are connections a second where all who take part, the server too, have one
+processor: what is done for a connection is counted there, and not what the others idle meanwhile.
 """
 
 import argparse
@@ -34,7 +37,8 @@ import world  # noqa: E402
 
 PROGRAM = os.path.join(BUILD, 'tests/bench/network')
 FLOOR = os.path.join(BUILD, 'tests/bench/floor')
-CALLS, IPERF, REDIS, WEB = 7000, 5201, 6379, 8000
+CALLS, CALLS_ONE, IPERF, REDIS, WEB = 7000, 7001, 5201, 6379, 8000
+ONE = ['taskset', '--cpu-list', str(min(os.sched_getaffinity(0)))]
 SECONDS = 60
 
 RULES = f'[network]\ndefault = deny\nallow connect = tcp {world.FAR}:* udp {world.FAR}:*\n'
@@ -100,6 +104,7 @@ MEASURES = {
     'tcp out': ('Gbit/s', True, IPERF_COMMAND, of_iperf),
     'tcp in': ('Gbit/s', True, [*IPERF_COMMAND, '-R'], of_iperf),
     'connections': ('1/s', True, [PROGRAM, 'rate', world.FAR, str(CALLS), '0.5'], float),
+    'connections-one': ('1/s', True, [PROGRAM, 'rate', world.FAR, str(CALLS_ONE), '0.5'], float),
     'connect': ('us', False, [PROGRAM, 'connect', world.FAR, str(CALLS), '2000'], microseconds),
     'sendto': ('us', False, [PROGRAM, 'sendto', world.FAR, str(CALLS), '5000'], microseconds),
     'redis get': ('1/s', True, ['redis-benchmark', '-h', world.FAR, '-p', str(REDIS), '-n',
@@ -124,17 +129,19 @@ def start_far(place):
     with open(config, 'w', encoding='ascii') as file:
         file.write(NGINX.format(place=place, port=WEB))
     far.serve(PROGRAM, 'serve', world.FAR, CALLS)
+    far.serve(*ONE, PROGRAM, 'serve', world.FAR, CALLS_ONE)
     far.serve('iperf3', '-s', '-p', IPERF)
     far.serve('redis-server', '--bind', world.FAR, '--port', REDIS, '--save', '',
               '--protected-mode', 'no', cwd=place)
     far.serve('nginx', '-c', config)
-    for port in CALLS, IPERF, REDIS, WEB:
+    for port in CALLS, CALLS_ONE, IPERF, REDIS, WEB:
         harness.wait_until(lambda port=port: world.is_open(port), f'port {port} is open')
 
 
 def measure(setup, name, place):
     _, _, command, read = MEASURES[name]
-    result = subprocess.run([*SETUPS[setup][1](place), *command], stdin=subprocess.DEVNULL,
+    held = ONE if name.endswith('-one') else []
+    result = subprocess.run([*held, *SETUPS[setup][1](place), *command], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS,
                             check=False, text=True)
     try:
@@ -168,7 +175,7 @@ def summarise(figures):
 def print_table(rows, setups):
     print('The median of the rounds, its spread, and the ratio to native in the same round; for '
           'what is in us\nless is better, for the rest more.\n')
-    print(f'{"":20}' + ' | '.join(f'{setup:>9} {"+-":>5}' +
+    print(f'{"":21}' + ' | '.join(f'{setup:>9} {"+-":>5}' +
                                   ('' if setup == 'native' else ' /native') for setup in setups))
     for row in rows:
         cells = []
@@ -177,7 +184,7 @@ def print_table(rows, setups):
             text = f"{figure['median']:9.5g} {figure['spread_percent']:4.0f}%"
             cells.append(text if setup == 'native' else
                          text + ' ' + report.ratio_text(figure['to_native']))
-        print(f"{row['measure'] + ', ' + row['unit']:20}" + ' | '.join(cells))
+        print(f"{row['measure'] + ', ' + row['unit']:21}" + ' | '.join(cells))
 
 
 def there_are(setups):
