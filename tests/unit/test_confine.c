@@ -114,16 +114,21 @@ static void *set_flag(void *flag)
 	return NULL;
 }
 
+/* `*flag` is what the thread makes of it. 0 or a negative errno. */
+static int ask_thread(void *(*body)(void *), bool *flag)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, body, flag);
+
+	return error == 0 ? -pthread_join(thread, NULL) : -error;
+}
+
 static int try_thread(void)
 {
 	bool flag = false;
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, set_flag, &flag);
+	int error = ask_thread(set_flag, &flag);
 
-	if (error == 0) {
-		error = pthread_join(thread, NULL);
-	}
-	return error != 0 ? -error : flag ? 0 : -EIO;
+	return error != 0 ? error : flag ? 0 : -EIO;
 }
 
 /* Does the kernel write down for the calling thread where it runs? */
@@ -144,13 +149,9 @@ static void *look_for_note(void *flag)
 static int try_note(void)
 {
 	bool flag = true;
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, look_for_note, &flag);
+	int error = ask_thread(look_for_note, &flag);
 
-	if (error == 0) {
-		error = pthread_join(thread, NULL);
-	}
-	return error != 0 ? -error : flag || has_processor_noted() ? -EEXIST : 0;
+	return error != 0 ? error : flag || has_processor_noted() ? -EEXIST : 0;
 }
 
 /* Confined, with its control socket where a broker's is; says what came of the attempt. */
