@@ -107,20 +107,6 @@ static int parse_options(struct monitor_options *options, int argc, char **argv)
 	return command_line_end(argv[0], argv + optind);
 }
 
-static const char *string_of(struct json_object *event, const char *key)
-{
-	struct json_object *value = NULL;
-
-	return json_object_object_get_ex(event, key, &value) ? json_object_get_string(value) : "";
-}
-
-static uint64_t number_of(struct json_object *event, const char *key)
-{
-	struct json_object *value = NULL;
-
-	return json_object_object_get_ex(event, key, &value) ? json_object_get_uint64(value) : 0;
-}
-
 static const char *color_of(const char *verdict)
 {
 	static const struct {
@@ -140,7 +126,7 @@ static const char *color_of(const char *verdict)
 static void print_member(struct json_object *event, const char *before, const char *key)
 {
 	char cell[CELL_SIZE];
-	const char *text = string_of(event, key);
+	const char *text = json_text_of(event, key);
 
 	if (text[0]) {
 		session_table_text(cell, sizeof(cell), text);
@@ -162,38 +148,38 @@ static void print_rule(const char *rule)
 
 static void print_decision(struct json_object *event, bool color)
 {
-	const char *verdict = string_of(event, "verdict");
-	const char *time = strchr(string_of(event, "time"), 'T');
+	const char *verdict = json_text_of(event, "verdict");
+	const char *time = strchr(json_text_of(event, "time"), 'T');
 	char cell[CELL_SIZE];
 
 	session_table_text(cell, sizeof(cell), time ? time + 1 : "?");
-	printf("%.12s %" PRIu64 " %s%s%s", cell, number_of(event, "session"),
+	printf("%.12s %" PRIu64 " %s%s%s", cell, json_number_of(event, "session"),
 		color ? color_of(verdict) : "", verdict, color ? "\033[0m" : "");
 	print_member(event, " ", "call");
-	if (strcmp(string_of(event, "call"), string_of(event, "operation")) != 0) {
+	if (strcmp(json_text_of(event, "call"), json_text_of(event, "operation")) != 0) {
 		print_member(event, " ", "operation");
 	}
 	print_member(event, " ", "asked");
 	print_member(event, " = ", "resolved");
 	print_member(event, ": ", "errno");
 	print_member(event, " [", "program");
-	printf(" %" PRIu64 "]", number_of(event, "pid"));
-	print_rule(string_of(event, "rule"));
-	printf(" %" PRIu64 " us\n", number_of(event, "microseconds"));
+	printf(" %" PRIu64 "]", json_number_of(event, "pid"));
+	print_rule(json_text_of(event, "rule"));
+	printf(" %" PRIu64 " us\n", json_number_of(event, "microseconds"));
 }
 
 static void print_event(struct json_object *event, bool color)
 {
-	const char *name = string_of(event, "event");
+	const char *name = json_text_of(event, "event");
 
 	if (strcmp(name, "decision") == 0) {
 		print_decision(event, color);
 		return;
 	}
-	printf("session %" PRIu64 ": %s", number_of(event, "session"), name);
+	printf("session %" PRIu64 ": %s", json_number_of(event, "session"), name);
 	print_member(event, ": ", "policy");
 	if (strcmp(name, "left-out") == 0) {
-		printf(": %" PRIu64 " decisions", number_of(event, "count"));
+		printf(": %" PRIu64 " decisions", json_number_of(event, "count"));
 	}
 	print_member(event, ": ", "command");
 	(void)putchar('\n');
@@ -220,7 +206,7 @@ static int show(struct control *control, const struct monitor_options *options)
 			gone = control_print(event) < 0;
 		}
 		gone = fflush(stdout) != 0 || gone;
-		shown += strcmp(string_of(event, "event"), "decision") == 0;
+		shown += strcmp(json_text_of(event, "event"), "decision") == 0;
 		json_object_put(event);
 		if (gone || (options->count > 0 && shown >= options->count)) {
 			return gone ? EXIT_FAILURE : EXIT_SUCCESS;

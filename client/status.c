@@ -10,6 +10,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/session_table.h"
+#include "daemon/base/json.h"
 #include "daemon/policy/command_line.h"
 
 static const char usage[] = "Usage: usher status [OPTION]...\n"
@@ -29,29 +30,15 @@ static int parse_options(struct control_options *options, int argc, char **argv)
 	return command_line_end(argv[0], argv + optind);
 }
 
-static uint64_t number_of(struct json_object *daemon, const char *key)
-{
-	struct json_object *value = NULL;
-
-	return json_object_object_get_ex(daemon, key, &value) ? json_object_get_uint64(value) : 0;
-}
-
-static const char *text_of(struct json_object *daemon, const char *key)
-{
-	struct json_object *value = NULL;
-
-	return json_object_object_get_ex(daemon, key, &value) ? json_object_get_string(value) : "";
-}
-
 static void print_daemon(struct json_object *daemon)
 {
-	uint64_t now = (uint64_t)time(NULL), started = number_of(daemon, "started");
+	uint64_t now = (uint64_t)time(NULL), started = json_number_of(daemon, "started");
 	char age[32];
 
 	session_table_age(age, sizeof(age), now > started ? now - started : 0);
 	printf("usherd %s, pid %" PRIu64 ", for %s; sessions: %" PRIu64 " of %" PRIu64 "\n\n",
-		text_of(daemon, "version"), number_of(daemon, "pid"), age,
-		number_of(daemon, "sessions"), number_of(daemon, "sessions_limit"));
+		json_text_of(daemon, "version"), json_number_of(daemon, "pid"), age,
+		json_number_of(daemon, "sessions"), json_number_of(daemon, "sessions_limit"));
 }
 
 static void print_answer(struct json_object *answer)

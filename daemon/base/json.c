@@ -64,3 +64,17 @@ const char *json_text_for_people(struct json_object *object)
 {
 	return whole_text(object, JSON_C_TO_STRING_PRETTY);
 }
+
+uint64_t json_number_of(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
+}
+
+const char *json_text_of(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(object, name, &value) ? json_object_get_string(value) : "";
+}

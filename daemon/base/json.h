@@ -10,6 +10,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdint.h>
 
 void json_add(struct json_object *object, const char *name, struct json_object *value);
 void json_add_null(struct json_object *object, const char *name);
@@ -25,3 +26,7 @@ const char *json_text(struct json_object *object);
 
 /* The same in several lines, indented. */
 const char *json_text_for_people(struct json_object *object);
+
+/* What a member says; 0 and "" where there is none. The text lives as long as `object`. */
+uint64_t json_number_of(struct json_object *object, const char *name);
+const char *json_text_of(struct json_object *object, const char *name);
